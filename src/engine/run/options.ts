@@ -1,0 +1,52 @@
+/** What a run is started with. The command line fills it in; the engine knows no flag. */
+import type { LoadedPlan } from '../plan/load.ts';
+import type { Secret } from '../secret.ts';
+import type { RollbackScope } from './model.ts';
+
+export interface KubeOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly as?: string;
+  readonly requestTimeoutMs?: number;
+}
+
+export interface SecretInputs {
+  /** Password of the application role in PostgreSQL; found in the services' own addresses when absent. */
+  readonly rolePassword?: Secret;
+  /** Of PgBouncer's admin user; taken from the Secret of an earlier run, else generated. */
+  readonly adminPassword?: Secret;
+  readonly statsPassword?: Secret;
+}
+
+/** Answers for a run without a terminal. */
+export interface HeadlessPolicy {
+  /** `all`: every previewed change is made. `none`: the run stops at the first change (exit 3), as a rehearsal of the plan. */
+  readonly approve: 'all' | 'none';
+  readonly onFailure: 'stop' | 'rollback-service' | 'rollback-phase' | 'rollback-all';
+  /** `accept` waives a check that could not be measured and says so in the record; `stop` parks the run. */
+  readonly onInconclusive: 'stop' | 'accept';
+}
+
+export interface RunOptions {
+  readonly kube: KubeOptions;
+  readonly loadedPlan: LoadedPlan;
+  readonly stateDir: string;
+  readonly operator: string;
+  readonly host: string;
+  readonly toolVersion: string;
+  /** Run id to resume. */
+  readonly resume?: string;
+  readonly secrets: SecretInputs;
+  /** Absent: every question waits for an intent. */
+  readonly policy?: HeadlessPolicy;
+  readonly timeScale: number;
+  readonly rehearsal: boolean;
+  readonly change?: { readonly number?: string; readonly title?: string };
+  /** `server`: every change is sent with dryRun=All and none is made. `client`: nothing but reads leaves the machine. */
+  readonly dryRun?: 'none' | 'client' | 'server';
+  /** Parks the run when this phase (`p1`) or step (`p1.prepare`) is done. */
+  readonly stopAfter?: string;
+  /** The first thing to do, instead of going on with the plan. */
+  readonly rollback?: RollbackScope;
+}
