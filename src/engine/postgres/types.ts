@@ -1,0 +1,177 @@
+/** The nouns of the PostgreSQL side: plain data. See the modules named in the comments for the functions. */
+import type { Connect, Finding, PodOwner } from '../pgbouncer/types.ts';
+import type { Result } from '../result.ts';
+import type { Secret } from '../secret.ts';
+
+export type { Connect, Finding, PodOwner } from '../pgbouncer/types.ts';
+
+// ─── connect.ts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface PostgresOptions {
+  readonly connect: Connect;
+  readonly user: string;
+  readonly password: Secret;
+  readonly database: string;
+  /** Of the login and of each query. Default 10000. */
+  readonly timeoutMs?: number;
+  /** Default `pgb-wizard`. */
+  readonly applicationName?: string;
+  readonly signal?: AbortSignal;
+}
+
+export type SqlValue = string | number | boolean | null | readonly string[];
+/** Integers (int2, int4, and int8 within 2^53), floats and booleans are parsed; everything else is text. */
+export type SqlRow = Readonly<Record<string, string | number | boolean | null>>;
+
+/** One session. Errors: `auth-failed`, `postgres-unreachable`, `query-failed` (details.sqlstate), `timeout`, `aborted`. */
+export interface Postgres {
+  /** Without values the simple protocol is used. */
+  query(sql: string, values?: readonly SqlValue[]): Promise<Result<readonly SqlRow[]>>;
+  /** `version()` and `server_version_num`. */
+  version(): Promise<Result<{ readonly text: string; readonly number: number }>>;
+  readonly open: boolean;
+  close(): Promise<void>;
+}
+
+// ─── activity.ts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ActivityOptions {
+  readonly podIps: ReadonlyMap<string, PodOwner>;
+  /** The role of the services. */
+  readonly role: string;
+  readonly database: string;
+}
+
+export interface Activity {
+  /** Client backends, ours included. */
+  readonly total: number;
+  readonly maxConnections: number;
+  /** superuser_reserved_connections + reserved_connections. */
+  readonly reserved: number;
+  /** Direct sessions of each service in `podIps` (0 when it has none). */
+  readonly direct: ReadonlyMap<string, number>;
+  readonly directTotal: number;
+  /** Sessions that come from pooler pods. */
+  readonly pooled: number;
+  readonly byPooler: ReadonlyMap<string, number>;
+  /** Sessions of other roles and databases, of this tool, and those whose columns are hidden from this role. */
+  readonly other: number;
+  /** Sessions whose columns this role may not see; > 0 means that direct counts are a lower bound. */
+  readonly hidden: number;
+  /** Sessions of the role whose address belongs to no known pod. */
+  readonly unexplained: readonly {
+    readonly address: string;
+    readonly applicationName: string;
+    readonly count: number;
+  }[];
+}
+
+// ─── capacity.ts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface CapacityFacts {
+  readonly maxConnections: number;
+  readonly superuserReserved: number;
+  readonly reservedConnections: number;
+  readonly current: number;
+  readonly roleConnectionLimit: number;
+  readonly databaseConnectionLimit: number;
+  readonly serverVersion: number;
+  /** Role facts; undefined where this session may not see them. */
+  readonly storedAs?: 'scram' | 'md5' | 'none' | 'unknown';
+  readonly validUntil?: string;
+  readonly canReadVerifier: boolean;
+  readonly canAlterRole: boolean;
+  readonly ssl: boolean;
+}
+
+// ─── hazards.ts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Driver =
+  | 'sqlx'
+  | 'pgx'
+  | 'pgjdbc'
+  | 'npgsql'
+  | 'asyncpg'
+  | 'psycopg'
+  | 'node-pg'
+  | 'postgres.js'
+  | 'prisma'
+  | 'rails'
+  | 'django'
+  | 'libpq'
+  | 'unknown';
+
+export interface HazardOptions extends ActivityOptions {
+  readonly poolerVersion: {
+    readonly major: number;
+    readonly minor: number;
+    readonly patch: number;
+    readonly text: string;
+  };
+  /** Of each service, when known (image, environment, URL scheme). */
+  readonly drivers?: ReadonlyMap<string, Driver>;
+  /** Seconds after which a transaction counts as long. Default 60. */
+  readonly longTransactionSeconds?: number;
+}
+
+export interface HazardReport {
+  readonly findings: readonly Finding[];
+  /** What was looked at and how: `pg_stat_statements`: `not installed`, … so that silence is never mistaken for health. */
+  readonly looked: readonly {
+    readonly check: string;
+    readonly state: 'done' | 'not-possible';
+    readonly note: string;
+  }[];
+}
+
+// ─── baseline.ts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface BaselineOptions {
+  readonly namespace: string;
+  readonly name: string;
+  readonly image: string;
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  /** Where the password comes from: never the object itself. */
+  readonly passwordSecret: { readonly name: string; readonly key: string };
+  /** Default 10. */
+  readonly clients?: number;
+  /** Seconds, default 20. */
+  readonly seconds?: number;
+  /** `simple` and `extended` work everywhere; `prepared` needs max_prepared_statements. Default `extended`. */
+  readonly protocol?: 'simple' | 'extended' | 'prepared';
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface BaselineResult {
+  readonly tps: number;
+  readonly latencyAverageMs: number;
+  readonly latencyStddevMs?: number;
+  readonly initialConnectionMs?: number;
+  readonly transactions: number;
+  readonly failed: number;
+  readonly failedPercent: number;
+  readonly aborted: boolean;
+  readonly progress: readonly { readonly seconds: number; readonly tps: number; readonly latencyMs: number }[];
+}
+
+export interface BaselineComparison {
+  readonly verdict: 'pass' | 'fail' | 'inconclusive';
+  readonly summary: string;
+  readonly latencyChangePercent: number;
+  readonly tpsChangePercent: number;
+}
+
+// ─── canary.ts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface CanaryCheck {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: 'pass' | 'fail' | 'inconclusive';
+  /** Sanitised, one line. */
+  readonly observed: string;
+  readonly expected: string;
+}
