@@ -1,0 +1,41 @@
+/** The shapes of the checkpoint, the small index of runs (checkpoint.ts). */
+import type { Result } from '../result.ts';
+import type { Outcome, Timestamp } from './model.ts';
+
+export interface CheckpointEntry {
+  readonly runId: string;
+  readonly context: string;
+  readonly server: string;
+  readonly namespace: string;
+  /** uid of the namespace kube-system, which identifies a cluster better than its address. */
+  readonly clusterUid: string;
+  readonly planName: string;
+  readonly planHash: string;
+  readonly startedAt: Timestamp;
+  readonly updatedAt: Timestamp;
+  readonly status: 'running' | 'parked' | 'ended';
+  readonly outcome?: Outcome;
+  /** The phase it is in: `p2`. */
+  readonly phase: string;
+  /** Steps. */
+  readonly done: number;
+  readonly total: number;
+  readonly pid: number;
+  readonly host: string;
+  readonly rehearsal: boolean;
+}
+
+export interface Checkpoint {
+  /** What opening had to repair, for the operator; empty when all was well. */
+  readonly notices: readonly string[];
+  /** Newest first. */
+  list(): Result<readonly CheckpointEntry[]>;
+  get(runId: string): Result<CheckpointEntry | undefined>;
+  /** Inserts or replaces. Safe with other processes doing the same. */
+  put(entry: CheckpointEntry): Promise<Result<void>>;
+  remove(runId: string): Promise<Result<void>>;
+  /** Reads every journal under the state folder and writes the index anew. */
+  rebuild(): Promise<
+    Result<{ readonly runs: number; readonly unreadable: readonly { readonly runId: string; readonly why: string }[] }>
+  >;
+}

@@ -1,0 +1,39 @@
+/** What the gates look at (gates.ts). Every field that could not be measured is left out: the gate is then inconclusive. */
+import type { GateView, PoolRow, Timestamp } from './model.ts';
+
+export interface GateSample {
+  readonly at: Timestamp;
+  /** Rows of every pooler pod; absent when not every pooler pod could be read. */
+  readonly pools?: readonly PoolRow[];
+  /** Error lines in the logs of pooler and services since the sample before. */
+  readonly logErrors?: number;
+  /** Mean query time as the poolers saw it, ms; the worst of `pools[].avgQueryMs` when left out. */
+  readonly queryTimeMs?: number;
+  /** Response time now and in the recorded baseline, ms. */
+  readonly responseTime?: { readonly observedMs: number; readonly baselineMs: number };
+  /** Failed requests or queries since the sample before. */
+  readonly requests?: { readonly failed: number; readonly total: number };
+  /** Client connections in PostgreSQL, and what the plan computed for this moment. */
+  readonly pgConnections?: { readonly observed: number; readonly expected: number };
+  /** Direct connections that services which were switched still hold. */
+  readonly directLeft?: number;
+}
+
+export type GateId =
+  | 'clients-waiting'
+  | 'max-wait'
+  | 'servers-active'
+  | 'query-time'
+  | 'response-time'
+  | 'error-rate'
+  | 'log-errors'
+  | 'pg-connections'
+  | 'direct-left';
+
+export interface Gates {
+  /** Takes a sample and returns all gates. A gate fails after N failing samples in a row, and passes again with one good one. */
+  observe(sample: GateSample): readonly GateView[];
+  views(): readonly GateView[];
+  /** Forgets all samples: a new phase or service starts. */
+  reset(): void;
+}
