@@ -1,0 +1,90 @@
+/** Level 4: arguments in, exit code out. Everything heavy is imported by the command that needs it. */
+import { EXIT, type Result, type WizardError } from '../engine/result.ts';
+import { scrub } from '../engine/secret.ts';
+import { commands } from './commands/index.ts';
+import { hasColour, type Io, processIo, write } from './io.ts';
+import { isMachine, print } from './output.ts';
+import { parseArguments } from './parse.ts';
+import { errorEnvelope, fromBug, type RunPlace, renderError } from './render-error.ts';
+import { version } from './version.ts';
+
+/** The run that is open in this process, so that a bug can name its journal. */
+let openRun: RunPlace | undefined;
+export const setOpenRun = (place: RunPlace | undefined): void => {
+  openRun = place;
+};
+
+/** Runs the program and ends the process with its exit code. */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<void> {
+  // A reader that closes early (`| head`) is not an error.
+  for (const stream of [io.stdout, io.stderr]) stream.on('error', () => {});
+  process.on('uncaughtException', (error) => {
+    void reportBug(error, io).then(() => process.exit(EXIT.failed));
+  });
+  process.on('unhandledRejection', (error) => {
+    void reportBug(error, io).then(() => process.exit(EXIT.failed));
+  });
+  const code = await execute(argv, io);
+  // Readline and sockets may keep listeners alive: the exit is always explicit, after the output is out.
+  await Promise.all([write(io.stdout, ''), write(io.stderr, '')]);
+  process.exit(code);
+}
+
+/** Parses and runs one command; answers the exit code. */
+export async function execute(argv: readonly string[], io: Io): Promise<number> {
+  const parsed = parseArguments(argv, commands);
+  if (!parsed.ok) return report('', parsed.error, wantedFormat(argv), io);
+  if (parsed.value.kind === 'help') {
+    await write(io.stdout, parsed.value.text);
+    return EXIT.done;
+  }
+  if (parsed.value.kind === 'version') {
+    await write(io.stdout, `${version}\n`);
+    return EXIT.done;
+  }
+  const { command, values, args } = parsed.value;
+  // chalk, inside Ink, knows FORCE_COLOR only.
+  if (values.noColor || io.env.NO_COLOR) io.env.FORCE_COLOR = '0';
+  const stop = new AbortController();
+  let signalled: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    // The second one means it.
+    if (signalled !== undefined) process.exit(exitOfSignal(signal));
+    signalled = signal;
+    stop.abort(new Error(`stopped by ${signal}`));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  let result: Result<number>;
+  try {
+    result = await command.handler({ command: command.name, values, args, io, signal: stop.signal });
+  } catch (bug) {
+    if (signalled !== undefined) return exitOfSignal(signalled);
+    await reportBug(bug, io);
+    return EXIT.failed;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+  }
+  if (result.ok) return signalled === undefined ? result.value : exitOfSignal(signalled);
+  if (signalled !== undefined && result.error.code === 'aborted') return exitOfSignal(signalled);
+  return report(command.name, result.error, wantedFormat(argv), io);
+}
+
+const exitOfSignal = (signal: NodeJS.Signals): number => (signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+
+async function report(command: string, error: WizardError, format: 'json' | 'yaml' | undefined, io: Io): Promise<number> {
+  if (format !== undefined) await print(io, format, errorEnvelope(command, error));
+  await write(io.stderr, renderError(error, hasColour(io.stderr, io.env)));
+  return error.exitCode;
+}
+
+/** The format asked for, also when the arguments could not be parsed. */
+function wantedFormat(argv: readonly string[]): 'json' | 'yaml' | undefined {
+  const joined = argv.map((word, i) => (word === '-o' || word === '--output' ? argv[i + 1] : /^(?:-o|--output=)(.+)$/.exec(word)?.[1]));
+  const format = joined.find((word) => word === 'json' || word === 'yaml') as 'json' | 'yaml' | undefined;
+  return isMachine(format) ? format : undefined;
+}
+
+async function reportBug(thrown: unknown, io: Io): Promise<void> {
+  await write(io.stderr, renderError(fromBug(thrown, openRun), hasColour(io.stderr, io.env)));
+  if (io.env.PGB_WIZARD_DEBUG && thrown instanceof Error) await write(io.stderr, `${scrub(thrown.stack ?? '')}\n`);
+}
