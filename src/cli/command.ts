@@ -95,7 +95,12 @@ export const text = (value: string, summary: string, extra: Extra = {}): Flag<st
 });
 
 /** A flag whose value is parsed. */
-export const parsed = <T>(value: string, summary: string, parse: Parser<T>, extra: Extra = {}): Flag<T | undefined> => ({
+export const parsed = <T>(
+  value: string,
+  summary: string,
+  parse: Parser<T>,
+  extra: Extra = {},
+): Flag<T | undefined> => ({
   summary,
   value,
   initial: undefined,

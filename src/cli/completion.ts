@@ -12,7 +12,11 @@ const flagsOf = (command: AnyCommand) =>
 
 function bash(table: readonly AnyCommand[]): string {
   const words = (command: AnyCommand) =>
-    [...flagsOf(command).map((flag) => flag.long), '--help', ...(command.arguments ?? []).flatMap((one) => one.choices ?? [])].join(' ');
+    [
+      ...flagsOf(command).map((flag) => flag.long),
+      '--help',
+      ...(command.arguments ?? []).flatMap((one) => one.choices ?? []),
+    ].join(' ');
   const perCommand = table.map((command) => `    ${command.name}) words="${words(command)}" ;;`).join('\n');
   const choices = new Map<string, string>();
   const files = new Set<string>();
@@ -21,7 +25,9 @@ function bash(table: readonly AnyCommand[]): string {
     if (flag.choices) choices.set(names, flag.choices.join(' '));
     if (flag.file) files.add(names);
   }
-  const values = [...choices].map(([names, list]) => `    ${names}) COMPREPLY=($(compgen -W "${list}" -- "$current")); return ;;`);
+  const values = [...choices].map(
+    ([names, list]) => `    ${names}) COMPREPLY=($(compgen -W "${list}" -- "$current")); return ;;`,
+  );
   if (files.size > 0) values.push(`    ${[...files].join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;`);
   return `# bash completion for pgb-wizard
 _pgb_wizard() {
@@ -44,7 +50,8 @@ complete -F _pgb_wizard pgb-wizard
 `;
 }
 
-const zshText = (text: string) => text.replaceAll("'", "'\\''").replaceAll('[', '\\[').replaceAll(']', '\\]').replaceAll(':', '\\:');
+const zshText = (text: string) =>
+  text.replaceAll("'", "'\\''").replaceAll('[', '\\[').replaceAll(']', '\\]').replaceAll(':', '\\:');
 
 function zsh(table: readonly AnyCommand[]): string {
   const list = table.map((command) => `    '${command.name}:${zshText(command.summary)}'`).join('\n');
@@ -89,9 +96,17 @@ function fish(table: readonly AnyCommand[]): string {
       if (argument.choices) lines.push(`complete -c pgb-wizard ${seen} -a ${fishText(argument.choices.join(' '))}`);
     }
     for (const flag of flagsOf(command)) {
-      const value = flag.choices ? ` -x -a ${fishText(flag.choices.join(' '))}` : flag.file ? ' -r -F' : flag.value ? ' -x' : '';
+      const value = flag.choices
+        ? ` -x -a ${fishText(flag.choices.join(' '))}`
+        : flag.file
+          ? ' -r -F'
+          : flag.value
+            ? ' -x'
+            : '';
       const short = flag.short ? ` -s ${flag.short}` : '';
-      lines.push(`complete -c pgb-wizard ${seen} -l ${flag.long.slice(2)}${short}${value} -d ${fishText(flag.summary)}`);
+      lines.push(
+        `complete -c pgb-wizard ${seen} -l ${flag.long.slice(2)}${short}${value} -d ${fishText(flag.summary)}`,
+      );
     }
   }
   return `${lines.join('\n')}\n`;

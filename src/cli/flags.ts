@@ -6,19 +6,31 @@ export const ON_FAILURE = ['stop', 'rollback-service', 'rollback-phase', 'rollba
 
 /** Which cluster, and as whom. */
 export const clusterFlags = {
-  kubeconfig: text('FILE', 'Path of the kubeconfig file', { group: 'cluster', initially: 'KUBECONFIG, ~/.kube/config', file: true }),
+  kubeconfig: text('FILE', 'Path of the kubeconfig file', {
+    group: 'cluster',
+    initially: 'KUBECONFIG, ~/.kube/config',
+    file: true,
+  }),
   context: text('NAME', 'Context of the kubeconfig to use', { group: 'cluster', initially: 'the current context' }),
   namespace: text('NAME', 'Namespace of the services', { short: 'n', group: 'cluster', initially: 'of the plan' }),
   as: text('USER', 'User to impersonate', { group: 'cluster' }),
-  requestTimeout: parsed('DURATION', 'Limit of one request to the API server', parseDuration, { group: 'cluster', initially: '30s' }),
+  requestTimeout: parsed('DURATION', 'Limit of one request to the API server', parseDuration, {
+    group: 'cluster',
+    initially: '30s',
+  }),
 };
 
 export const planFlag = {
-  plan: text('FILE', 'Plan of the migration', { initially: "pgb-wizard.yaml here, else the guide's plan 'nova'", file: true }),
+  plan: text('FILE', 'Plan of the migration', {
+    initially: "pgb-wizard.yaml here, else the guide's plan 'nova'",
+    file: true,
+  }),
 };
 
 export const runIdFlag = {
-  run: parsed('ID', 'Run to work on', parseName('the id of a run', /^[A-Za-z0-9][A-Za-z0-9-]{2,63}$/), { initially: 'the newest' }),
+  run: parsed('ID', 'Run to work on', parseName('the id of a run', /^[A-Za-z0-9][A-Za-z0-9-]{2,63}$/), {
+    initially: 'the newest',
+  }),
 };
 
 export const outputFlag = {
@@ -62,7 +74,9 @@ export const passwordFlags = {
 export const policyFlags = {
   noInput: toggle("Never ask: the plan's changes are made, gates and failures are answered by the policy flags"),
   yes: toggle('With a screen: confirm each previewed change by itself; decisions, failures and typed names still ask'),
-  approve: choice(['all', 'none'], 'With --no-input: make the changes, or park before the first one', { initially: 'all' }),
+  approve: choice(['all', 'none'], 'With --no-input: make the changes, or park before the first one', {
+    initially: 'all',
+  }),
   onFailure: choice(ON_FAILURE, 'With --no-input: what follows a failed step', { initially: 'stop' }),
   onInconclusive: choice(['stop', 'accept'], 'With --no-input: what follows a check that could not be measured', {
     initially: 'stop',
@@ -72,8 +86,16 @@ export const policyFlags = {
 export const changeFlags = {
   change: parsed('NUMBER', 'Number of the change ticket, for the record', parseName('the number of a change')),
   changeTitle: text('TEXT', 'Title of the change, at most 160 characters'),
-  dryRun: choice(['none', 'client', 'server'], 'Make no change: look only (client), or let the API server check each one (server)', {
-    initially: 'none',
-  }),
-  stopAfter: parsed('ID', 'Park the run after this phase (p1) or step (p1.prepare)', parseName('the id of a phase or step')),
+  dryRun: choice(
+    ['none', 'client', 'server'],
+    'Make no change: look only (client), or let the API server check each one (server)',
+    {
+      initially: 'none',
+    },
+  ),
+  stopAfter: parsed(
+    'ID',
+    'Park the run after this phase (p1) or step (p1.prepare)',
+    parseName('the id of a phase or step'),
+  ),
 };

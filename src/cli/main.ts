@@ -71,7 +71,12 @@ export async function execute(argv: readonly string[], io: Io): Promise<number> 
 
 const exitOfSignal = (signal: NodeJS.Signals): number => (signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
 
-async function report(command: string, error: WizardError, format: 'json' | 'yaml' | undefined, io: Io): Promise<number> {
+async function report(
+  command: string,
+  error: WizardError,
+  format: 'json' | 'yaml' | undefined,
+  io: Io,
+): Promise<number> {
   if (format !== undefined) await print(io, format, errorEnvelope(command, error));
   await write(io.stderr, renderError(error, hasColour(io.stderr, io.env)));
   return error.exitCode;
@@ -79,7 +84,9 @@ async function report(command: string, error: WizardError, format: 'json' | 'yam
 
 /** The format asked for, also when the arguments could not be parsed. */
 function wantedFormat(argv: readonly string[]): 'json' | 'yaml' | undefined {
-  const joined = argv.map((word, i) => (word === '-o' || word === '--output' ? argv[i + 1] : /^(?:-o|--output=)(.+)$/.exec(word)?.[1]));
+  const joined = argv.map((word, i) =>
+    word === '-o' || word === '--output' ? argv[i + 1] : /^(?:-o|--output=)(.+)$/.exec(word)?.[1],
+  );
   const format = joined.find((word) => word === 'json' || word === 'yaml') as 'json' | 'yaml' | undefined;
   return isMachine(format) ? format : undefined;
 }

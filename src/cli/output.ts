@@ -15,7 +15,12 @@ export interface Envelope {
   readonly [field: string]: unknown;
 }
 
-export function envelope(command: string, outcome: string, exitCode: number, more: Record<string, unknown> = {}): Envelope {
+export function envelope(
+  command: string,
+  outcome: string,
+  exitCode: number,
+  more: Record<string, unknown> = {},
+): Envelope {
   return { schema: ENVELOPE_SCHEMA, command, outcome, exitCode, ...more };
 }
 
@@ -35,6 +40,16 @@ export async function print(io: Io, format: 'json' | 'yaml', data: unknown): Pro
 /** Columns of a plain table, aligned, two spaces apart; no line ends in blanks. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()}\n`).join('');
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }

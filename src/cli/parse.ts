@@ -7,11 +7,17 @@ import { suggestion } from './values.ts';
 export type Parsed =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
-  | { readonly kind: 'run'; readonly command: AnyCommand; readonly values: Record<string, unknown>; readonly args: string[] };
+  | {
+      readonly kind: 'run';
+      readonly command: AnyCommand;
+      readonly values: Record<string, unknown>;
+      readonly args: string[];
+    };
 
 export const DEFAULT_COMMAND = 'run';
 
-const TITLE = 'Moves the services of a Kubernetes namespace from direct PostgreSQL to PgBouncer, step by step and reversibly.';
+const TITLE =
+  'Moves the services of a Kubernetes namespace from direct PostgreSQL to PgBouncer, step by step and reversibly.';
 
 const GROUP_TITLES: Readonly<Record<FlagGroup, string>> = {
   command: 'Options:',
@@ -96,7 +102,10 @@ function hoistCommand(argv: readonly string[], table: readonly AnyCommand[]): Re
 }
 
 function unknownCommand(word: string, table: readonly AnyCommand[]): Result<never> {
-  const near = suggestion(word, table.map((one) => one.name));
+  const near = suggestion(
+    word,
+    table.map((one) => one.name),
+  );
   return fail('usage', `'${word}' is not a command of pgb-wizard.${near}`, { next: ['See `pgb-wizard --help`.'] });
 }
 
@@ -144,7 +153,9 @@ function helpOf(program: CommanderCommand, spec: AnyCommand): string {
 function rootProgram(table: readonly AnyCommand[]): CommanderCommand {
   const program = new CommanderCommand('pgb-wizard')
     .usage('[command] [options]')
-    .description(`${TITLE}\n\nWithout a command: run. New here? Try \`pgb-wizard rehearse\`, a safe copy of the real thing.`)
+    .description(
+      `${TITLE}\n\nWithout a command: run. New here? Try \`pgb-wizard rehearse\`, a safe copy of the real thing.`,
+    )
     .configureHelp({ helpWidth: 100, subcommandTerm: (command) => command.name() })
     .helpOption('-h, --help', 'Show this help; `pgb-wizard COMMAND --help` shows a command')
     .option('-V, --version', 'Show the version');

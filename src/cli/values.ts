@@ -1,10 +1,10 @@
 /** Parsers of flag values. Each answers a `Result`, so that a wrong value is one usage error that names the flag. */
+import { didYouMean } from '../engine/plan/suggest.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
 
 export type Parser<T> = (text: string) => Result<T>;
 
-const usage = (message: string, next?: string) =>
-  fail('usage', message, next === undefined ? {} : { next: [next] });
+const usage = (message: string, next?: string) => fail('usage', message, next === undefined ? {} : { next: [next] });
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -37,7 +37,10 @@ export function parseInteger(low: number, high: number): Parser<number> {
 export function parseScale(text: string): Result<number> {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 1 || value > 100_000) {
-    return usage(`'${text}' is not a number from 1 to 100000.`, '1 is real time; 60 makes an hour of waiting a minute.');
+    return usage(
+      `'${text}' is not a number from 1 to 100000.`,
+      '1 is real time; 60 makes an hour of waiting a minute.',
+    );
   }
   return ok(value);
 }
@@ -58,33 +61,6 @@ export function parseName(what: string, pattern = /^[A-Za-z0-9][A-Za-z0-9._:@/-]
 
 /** ` Did you mean x?`, or nothing when no candidate is near. */
 export function suggestion(text: string, candidates: readonly string[]): string {
-  const near = nearest(text, candidates);
+  const near = didYouMean(text, candidates);
   return near === undefined ? '' : ` Did you mean ${near}?`;
-}
-
-/** The candidate with the smallest edit distance, when that is small for the length of the text. */
-export function nearest(text: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(text.length / 3)) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(text.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = a[i - 1] === b[j - 1] ? 0 : 1;
-      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + swap);
-    }
-    previous = row;
-  }
-  return previous[b.length]!;
 }

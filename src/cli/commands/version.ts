@@ -14,7 +14,10 @@ export const versionCommand = command({
       const facts = { version, node: process.version, platform: `${process.platform}-${process.arch}` };
       await print(io, values.output, envelope('version', 'done', 0, facts));
     } else {
-      await write(io.stdout, `pgb-wizard ${version} (Node.js ${process.version}, ${process.platform}-${process.arch})\n`);
+      await write(
+        io.stdout,
+        `pgb-wizard ${version} (Node.js ${process.version}, ${process.platform}-${process.arch})\n`,
+      );
     }
     return ok(0);
   },

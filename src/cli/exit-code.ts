@@ -1,0 +1,19 @@
+/** The exit code of a command that worked on a run. */
+import { EXIT, type ExitCode } from '../engine/result.ts';
+import type { RunSnapshot } from '../engine/run/model.ts';
+
+/** From the run's outcome; where the engine gave an error, that error's own code (locked, outside the window, …). */
+export function exitCodeOf(snapshot: Pick<RunSnapshot, 'outcome' | 'error'>): ExitCode {
+  switch (snapshot.outcome) {
+    case 'done':
+      return EXIT.done;
+    case 'parked':
+      return EXIT.parked;
+    case 'rolled-back':
+      return EXIT.rolledBack;
+    case 'gate-failed':
+      return EXIT.gateFailed;
+    default:
+      return snapshot.error && snapshot.error.exitCode !== EXIT.done ? snapshot.error.exitCode : EXIT.failed;
+  }
+}
