@@ -1,0 +1,583 @@
+/**
+ * The objects of the rehearsal cluster and the rules of a registry around them: one resourceVersion over all kinds, uid,
+ * generation, defaults, validation, immutability, managedFields, graceful deletion, garbage collection by owner. A write that
+ * changes nothing keeps the resourceVersion and makes no event (kubernetes.io: "optimistic concurrency", apiserver `registry/generic`).
+ */
+import { randomUUID } from 'node:crypto';
+import type { DeleteOptions, Json, KubeObject, ObjectStore, StoreEvent, WriteOptions } from '../contract.ts';
+import { definitionOf, groupVersion, type ResourceDefinition } from './catalogue.ts';
+import { alreadyExists, badRequest, conflict, failure, forbidden, invalid, invalidValue, notFound } from './errors.ts';
+import { trackUpdate } from './patch/managed-fields.ts';
+import { createAddresses } from './registry/addresses.ts';
+import { copy, decode, same } from './registry/canonical.ts';
+import { applyDefaults } from './registry/defaults.ts';
+import { nextGeneration, takeStatus } from './registry/generation.ts';
+import { exceededQuota } from './registry/quota.ts';
+import { validate } from './registry/validate.ts';
+import { validateUpdate } from './registry/validate-update.ts';
+
+export interface StoreOptions {
+  /** The cluster's time; the wall clock unless given. */
+  clock?: () => Date;
+  /** Namespaces that exist from the start beside `default` and the `kube-` ones. */
+  namespaces?: readonly string[];
+  /** Changes kept for watches that start in the past; older starts get 410. */
+  history?: number;
+}
+
+/** A write through the API: who, through which subresource, how strict. */
+export interface ApiWrite extends WriteOptions {
+  subresource?: 'status' | 'scale';
+  /** `fieldValidation=Strict`: unknown fields are refused with 400. */
+  strict?: boolean;
+  /** Replaces `managedFields` as computed, for server-side apply. */
+  managedFields?: (object: KubeObject) => Json[];
+}
+
+/** A committed change, kept for watches. `object` is shared: read it, don't change it. */
+export interface Change extends StoreEvent {
+  revision: number;
+}
+
+/** The store as the API server uses it: reads without copies, the past, and read-modify-write. */
+export interface RehearsalStore extends ObjectStore {
+  revision(): number;
+  now(): Date;
+  /** The stored object itself: don't change it. */
+  peek(resource: string, namespace: string | undefined, name: string): KubeObject | undefined;
+  /** Stored objects in order of namespace and name: don't change them. */
+  each(resource: string, namespace?: string): KubeObject[];
+  createAs(resource: string, object: KubeObject, write: ApiWrite): KubeObject;
+  updateAs(resource: string, object: KubeObject, write: ApiWrite): KubeObject;
+  /** Changes after `revision`, or `undefined` when they are no longer kept. */
+  since(revision: number): Change[] | undefined;
+  /** Like `watch`, without copies. */
+  observe(listener: (change: Change) => void): () => void;
+  /** Forgets the past: every watch that starts at an older revision gets 410. */
+  compact(): void;
+  /** The oldest revision a watch may start from. */
+  oldest(): number;
+}
+
+const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+
+/** The in-memory store. Nothing is kept on disk: a rehearsal cluster lives as long as its process. */
+export function createStore(options: StoreOptions = {}): RehearsalStore {
+  const clock = options.clock ?? (() => new Date());
+  const limit = options.history ?? 20_000;
+  const tables = new Map<string, Map<string, KubeObject>>();
+  const listeners = new Set<(event: StoreEvent) => void>();
+  const observers = new Set<(change: Change) => void>();
+  const addresses = createAddresses();
+  let changes: Change[] = [];
+  let revision = 1;
+  let forgotten = 1;
+
+  const table = (resource: string): Map<string, KubeObject> => {
+    let found = tables.get(resource);
+    if (found === undefined) {
+      found = new Map();
+      tables.set(resource, found);
+    }
+    return found;
+  };
+  const key = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`;
+  const timestamp = (): string => `${clock().toISOString().slice(0, 19)}Z`;
+
+  function commit(type: StoreEvent['type'], resource: string, object: KubeObject, old?: KubeObject): void {
+    revision += 1;
+    object.metadata.resourceVersion = String(revision);
+    const at = key(object.metadata.namespace, object.metadata.name);
+    if (type === 'DELETED') table(resource).delete(at);
+    else table(resource).set(at, object);
+    const change: Change = { type, resource, object, revision, ...(old === undefined ? {} : { old }) };
+    changes.push(change);
+    if (changes.length > limit * 2) {
+      changes = changes.slice(-limit);
+      forgotten = (changes[0] as Change).revision - 1;
+    }
+    for (const observer of [...observers]) observer(change);
+    if (listeners.size === 0) return;
+    for (const listener of [...listeners]) {
+      listener({ type, resource, object: copy(object), ...(old === undefined ? {} : { old: copy(old) }) });
+    }
+  }
+
+  function decoded(definition: ResourceDefinition, input: KubeObject, strict: boolean): KubeObject {
+    const { object, unknown } = decode(definition.kind, definition.version, {
+      ...input,
+      kind: definition.kind,
+      apiVersion: groupVersion(definition),
+    });
+    if (strict && unknown.length > 0) {
+      const list = unknown.map((path) => `unknown field ${JSON.stringify(path)}`).join(', ');
+      throw badRequest(
+        `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}: strict decoding error: ${list}`,
+      );
+    }
+    object.metadata ??= {} as KubeObject['metadata'];
+    return object;
+  }
+
+  /** Namespace checks of the NamespaceLifecycle admission plugin. */
+  function admitNamespace(definition: ResourceDefinition, object: KubeObject): void {
+    if (!definition.namespaced) return;
+    const namespace = object.metadata.namespace ?? '';
+    const found = table('namespaces').get(key(undefined, namespace));
+    if (found === undefined) throw notFound(definitionOf('namespaces'), namespace);
+    if (found.metadata.deletionTimestamp !== undefined) {
+      throw forbidden(
+        definition,
+        object.metadata.name,
+        `unable to create new content in namespace ${namespace} because it is being terminated`,
+      );
+    }
+  }
+
+  function createAs(resource: string, input: KubeObject, write: ApiWrite): KubeObject {
+    const definition = definitionOf(resource);
+    const object = decoded(definition, input, write.strict ?? false);
+    const meta = object.metadata;
+    if (definition.namespaced) meta.namespace ??= 'default';
+    else delete meta.namespace;
+    if (meta.name === undefined && (meta as Json).generateName !== undefined) {
+      meta.name = `${(meta as Json).generateName}${randomSuffix()}`;
+    }
+    admitNamespace(definition, object);
+    if (meta.name !== undefined && table(resource).has(key(meta.namespace, meta.name))) {
+      throw alreadyExists(definition, meta.name);
+    }
+    if (meta.resourceVersion !== undefined && meta.resourceVersion !== '') {
+      throw badRequest('resourceVersion should not be set on objects to be created');
+    }
+    meta.uid = randomUUID();
+    meta.creationTimestamp = timestamp();
+    delete meta.deletionTimestamp;
+    delete meta.deletionGracePeriodSeconds;
+    if (definition.generation) meta.generation = 1;
+    if (!definition.custom && definition.subresources.status !== undefined) delete object.status;
+    applyDefaults(object, {
+      creating: true,
+      clusterIP: (wanted) => addresses.take(wanted, meta, write.dryRun ?? false),
+    });
+    const final = decode(definition.kind, definition.version, object).object;
+    final.metadata = orderedMeta(final.metadata);
+    const causes = validate(definition, final);
+    if (causes.length > 0) {
+      addresses.release(final);
+      throw invalid(definition.kind, definition.group, meta.name ?? '', causes);
+    }
+    const quota = exceededQuota(definition, final, (name) => each(name, final.metadata.namespace));
+    if (quota !== undefined) throw forbidden(definition, meta.name, quota);
+    final.metadata.managedFields =
+      write.managedFields?.(final) ??
+      trackUpdate(undefined, final, {
+        manager: write.manager ?? 'unknown',
+        operation: 'Update',
+        time: timestamp(),
+        subresource: write.subresource,
+      });
+    if (write.dryRun) return copy(final);
+    commit('ADDED', resource, final);
+    if (definition.resource === 'namespaces') furnish(final.metadata.name);
+    return copy(final);
+  }
+
+  /** What every namespace holds from its first second on. */
+  function furnish(namespace: string): void {
+    createAs(
+      'serviceaccounts',
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } },
+      { manager: 'kube-controller-manager' },
+    );
+  }
+
+  function checkedCurrent(definition: ResourceDefinition, object: KubeObject): KubeObject {
+    const { namespace, name } = object.metadata;
+    const current = table(definition.resource).get(key(definition.namespaced ? namespace : undefined, name));
+    if (current === undefined) throw notFound(definition, name);
+    const { uid, resourceVersion } = object.metadata;
+    if (uid !== undefined && uid !== '' && uid !== current.metadata.uid) {
+      throw conflict(
+        definition,
+        name,
+        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`,
+      );
+    }
+    if (resourceVersion !== undefined && resourceVersion !== '') {
+      if (resourceVersion !== current.metadata.resourceVersion) throw conflict(definition, name);
+    } else if (definition.conditionalUpdate && !definition.custom) {
+      throw invalid(definition.kind, definition.group, name, [
+        invalidValue('metadata.resourceVersion', '', 'must be specified for an update'),
+      ]);
+    }
+    return current;
+  }
+
+  function updateAs(resource: string, input: KubeObject, write: ApiWrite): KubeObject {
+    const definition = definitionOf(resource);
+    const object = decoded(definition, input, write.strict ?? false);
+    const current = checkedCurrent(definition, object);
+    const name = current.metadata.name;
+    let next: KubeObject;
+    if (write.subresource === 'status') next = takeStatus(current, object);
+    else {
+      next = object;
+      if (definition.subresources.status !== undefined) {
+        if (current.status === undefined) delete next.status;
+        else next.status = current.status;
+      }
+    }
+    next.metadata = {
+      ...next.metadata,
+      name,
+      namespace: current.metadata.namespace,
+      uid: current.metadata.uid,
+      creationTimestamp: current.metadata.creationTimestamp,
+      deletionTimestamp: current.metadata.deletionTimestamp,
+      deletionGracePeriodSeconds: current.metadata.deletionGracePeriodSeconds,
+      generation: current.metadata.generation,
+      resourceVersion: current.metadata.resourceVersion,
+      managedFields: current.metadata.managedFields,
+    };
+    const generateName = (current.metadata as Json).generateName;
+    if (generateName !== undefined) (next.metadata as Json).generateName = generateName;
+    if (write.subresource !== 'status') {
+      keepAllocated(current, next);
+      applyDefaults(next, {
+        creating: false,
+        clusterIP: (wanted) => wanted ?? addresses.take(undefined, next.metadata, true),
+      });
+    }
+    next = decode(definition.kind, definition.version, next).object;
+    next.metadata = orderedMeta(next.metadata);
+    if (write.subresource !== 'status') {
+      const causes = [...validate(definition, next), ...(definition.custom ? [] : validateUpdate(current, next))];
+      if (causes.length > 0) throw invalid(definition.kind, definition.group, name, causes);
+    }
+    const generation = nextGeneration(definition, current, next, write.subresource);
+    if (generation === undefined) delete next.metadata.generation;
+    else next.metadata.generation = generation;
+    next.metadata.managedFields =
+      write.managedFields?.(next) ??
+      trackUpdate(current, next, {
+        manager: write.manager ?? 'unknown',
+        operation: 'Update',
+        time: timestamp(),
+        subresource: write.subresource,
+      });
+    if (same(next, current)) return copy(current);
+    if (write.dryRun) return copy(next);
+    if (
+      next.metadata.deletionTimestamp !== undefined &&
+      (next.metadata.finalizers ?? []).length === 0 &&
+      resource !== 'pods'
+    ) {
+      if (resource !== 'namespaces') {
+        const removed = copy(next);
+        remove(resource, current, removed);
+        return copy(removed);
+      }
+    }
+    commit('MODIFIED', resource, next, current);
+    return copy(next);
+  }
+
+  /** Values the server allocated and a client may leave out of a PUT. */
+  function keepAllocated(current: KubeObject, next: KubeObject): void {
+    if (current.kind !== 'Service' || next.spec === undefined) return;
+    if (next.spec.type === undefined || next.spec.type === current.spec?.type) {
+      next.spec.clusterIP ??= current.spec?.clusterIP;
+      if (next.spec.clusterIP === current.spec?.clusterIP) next.spec.clusterIPs ??= current.spec?.clusterIPs;
+    }
+  }
+
+  function each(resource: string, namespace?: string): KubeObject[] {
+    const found: KubeObject[] = [];
+    for (const object of table(resource).values()) {
+      if (namespace === undefined || object.metadata.namespace === namespace) found.push(object);
+    }
+    return found.sort((a, b) => {
+      const left = key(a.metadata.namespace, a.metadata.name);
+      const right = key(b.metadata.namespace, b.metadata.name);
+      return left < right ? -1 : left > right ? 1 : 0;
+    });
+  }
+
+  function remove(resource: string, current: KubeObject, last: KubeObject = copy(current)): void {
+    commit('DELETED', resource, last, current);
+    addresses.release(current);
+    if (resource === 'namespaces') return;
+    queueMicrotask(() => {
+      collectGarbage(current);
+      finishOwners(current);
+      finishNamespace(current.metadata.namespace);
+    });
+  }
+
+  /** Deletes what only the removed object owned. */
+  function collectGarbage(owner: KubeObject): void {
+    for (const [resource, objects] of tables) {
+      for (const object of [...objects.values()]) {
+        const owners = object.metadata.ownerReferences;
+        if (owners === undefined || !owners.some((one) => one.uid === owner.metadata.uid)) continue;
+        if (owners.some((one) => one.uid !== owner.metadata.uid)) {
+          const next = copy(object);
+          next.metadata.ownerReferences = owners.filter((one) => one.uid !== owner.metadata.uid);
+          commit('MODIFIED', resource, next, object);
+        } else if (object.metadata.deletionTimestamp === undefined) {
+          deleteObject(resource, object.metadata.namespace, object.metadata.name, { propagationPolicy: 'Background' });
+        }
+      }
+    }
+  }
+
+  /** Ends the foreground deletion of owners whose last blocking dependent is gone. */
+  function finishOwners(gone: KubeObject): void {
+    for (const reference of gone.metadata.ownerReferences ?? []) {
+      for (const [resource, objects] of tables) {
+        for (const owner of objects.values()) {
+          if (owner.metadata.uid !== reference.uid || !owner.metadata.finalizers?.includes('foregroundDeletion'))
+            continue;
+          if (!hasBlockingDependents(reference.uid)) dropFinalizer(resource, owner, 'foregroundDeletion');
+        }
+      }
+    }
+  }
+
+  function hasBlockingDependents(uid: string): boolean {
+    for (const objects of tables.values()) {
+      for (const object of objects.values()) {
+        if (object.metadata.ownerReferences?.some((one) => one.uid === uid && one.blockOwnerDeletion === true))
+          return true;
+      }
+    }
+    return false;
+  }
+
+  function dropFinalizer(resource: string, object: KubeObject, finalizer: string): void {
+    const next = copy(object);
+    const rest = (next.metadata.finalizers ?? []).filter((one) => one !== finalizer);
+    if (rest.length > 0) {
+      next.metadata.finalizers = rest;
+      commit('MODIFIED', resource, next, object);
+    } else {
+      delete next.metadata.finalizers;
+      remove(resource, object, next);
+    }
+  }
+
+  function finishNamespace(name: string | undefined): void {
+    const namespace = name === undefined ? undefined : table('namespaces').get(key(undefined, name));
+    if (namespace?.metadata.deletionTimestamp === undefined) return;
+    for (const objects of tables.values()) {
+      for (const object of objects.values()) if (object.metadata.namespace === name) return;
+    }
+    remove('namespaces', namespace);
+  }
+
+  function deleteObject(
+    resource: string,
+    namespace: string | undefined,
+    name: string,
+    preconditions: DeleteOptions & { dryRun?: boolean } = {},
+  ): KubeObject {
+    const definition = definitionOf(resource);
+    const current = table(resource).get(key(definition.namespaced ? namespace : undefined, name));
+    if (current === undefined) throw notFound(definition, name);
+    const { uid, resourceVersion } = preconditions;
+    if (uid !== undefined && uid !== current.metadata.uid) {
+      throw conflict(
+        definition,
+        name,
+        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`,
+      );
+    }
+    if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion) {
+      throw conflict(
+        definition,
+        name,
+        `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${current.metadata.resourceVersion}`,
+      );
+    }
+    const grace = gracePeriod(resource, current, preconditions.gracePeriodSeconds);
+    if (preconditions.dryRun) return copy(current);
+    if (resource === 'namespaces') return deleteNamespace(current);
+    const finalizers = [...(current.metadata.finalizers ?? [])];
+    const policy = preconditions.propagationPolicy ?? 'Background';
+    if (policy === 'Orphan') orphanDependents(current);
+    if (policy === 'Foreground' && hasDependents(current.metadata.uid as string)) {
+      if (!finalizers.includes('foregroundDeletion')) finalizers.push('foregroundDeletion');
+    }
+    if (grace === 0 && finalizers.length === 0) {
+      const last = copy(current);
+      remove(resource, current, last);
+      return copy(last);
+    }
+    const already = current.metadata.deletionTimestamp !== undefined;
+    if (already && grace >= (current.metadata.deletionGracePeriodSeconds ?? 0)) return copy(current);
+    const next = copy(current);
+    const at = new Date(clock().getTime() + grace * 1000);
+    next.metadata.deletionTimestamp = `${at.toISOString().slice(0, 19)}Z`;
+    next.metadata.deletionGracePeriodSeconds = grace;
+    if (next.metadata.generation !== undefined && !already) next.metadata.generation += 1;
+    if (finalizers.length > 0) next.metadata.finalizers = finalizers;
+    next.metadata = orderedMeta(next.metadata);
+    commit('MODIFIED', resource, next, current);
+    if (policy === 'Foreground') deleteDependents(current.metadata.uid as string);
+    return copy(next);
+  }
+
+  /** Pods on a node get their grace period; everything else goes at once. */
+  function gracePeriod(resource: string, current: KubeObject, wanted: number | undefined): number {
+    if (resource !== 'pods') return 0;
+    const phase = current.status?.phase;
+    if (current.spec?.nodeName === undefined || phase === 'Succeeded' || phase === 'Failed') return 0;
+    return wanted ?? current.spec?.terminationGracePeriodSeconds ?? 30;
+  }
+
+  function dependents(uid: string): [string, KubeObject][] {
+    const found: [string, KubeObject][] = [];
+    for (const [resource, objects] of tables) {
+      for (const object of objects.values()) {
+        if (object.metadata.ownerReferences?.some((one) => one.uid === uid)) found.push([resource, object]);
+      }
+    }
+    return found;
+  }
+  const hasDependents = (uid: string): boolean => dependents(uid).length > 0;
+
+  function deleteDependents(uid: string): void {
+    for (const [resource, object] of dependents(uid)) {
+      deleteObject(resource, object.metadata.namespace, object.metadata.name, { propagationPolicy: 'Foreground' });
+    }
+  }
+
+  function orphanDependents(owner: KubeObject): void {
+    for (const [resource, object] of dependents(owner.metadata.uid as string)) {
+      const next = copy(object);
+      const rest = (next.metadata.ownerReferences ?? []).filter((one) => one.uid !== owner.metadata.uid);
+      if (rest.length === 0) delete next.metadata.ownerReferences;
+      else next.metadata.ownerReferences = rest;
+      commit('MODIFIED', resource, next, object);
+    }
+  }
+
+  function deleteNamespace(current: KubeObject): KubeObject {
+    const name = current.metadata.name;
+    if (['default', 'kube-system', 'kube-public', 'kube-node-lease'].includes(name)) {
+      throw failure(403, 'Forbidden', `namespaces "${name}" is forbidden: this namespace may not be deleted`, {
+        name,
+        kind: 'namespaces',
+      });
+    }
+    if (current.metadata.deletionTimestamp !== undefined) return copy(current);
+    const next = copy(current);
+    next.metadata.deletionTimestamp = timestamp();
+    next.status = { ...next.status, phase: 'Terminating' };
+    commit('MODIFIED', 'namespaces', next, current);
+    queueMicrotask(() => {
+      for (const [resource, objects] of tables) {
+        for (const object of [...objects.values()]) {
+          if (object.metadata.namespace !== name || !objects.has(key(name, object.metadata.name))) continue;
+          deleteObject(resource, name, object.metadata.name);
+        }
+      }
+      finishNamespace(name);
+    });
+    return copy(next);
+  }
+
+  const store: RehearsalStore = {
+    revision: () => revision,
+    now: clock,
+    peek: (resource, namespace, name) =>
+      table(resource).get(key(definitionOf(resource).namespaced ? namespace : undefined, name)),
+    each,
+    createAs,
+    updateAs,
+    since(from) {
+      if (from < forgotten) return undefined;
+      let low = 0;
+      let high = changes.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((changes[middle] as Change).revision <= from) low = middle + 1;
+        else high = middle;
+      }
+      return changes.slice(low);
+    },
+    observe(listener) {
+      observers.add(listener);
+      return () => observers.delete(listener);
+    },
+    compact() {
+      changes = [];
+      forgotten = revision;
+    },
+    oldest: () => forgotten,
+    get(resource, namespace, name) {
+      const found = store.peek(resource, namespace, name);
+      return found === undefined ? undefined : copy(found);
+    },
+    list(resource, namespace, labelSelector) {
+      return each(resource, namespace)
+        .filter((object) =>
+          Object.entries(labelSelector ?? {}).every(([label, value]) => object.metadata.labels?.[label] === value),
+        )
+        .map(copy);
+    },
+    create: (resource, object, write = {}) => createAs(resource, object, write),
+    update: (resource, object, write = {}) => updateAs(resource, object, write),
+    updateStatus: (resource, object, write = {}) => updateAs(resource, object, { ...write, subresource: 'status' }),
+    delete: deleteObject,
+    finalise(resource, namespace, name, uid) {
+      const current = store.peek(resource, namespace, name);
+      if (current === undefined || current.metadata.uid !== uid) return;
+      if ((current.metadata.finalizers ?? []).length > 0) return;
+      remove(resource, current);
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+
+  for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system', ...(options.namespaces ?? [])]) {
+    createAs('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, { manager: 'kube-apiserver' });
+  }
+  return store;
+}
+
+function randomSuffix(): string {
+  let text = '';
+  for (let index = 0; index < 5; index += 1) {
+    text += NAME_ALPHABET[Math.floor(Math.random() * NAME_ALPHABET.length)];
+  }
+  return text;
+}
+
+const META_ORDER = [
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+];
+
+/** Metadata in the order a server prints it, without unset fields. */
+function orderedMeta(meta: Json): Json {
+  const out: Json = {};
+  for (const name of META_ORDER) if (meta[name] !== undefined) out[name] = meta[name];
+  return out;
+}
