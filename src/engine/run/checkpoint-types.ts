@@ -23,6 +23,8 @@ export interface CheckpointEntry {
   readonly pid: number;
   readonly host: string;
   readonly rehearsal: boolean;
+  /** Lines of the journal at that time: a journal that is shorter now has lost its end (a copy, a restored backup). */
+  readonly events?: number;
 }
 
 export interface Checkpoint {
