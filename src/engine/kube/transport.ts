@@ -1,0 +1,383 @@
+/**
+ * The one way to the API server: keep-alive, per-request limits, the retry policy, 401 renewal, the rate limit, and the
+ * books (health, counts, warnings). Why node:https and not client-node's generated calls: docs/decisions/0010.
+ */
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
+import { pause } from './abort.ts';
+import { failureText, httpError, isTlsError, networkError, neverSent } from './errors.ts';
+import { type ExchangeError, exchange, readBody } from './exchange.ts';
+import type { Credentials, LoadedConfig } from './kubeconfig.ts';
+import { RateLimiter } from './rate-limit.ts';
+import type { Json, KubeHealth, RequestCounts } from './types.ts';
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Record<string, string | number | boolean | undefined>;
+  readonly body?: Json;
+  readonly contentType?: string;
+  /** For errors: `patch deployment/identity-service`. */
+  readonly what: string;
+  /** For the books: `PATCH deployments`. */
+  readonly kind: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  readonly auditId?: string;
+  /** May the same write be sent twice without harm (JSON Patch with `test`, fixed name, uid precondition, apply)? */
+  readonly resendSafe?: boolean;
+  readonly maxTries?: number;
+}
+
+export interface TransportOptions {
+  readonly userAgent: string;
+  readonly requestTimeoutMs?: number;
+  readonly rate: { readonly perSecond: number; readonly burst: number };
+  /** Random 0..1, for the jitter. */
+  readonly random?: () => number;
+}
+
+const RATE_LIMITED_TRIES = 10;
+const READ_TRIES = 6;
+const WRITE_TRIES = 4;
+const WEBHOOK_TRIES = 3;
+const UNREACHABLE_MS = 60_000;
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_MOST_MS = 15_000;
+const RETRY_AFTER_MOST_MS = 60_000;
+
+/** Credentials in use, with the connections made with them. */
+interface Held {
+  readonly value: Credentials;
+  readonly readAt: number;
+  readonly agent: https.Agent | http.Agent;
+  readonly tlsKey: string;
+}
+
+export class Transport {
+  readonly #config: LoadedConfig;
+  readonly #options: TransportOptions;
+  readonly #limiter: RateLimiter;
+  readonly #closed = new AbortController();
+  #credentials: Held | undefined;
+  #renewing: Promise<Result<Held>> | undefined;
+  #lastSuccess = performance.now();
+  #lastError: string | undefined;
+  #skewMs: number | undefined;
+  #total = 0;
+  #watches = 0;
+  #retries = 0;
+  readonly #byKind: Record<string, number> = {};
+  readonly #warnings = new Set<string>();
+
+  constructor(config: LoadedConfig, options: TransportOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#limiter = new RateLimiter(options.rate.perSecond, options.rate.burst);
+  }
+
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /** A call with a JSON answer. */
+  async json(call: Call): Promise<Result<Json>> {
+    const text = await this.text(call);
+    if (!text.ok) return text;
+    if (text.value === '') return ok({});
+    try {
+      return ok(JSON.parse(text.value));
+    } catch {
+      return fail('api-unavailable', `the answer to ${call.what} is not JSON`, {
+        cause: sanitiseLine(text.value, 200),
+        next: ['Is this address a Kubernetes API server, or a login page in front of it?'],
+      });
+    }
+  }
+
+  /** A call with a text answer (JSON, or a log). */
+  async text(call: Call & { limitBytes?: number }): Promise<Result<string>> {
+    const isRead = call.method === 'GET';
+    const tries = call.maxTries ?? (isRead ? READ_TRIES : WRITE_TRIES);
+    let renewed = false;
+    let webhookTries = 0;
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.#once(call);
+      if (outcome.ok) return outcome;
+      const { error, waitMs, sent } = outcome;
+      if (error.code === 'aborted')
+        return fail(
+          sent && !isRead ? 'outcome-unknown' : 'aborted',
+          sent && !isRead ? `stopped before the answer to ${call.what} came` : error.message,
+        );
+      if (error.code === 'unauthenticated' && !renewed) {
+        renewed = true;
+        const again = await this.renew(call.what);
+        if (!again.ok) return again;
+        continue;
+      }
+      const webhook = /failed calling webhook/.test(error.message);
+      if (webhook) webhookTries += 1;
+      const unknown = sent && !isRead && !webhook && error.code !== 'rate-limited';
+      const limit = webhook ? WEBHOOK_TRIES : error.code === 'rate-limited' ? RATE_LIMITED_TRIES : tries;
+      const mayResend = isRead || !unknown || call.resendSafe === true;
+      const stop = !error.retryable || !mayResend || attempt >= limit || (webhook && webhookTries >= WEBHOOK_TRIES);
+      if (stop || error.code === 'conflict') {
+        if (!error.retryable || error.code === 'conflict' || !unknown) return { ok: false, error };
+        return fail('outcome-unknown', `no answer to ${call.what}: it may have happened, or may still happen`, {
+          cause: error.message,
+          next: ['The wizard reads the live state before it does anything else.'],
+        });
+      }
+      this.#retries += 1;
+      const backoff = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1));
+      const pause = waitMs ?? backoff * (0.2 + 0.8 * (this.#options.random ?? Math.random)());
+      if (!(await this.#wait(pause, call.signal))) return fail('aborted', `stopped while waiting to ${call.what}`);
+    }
+  }
+
+  /** A call with a streamed answer (watch, followed log). One try; the caller owns the body. */
+  async open(call: Call): Promise<Result<IncomingMessage>> {
+    for (let attempt = 1; ; attempt++) {
+      const sent = await this.#send(call);
+      if (!sent.ok) return sent;
+      const response = sent.value;
+      this.#note(response);
+      if (response.statusCode === 200) {
+        this.alive();
+        return ok(response);
+      }
+      const error = await this.#readFailure(response, call);
+      if (error.error.code === 'unauthenticated' && attempt === 1) {
+        const again = await this.renew(call.what);
+        if (!again.ok) return again;
+        continue;
+      }
+      return { ok: false, error: error.error };
+    }
+  }
+
+  /** Address and options for a WebSocket to `path`. */
+  async webSocket(path: string): Promise<Result<{ url: string; headers: Record<string, string>; tls: Json }>> {
+    const credentials = await this.#ready();
+    if (!credentials.ok) return credentials;
+    const url = `${this.#config.server.replace(/^http/, 'ws')}${path}`;
+    const { headers, tls, agent } = credentials.value.value;
+    return ok({
+      url,
+      headers: { ...headers, 'User-Agent': this.#options.userAgent },
+      tls: { ...tls, ...(agent ? { agent } : {}) },
+    });
+  }
+
+  /** After a 401: drops every cached credential and reads files and plugins again, once for all who ask at the same time. */
+  async renew(what: string): Promise<Result<void>> {
+    this.#renewing ??= this.#read(true).finally(() => {
+      this.#renewing = undefined;
+    });
+    const result = await this.#renewing;
+    if (result.ok) return ok(undefined);
+    return fail('unauthenticated', `the credentials cannot be renewed (${what})`, {
+      cause: result.error.message,
+      next: ['Log in again with your usual tool, then resume.'],
+    });
+  }
+
+  /** Books a stream that was opened outside `text` and `open`. */
+  count(kind: string): void {
+    this.#total += 1;
+    this.#byKind[kind] = (this.#byKind[kind] ?? 0) + 1;
+  }
+
+  countWatch(): void {
+    this.#watches += 1;
+  }
+
+  /** A sign of life: a read worked, a watch said something. */
+  alive(): void {
+    this.#lastSuccess = performance.now();
+    this.#lastError = undefined;
+  }
+
+  health(): KubeHealth {
+    const ageMs = Math.round(performance.now() - this.#lastSuccess);
+    const state = this.#lastError === undefined ? 'ok' : ageMs > UNREACHABLE_MS ? 'unreachable' : 'stale';
+    return {
+      state,
+      ageMs,
+      ...(this.#lastError === undefined ? {} : { error: this.#lastError }),
+      ...(this.#skewMs === undefined ? {} : { skewMs: this.#skewMs }),
+    };
+  }
+
+  counts(): RequestCounts {
+    return { total: this.#total, watches: this.#watches, retries: this.#retries, byKind: { ...this.#byKind } };
+  }
+
+  warnings(): string[] {
+    return [...this.#warnings];
+  }
+
+  close(): void {
+    this.#closed.abort(new Error('closed'));
+    this.#credentials?.agent.destroy();
+  }
+
+  async #once(
+    call: Call & { limitBytes?: number },
+  ): Promise<{ ok: true; value: string } | { ok: false; error: WizardError; waitMs?: number; sent: boolean }> {
+    const sent = await this.#send(call);
+    if (!sent.ok) return { ...sent, sent: sent.reachedServer };
+    const response = sent.value;
+    this.#note(response);
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) {
+      const failure = await this.#readFailure(response, call);
+      // 4xx answers and a 503 with Retry-After were refused before execution; other 5xx leave a write open.
+      const refused = status < 500 || (status === 503 && failure.waitMs !== undefined);
+      if (status >= 500) this.#failed(failure.error.message);
+      else this.alive();
+      return { ok: false, ...failure, sent: !refused };
+    }
+    try {
+      const value = await readBody(response, {
+        timeoutMs: this.#options.requestTimeoutMs ?? call.timeoutMs,
+        signals: [call.signal, this.closed],
+        ...(call.limitBytes === undefined ? {} : { limitBytes: call.limitBytes }),
+      });
+      this.alive();
+      return { ok: true, value };
+    } catch (error) {
+      const mapped = this.#mapError(error as ExchangeError, call);
+      return { ok: false, error: mapped, sent: true };
+    }
+  }
+
+  async #send(
+    call: Call,
+  ): Promise<{ ok: true; value: IncomingMessage } | { ok: false; error: WizardError; reachedServer: boolean }> {
+    const credentials = await this.#ready();
+    if (!credentials.ok) return { ...credentials, reachedServer: false };
+    if (!(await this.#wait(this.#limiter.take(), call.signal))) {
+      return { ok: false, error: wizardError('aborted', `stopped before ${call.what}`), reachedServer: false };
+    }
+    this.count(call.kind);
+    const url = new URL(this.#config.server + call.path);
+    for (const [key, value] of Object.entries(call.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(key, String(value));
+    }
+    const headers: Record<string, string> = {
+      ...credentials.value.value.headers,
+      Accept: 'application/json',
+      'User-Agent': this.#options.userAgent,
+    };
+    if (call.body !== undefined) headers['Content-Type'] = call.contentType ?? 'application/json';
+    if (call.auditId !== undefined) headers['Audit-ID'] = call.auditId;
+    try {
+      const response = await exchange({
+        url,
+        method: call.method,
+        headers,
+        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        agent: credentials.value.value.agent ?? credentials.value.agent,
+        tls: credentials.value.value.tls,
+        timeoutMs: this.#options.requestTimeoutMs ?? call.timeoutMs,
+        signals: [call.signal, this.closed],
+      });
+      return { ok: true, value: response };
+    } catch (error) {
+      const broken = error as ExchangeError;
+      return {
+        ok: false,
+        error: this.#mapError(broken, call),
+        reachedServer: !neverSent(broken.code) && !isTlsError(broken),
+      };
+    }
+  }
+
+  #mapError(error: ExchangeError, call: Call): WizardError {
+    if (error.code === 'ABORTED') return wizardError('aborted', `stopped: ${call.what}`);
+    const mapped = networkError(error, this.#config.server, call.what);
+    this.#failed(mapped.message);
+    return mapped;
+  }
+
+  async #readFailure(response: IncomingMessage, call: Call): Promise<{ error: WizardError; waitMs?: number }> {
+    let text = '';
+    try {
+      text = await readBody(response, {
+        timeoutMs: 10_000,
+        limitBytes: 1_000_000,
+        signals: [call.signal, this.closed],
+      });
+    } catch (error) {
+      text = (error as Error).message;
+    }
+    let body: Json;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      body = undefined;
+    }
+    const after = Number(response.headers['retry-after']);
+    const failure = { status: response.statusCode ?? 0, body, text };
+    const error = httpError(failure, call.what);
+    this.#lastError = error.retryable ? failureText(failure) : this.#lastError;
+    return {
+      error,
+      ...(Number.isFinite(after) && response.headers['retry-after'] !== undefined
+        ? { waitMs: Math.min(RETRY_AFTER_MOST_MS, Math.max(0, after * 1000)) }
+        : {}),
+    };
+  }
+
+  #note(response: IncomingMessage): void {
+    const date = Date.parse(response.headers.date ?? '');
+    if (!Number.isNaN(date)) this.#skewMs = date + 500 - Date.now();
+    const warning = response.headers.warning;
+    for (const line of Array.isArray(warning) ? warning : warning ? [warning] : []) {
+      // `299 - "text"`
+      for (const match of line.matchAll(/\d{3} \S+ "((?:[^"\\]|\\.)*)"/g)) {
+        if (this.#warnings.size < 100) this.#warnings.add(sanitiseLine(match[1]!.replace(/\\(.)/g, '$1'), 300));
+      }
+    }
+  }
+
+  #failed(message: string): void {
+    this.#lastError = message;
+  }
+
+  async #ready(): Promise<Result<Held>> {
+    const held = this.#credentials;
+    // Token files and plugins rotate: look again every 30 s (the plugin's own cache decides whether it runs).
+    if (held && performance.now() - held.readAt < 30_000) return ok(held);
+    return this.#read(false);
+  }
+
+  async #read(renew: boolean): Promise<Result<Held>> {
+    let value: Credentials;
+    try {
+      value = await this.#config.credentials(renew);
+    } catch (error) {
+      return fail('unauthenticated', sanitiseLine((error as Error).message, 500), {
+        next: ['Run the plugin by hand, or log in again, then retry.', 'kubectl auth whoami'],
+      });
+    }
+    const tlsKey = JSON.stringify(value.tls, (_, v) => (Buffer.isBuffer(v) ? v.toString('base64') : v));
+    const held = this.#credentials;
+    const agent =
+      held && held.tlsKey === tlsKey
+        ? held.agent
+        : this.#config.server.startsWith('http:')
+          ? new http.Agent({ keepAlive: true })
+          : new https.Agent({ ...value.tls, keepAlive: true, maxFreeSockets: 16 });
+    this.#credentials = { value, agent, tlsKey, readAt: performance.now() };
+    return ok(this.#credentials);
+  }
+
+  #wait(ms: number, signal?: AbortSignal): Promise<boolean> {
+    return pause(ms, [signal, this.closed]);
+  }
+}
