@@ -30,9 +30,10 @@ export async function openPostgres(options: PostgresOptions): Promise<Result<Pos
     parse,
   });
   if (!session.ok) return session;
-  const { query, close } = session.value;
+  const { query, close, onNotification } = session.value;
   return ok({
     query,
+    onNotification,
     close,
     get open() {
       return session.value.open;

@@ -29,7 +29,10 @@ type Value = string | number | boolean | null;
 export type SessionRow = Readonly<Record<string, Value>>;
 
 export interface Session {
-  query(text: string, values?: readonly unknown[]): Promise<Result<readonly SessionRow[]>>;
+  /** Without values the simple protocol is used; with `name` a named prepared statement of the protocol. */
+  query(text: string, values?: readonly unknown[], name?: string): Promise<Result<readonly SessionRow[]>>;
+  /** Asynchronous notifications (LISTEN), channel names. */
+  onNotification(listener: (channel: string) => void): void;
   readonly open: boolean;
   close(): Promise<void>;
 }
@@ -168,7 +171,11 @@ async function attempt(options: SessionOptions, tls: boolean): Promise<Result<Se
   }
 
   let queue: Promise<unknown> = Promise.resolve();
-  const run = async (text: string, values?: readonly unknown[]): Promise<Result<readonly SessionRow[]>> => {
+  const run = async (
+    text: string,
+    values?: readonly unknown[],
+    name?: string,
+  ): Promise<Result<readonly SessionRow[]>> => {
     if (!alive) {
       return fail(unreachable, lastError ? sanitiseLine((lastError as Error).message) : 'The connection is closed', {
         retryable: true,
@@ -176,7 +183,7 @@ async function attempt(options: SessionOptions, tls: boolean): Promise<Result<Se
     }
     try {
       // Without values pg uses the simple protocol, the only one the console of PgBouncer speaks.
-      const work = values ? client.query(text, [...values]) : client.query(text);
+      const work = values ? client.query({ text, values: [...values], ...(name ? { name } : {}) }) : client.query(text);
       const outcome = await bounded(work, timeoutMs, signal, drop);
       if (outcome.kind !== 'done') return err(gaveUp(outcome.kind, 'The query', timeoutMs));
       const last = Array.isArray(outcome.value) ? outcome.value.at(-1) : outcome.value;
@@ -186,10 +193,13 @@ async function attempt(options: SessionOptions, tls: boolean): Promise<Result<Se
     }
   };
   return ok({
-    query(text, values) {
-      const result = queue.then(() => run(text, values));
+    query(text, values, name) {
+      const result = queue.then(() => run(text, values, name));
       queue = result;
       return result;
+    },
+    onNotification(listener) {
+      client.on('notification', (message) => listener(message.channel));
     },
     get open() {
       return alive;

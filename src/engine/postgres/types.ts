@@ -25,8 +25,9 @@ export type SqlRow = Readonly<Record<string, string | number | boolean | null>>;
 
 /** One session. Errors: `auth-failed`, `postgres-unreachable`, `query-failed` (details.sqlstate), `timeout`, `aborted`. */
 export interface Postgres {
-  /** Without values the simple protocol is used. */
-  query(sql: string, values?: readonly SqlValue[]): Promise<Result<readonly SqlRow[]>>;
+  /** Without values the simple protocol is used; with `name` a named prepared statement of the protocol. */
+  query(sql: string, values?: readonly SqlValue[], name?: string): Promise<Result<readonly SqlRow[]>>;
+  onNotification(listener: (channel: string) => void): void;
   /** `version()` and `server_version_num`. */
   version(): Promise<Result<{ readonly text: string; readonly number: number }>>;
   readonly open: boolean;
@@ -81,6 +82,11 @@ export interface CapacityFacts {
   readonly validUntil?: string;
   readonly canReadVerifier: boolean;
   readonly canAlterRole: boolean;
+  /** Superuser: may create the SECURITY DEFINER function of auth_query. */
+  readonly canCreateAuthQuery: boolean;
+  readonly roleCanLogin: boolean;
+  readonly roleExpired: boolean;
+  readonly databaseAllowsConnections: boolean;
   readonly ssl: boolean;
 }
 

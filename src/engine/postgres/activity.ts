@@ -1,0 +1,88 @@
+/**
+ * Who is connected to PostgreSQL: by the pod that a session's address belongs to. A session from a pooler pod is pooled; a
+ * session from a service pod is direct, whatever role it uses (a migrator beside the application is found this way). With
+ * SNAT or a mesh every address is the same, and the sessions show up as unexplained with their application_name.
+ */
+import { normaliseAddress } from '../pgbouncer/pools.ts';
+import { ok, type Result } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
+import type { Activity, ActivityOptions, Postgres, SqlRow } from './types.ts';
+
+// A role that is no superuser and not in pg_read_all_stats sees pid, role and database of others and nothing else
+// (pgstatfuncs.c, HAS_PGSTAT_PERMISSIONS): backend_type is null then, and "hidden" is said instead of a wrong zero.
+const ACTIVITY = `
+select host(client_addr) as address, coalesce(application_name, '') as application_name, usename as role, datname as database,
+       backend_type, (pid = pg_backend_pid()) as own, count(*)::int as sessions
+from pg_stat_activity
+where usesysid is not null and datid is not null and (backend_type is null or backend_type = 'client backend')
+group by 1, 2, 3, 4, 5, 6`;
+
+const LIMITS = `
+select current_setting('max_connections')::int as max_connections,
+       current_setting('superuser_reserved_connections')::int
+         + coalesce(current_setting('reserved_connections', true), '0')::int as reserved`;
+
+const TOOL = 'pgb-wizard';
+
+/** Counts from rows of `ACTIVITY`; separate from the query so that every case can be tested. */
+export function countActivity(
+  rows: readonly SqlRow[],
+  options: ActivityOptions,
+): Omit<Activity, 'maxConnections' | 'reserved'> {
+  const direct = new Map<string, number>();
+  const byPooler = new Map<string, number>();
+  const unexplained = new Map<string, { address: string; applicationName: string; count: number }>();
+  for (const owner of options.podIps.values()) {
+    if (owner.pooler) byPooler.set(owner.pod, 0);
+    else if (owner.service) direct.set(owner.service, 0);
+  }
+  let total = 0;
+  let other = 0;
+  let hidden = 0;
+  for (const row of rows) {
+    const sessions = Number(row.sessions);
+    total += sessions;
+    if (row.backend_type === null) {
+      hidden += sessions;
+      other += sessions;
+      continue;
+    }
+    const address = row.address === null ? 'local' : normaliseAddress(String(row.address));
+    const owner = options.podIps.get(address);
+    if (owner?.pooler) byPooler.set(owner.pod, (byPooler.get(owner.pod) ?? 0) + sessions);
+    else if (owner?.service) direct.set(owner.service, (direct.get(owner.service) ?? 0) + sessions);
+    else if (row.own === true || String(row.application_name).startsWith(TOOL)) other += sessions;
+    else if (row.role !== options.role || row.database !== options.database) other += sessions;
+    else {
+      const applicationName = sanitiseLine(row.application_name, 64);
+      const key = `${address} ${applicationName}`;
+      const entry = unexplained.get(key) ?? { address, applicationName, count: 0 };
+      entry.count += sessions;
+      unexplained.set(key, entry);
+    }
+  }
+  const sum = (values: Iterable<number>) => [...values].reduce((a, b) => a + b, 0);
+  return {
+    total,
+    direct,
+    directTotal: sum(direct.values()),
+    pooled: sum(byPooler.values()),
+    byPooler,
+    other,
+    hidden,
+    unexplained: [...unexplained.values()],
+  };
+}
+
+/** Reads `pg_stat_activity` once. Errors are those of `query`. */
+export async function readActivity(pg: Postgres, options: ActivityOptions): Promise<Result<Activity>> {
+  const limits = await pg.query(LIMITS);
+  if (!limits.ok) return limits;
+  const rows = await pg.query(ACTIVITY);
+  if (!rows.ok) return rows;
+  return ok({
+    ...countActivity(rows.value, options),
+    maxConnections: Number(limits.value[0]?.max_connections),
+    reserved: Number(limits.value[0]?.reserved),
+  });
+}
