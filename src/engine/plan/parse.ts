@@ -34,9 +34,10 @@ export function parsePlan(text: string, source: string): Result<Plan> {
   }
   const parsed = planSchema.safeParse(value);
   if (parsed.success) return ok(parsed.data);
+  const issues = [...parsed.error.issues].sort((a, b) => offsetOf(document, a.path) - offsetOf(document, b.path));
   return invalid(
     source,
-    parsed.error.issues.flatMap((issue) => explain(issue, value, document, lines, source)),
+    issues.flatMap((issue) => explain(issue, value, document, lines, source)),
   );
 }
 
@@ -101,7 +102,7 @@ function explain(
     });
   }
   const given = valueAt(value, issue.path);
-  const shown = given === undefined ? '' : `, not ${sanitiseLine(JSON.stringify(given) ?? String(given), 60)}`;
+  const shown = given === undefined ? '' : `, not ${sanitiseLine(scalarText(given), 60)}`;
   if (issue.code === 'invalid_value') {
     const options = issue.values.map(String);
     const guess = typeof given === 'string' ? didYouMean(given, options) : undefined;
@@ -113,6 +114,12 @@ function explain(
     issue.code === 'custom' || issue.code === 'invalid_format' ? issue.message : lowerFirst(issue.message);
   const repeated = issue.code === 'custom' || message.includes('received');
   return [`${at()}: ${here || 'the plan'}: ${sanitiseLine(message, 300)}${repeated ? '' : shown}`];
+}
+
+/** Lists and maps are named, not shown: an alias can make them refer to themselves. */
+function scalarText(given: unknown): string {
+  if (Array.isArray(given)) return given.length === 0 ? 'an empty list' : 'a list';
+  return typeof given === 'object' && given !== null ? 'a map' : JSON.stringify(given);
 }
 
 const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);

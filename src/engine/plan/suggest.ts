@@ -31,5 +31,5 @@ export function didYouMean(name: string, known: Iterable<string>): string | unde
     const d = distance(wanted, plain(candidate));
     if (d < bestDistance) [best, bestDistance] = [candidate, d];
   }
-  return bestDistance <= Math.max(1, Math.floor(wanted.length / 3)) ? best : undefined;
+  return bestDistance <= Math.max(1, Math.floor(wanted.length / 4)) ? best : undefined;
 }

@@ -1,0 +1,219 @@
+/**
+ * The gates: limits of the plan against measured values, N failing measurements in a row to fail. What could not be
+ * measured is `inconclusive`, neither pass nor fail: a human decides on it (promise 3). Pure; the thresholds are the
+ * guide's (3.2 alerts, 4.2 connections, checklist 10 % and 0 %).
+ *
+ * Departure: the guide's alert `servers_active > 40` is per pooler pod, where a pool of 25 can never reach it; here it is
+ * the sum over all pooler pods.
+ */
+import type { PlanGates } from '../plan/schema.ts';
+import type { GateId, GateSample, Gates } from './gates-types.ts';
+import type { GateView, PoolRow, Verdict } from './model.ts';
+
+export type { GateId, GateSample, Gates } from './gates-types.ts';
+
+const HISTORY_KEPT = 120;
+const NOT_MEASURED = 'not measured';
+
+/** The console's own database is no pool of the services. */
+const CONSOLE_DATABASE = 'pgbouncer';
+
+interface Measurement {
+  readonly value: number;
+  readonly observed: string;
+  readonly within: boolean;
+}
+
+interface Gate {
+  readonly id: GateId;
+  readonly title: string;
+  readonly limit: string;
+  measure(sample: GateSample): Measurement | undefined;
+}
+
+const number = (value: number) => (Number.isInteger(value) ? String(value) : value.toFixed(1));
+const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+const usable = (value: number | undefined): value is number => value !== undefined && Number.isFinite(value);
+
+/** The gates of a plan, with no measurement yet. */
+export function createGates(limits: PlanGates): Gates {
+  const gates = definitions(limits);
+  let views: readonly GateView[] = gates.map(untouched);
+  let failing = gates.map(() => 0);
+  return {
+    views: () => views,
+    reset() {
+      views = gates.map(untouched);
+      failing = gates.map(() => 0);
+    },
+    observe(sample) {
+      views = gates.map((gate, index) => {
+        const seen = gate.measure(sample);
+        if (seen?.within) failing[index] = 0;
+        else if (seen) failing[index]!++;
+        const inRow = failing[index]!;
+        // Below N in a row the gate keeps its verdict: one slow moment neither fails it nor proves it.
+        const before = views[index]!.verdict;
+        let verdict: Verdict;
+        if (!seen) verdict = 'inconclusive';
+        else if (seen.within) verdict = 'pass';
+        else if (inRow >= limits.consecutive) verdict = 'fail';
+        else verdict = before === 'fail' ? 'fail' : before;
+        const single: Verdict = !seen ? 'inconclusive' : seen.within ? 'pass' : 'fail';
+        const note =
+          seen && !seen.within && inRow < limits.consecutive ? ` (${inRow} of ${limits.consecutive} in a row)` : '';
+        const entry = { at: sample.at, verdict: single, ...(seen ? { value: seen.value } : {}) };
+        return {
+          id: gate.id,
+          title: gate.title,
+          limit: gate.limit,
+          verdict,
+          observed: seen ? `${seen.observed}${note}` : NOT_MEASURED,
+          history: [...views[index]!.history, entry].slice(-HISTORY_KEPT),
+        };
+      });
+      return views;
+    },
+  };
+}
+
+/** The verdict over several gates: one failure fails; else one that could not be measured leaves it to a human. */
+export function overall(gates: readonly Pick<GateView, 'verdict'>[]): Verdict {
+  if (gates.some((gate) => gate.verdict === 'fail')) return 'fail';
+  return gates.length === 0 || gates.some((gate) => gate.verdict === 'inconclusive') ? 'inconclusive' : 'pass';
+}
+
+function untouched(gate: Gate): GateView {
+  return {
+    id: gate.id,
+    title: gate.title,
+    limit: gate.limit,
+    verdict: 'inconclusive',
+    observed: NOT_MEASURED,
+    history: [],
+  };
+}
+
+function definitions(limits: PlanGates): readonly Gate[] {
+  const atMost = (value: number | undefined, most: number, say: (value: number) => string): Measurement | undefined =>
+    usable(value) ? { value, observed: say(value), within: value <= most } : undefined;
+  return [
+    {
+      id: 'clients-waiting',
+      title: 'clients waiting for a connection',
+      limit: `at most ${limits.clientsWaiting}`,
+      measure: ({ pools }) =>
+        atMost(
+          sum(pools, (row) => row.clWaiting),
+          limits.clientsWaiting,
+          (n) => `${n} waiting`,
+        ),
+    },
+    {
+      id: 'max-wait',
+      title: 'longest wait of a client',
+      limit: `at most ${number(limits.maxWaitMs)} ms`,
+      measure: ({ pools }) =>
+        atMost(
+          highest(pools, (row) => row.maxwaitMs),
+          limits.maxWaitMs,
+          (ms) => `${number(ms)} ms`,
+        ),
+    },
+    {
+      id: 'servers-active',
+      title: 'active connections to PostgreSQL, all poolers',
+      limit: `at most ${limits.serversActive}`,
+      measure: ({ pools }) =>
+        atMost(
+          sum(pools, (row) => row.svActive),
+          limits.serversActive,
+          (n) => `${n} active`,
+        ),
+    },
+    {
+      id: 'query-time',
+      title: 'average query time',
+      limit: `at most ${number(limits.queryTimeMs)} ms`,
+      measure: (sample) =>
+        atMost(
+          sample.queryTimeMs ?? highest(sample.pools, (row) => row.avgQueryMs),
+          limits.queryTimeMs,
+          (ms) => `${number(ms)} ms`,
+        ),
+    },
+    {
+      id: 'response-time',
+      title: 'response time against the baseline',
+      limit: `at most ${number(limits.responseTimeWithin)} % above`,
+      measure: ({ responseTime }) => {
+        if (!responseTime || !usable(responseTime.observedMs) || !(responseTime.baselineMs > 0)) return undefined;
+        const { observedMs, baselineMs } = responseTime;
+        const percent = (observedMs / baselineMs - 1) * 100;
+        return {
+          value: percent,
+          observed: `${number(observedMs)} ms, baseline ${number(baselineMs)} ms (${percent > 0 ? '+' : ''}${percent.toFixed(1)} %)`,
+          // A hair's breadth of floating point must not fail a value that is exactly on the limit.
+          within: percent <= limits.responseTimeWithin + 1e-9,
+        };
+      },
+    },
+    {
+      id: 'error-rate',
+      title: 'failed requests',
+      limit: `at most ${number(limits.errorRate)} %`,
+      measure: ({ requests }) => {
+        // No traffic proves nothing.
+        if (!requests || !(requests.total > 0) || !usable(requests.failed)) return undefined;
+        const percent = (requests.failed / requests.total) * 100;
+        return {
+          value: percent,
+          observed: `${requests.failed} of ${requests.total} (${percent.toFixed(percent > 0 && percent < 1 ? 3 : 1)} %)`,
+          within: percent <= limits.errorRate + 1e-9,
+        };
+      },
+    },
+    {
+      id: 'log-errors',
+      title: 'errors in the logs',
+      limit: 'none',
+      measure: ({ logErrors }) => atMost(logErrors, 0, (n) => plural(n, 'line')),
+    },
+    {
+      id: 'pg-connections',
+      title: 'connections in PostgreSQL against the computed number',
+      limit: `within ${limits.pgConnectionsWithin}`,
+      measure: ({ pgConnections }) => {
+        if (!pgConnections || !usable(pgConnections.observed) || !usable(pgConnections.expected)) return undefined;
+        const { observed, expected } = pgConnections;
+        return {
+          value: observed,
+          observed: `${observed}, computed ${expected}`,
+          within: Math.abs(observed - expected) <= limits.pgConnectionsWithin,
+        };
+      },
+    },
+    {
+      id: 'direct-left',
+      title: 'direct connections of switched services',
+      limit: 'none',
+      measure: ({ directLeft }) => atMost(directLeft, 0, (n) => plural(n, 'connection')),
+    },
+  ];
+}
+
+function servicePools(pools: readonly PoolRow[] | undefined): readonly PoolRow[] | undefined {
+  return pools?.filter((row) => row.database !== CONSOLE_DATABASE);
+}
+
+function sum(pools: readonly PoolRow[] | undefined, of: (row: PoolRow) => number): number | undefined {
+  return servicePools(pools)?.reduce((total, row) => total + of(row), 0);
+}
+
+/** The highest value of all rows that have one. Pools without any row are idle: nothing waits there. */
+function highest(pools: readonly PoolRow[] | undefined, of: (row: PoolRow) => number | undefined): number | undefined {
+  const rows = servicePools(pools);
+  if (!rows) return undefined;
+  const values = rows.map(of).filter(usable);
+  return values.length === 0 && rows.length > 0 ? undefined : Math.max(0, ...values);
+}
