@@ -1,0 +1,193 @@
+/**
+ * What a service will meet behind the pooler, tried with its own role: a read, a write that is rolled back, and the
+ * constructs that break in a transaction pool. It leaves nothing behind: the write is rolled back, locks are given back on
+ * the very server connection that holds them, the one setting it changes is its own (`pgb_wizard.canary`) and is reset.
+ */
+
+import type { PgBouncerVersion } from '../pgbouncer/types.ts';
+import { ok, type Result } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
+import { keepsPreparedStatements } from './drivers.ts';
+import type { CanaryCheck, Postgres } from './types.ts';
+
+export type OpenSession = () => Promise<Result<Postgres>>;
+
+/** Reads `version()`, then writes inside a transaction that is rolled back. Errors of the login are returned as such. */
+export async function runCanary(
+  open: OpenSession,
+  expected: { readonly role: string; readonly database: string },
+): Promise<Result<readonly CanaryCheck[]>> {
+  const session = await open();
+  if (!session.ok) return session;
+  const pg = session.value;
+  try {
+    const checks: CanaryCheck[] = [];
+    const version = await pg.query(
+      'select version() as version, current_user as role, current_database() as database, pg_is_in_recovery() as standby',
+    );
+    if (!version.ok) return version;
+    const row = version.value[0]!;
+    checks.push({
+      id: 'version',
+      title: 'SELECT version()',
+      verdict: 'pass',
+      observed: sanitiseLine(row.version, 120),
+      expected: 'an answer of PostgreSQL',
+    });
+    checks.push({
+      id: 'identity',
+      title: 'role and database',
+      verdict: row.role === expected.role && row.database === expected.database ? 'pass' : 'fail',
+      observed: sanitiseLine(`${row.role} in ${row.database}`, 120),
+      expected: `${expected.role} in ${expected.database}`,
+    });
+    checks.push(await writeCanary(pg, row.standby === true));
+    return ok(checks);
+  } finally {
+    await pg.close();
+  }
+}
+
+async function writeCanary(pg: Postgres, standby: boolean): Promise<CanaryCheck> {
+  const base = {
+    id: 'write',
+    title: 'a write in a rolled-back transaction',
+    expected: 'the row is read back and gone after ROLLBACK',
+  };
+  if (standby) return { ...base, verdict: 'fail', observed: 'the server is a standby (pg_is_in_recovery)' };
+  const steps = [
+    'begin',
+    'create temporary table pgb_wizard_canary (n int) on commit drop',
+    'insert into pgb_wizard_canary values (42)',
+  ];
+  for (const step of steps) {
+    const done = await pg.query(step);
+    if (!done.ok) {
+      await pg.query('rollback');
+      // Without TEMP on the database nothing can be written without touching a table of the team; a transaction id still
+      // proves that the server takes writes.
+      if (done.error.details?.sqlstate !== '42501') return { ...base, verdict: 'fail', observed: done.error.message };
+      const id = await pg.query('select txid_current()::text as id');
+      return id.ok
+        ? {
+            ...base,
+            verdict: 'pass',
+            observed: `transaction id ${id.value[0]?.id} (the role may not create temporary tables)`,
+          }
+        : { ...base, verdict: 'fail', observed: id.error.message };
+    }
+  }
+  const read = await pg.query('select n from pgb_wizard_canary');
+  const back = await pg.query('rollback');
+  const gone = await pg.query("select to_regclass('pg_temp.pgb_wizard_canary') is null as gone");
+  const good = read.ok && read.value[0]?.n === 42 && back.ok && gone.ok && gone.value[0]?.gone === true;
+  return {
+    ...base,
+    verdict: good ? 'pass' : 'fail',
+    observed: good ? 'written, read back, rolled back' : 'the row was not read back, or did not go',
+  };
+}
+
+/** A number no application uses by chance. */
+const LOCK_KEY = 7_402_516_432;
+
+/**
+ * Tries the constructs through the pooler with two sessions: the second one takes the server connection that the first
+ * one used, so that what the first one left there shows. `pass` means: behaves as this version of PgBouncer should; the
+ * observed text says what a service that uses the construct would see.
+ */
+export async function runConstructs(
+  open: OpenSession,
+  version: PgBouncerVersion,
+  maxPreparedStatements?: number,
+): Promise<Result<readonly CanaryCheck[]>> {
+  const first = await open();
+  if (!first.ok) return first;
+  const second = await open();
+  if (!second.ok) {
+    await first.value.close();
+    return second;
+  }
+  const [a, b] = [first.value, second.value];
+  try {
+    return ok([
+      await prepared(a, b, keepsPreparedStatements(version, maxPreparedStatements)),
+      await setting(a, b),
+      await advisory(a, b),
+    ]);
+  } finally {
+    await a.close();
+    await b.close();
+  }
+}
+
+/** Runs `work` while `b` holds the server connection that `a` used last (PgBouncer hands out the most recently used one). */
+async function displaced<T>(b: Postgres, work: () => Promise<T>): Promise<T> {
+  await b.query('begin');
+  await b.query('select 1');
+  try {
+    return await work();
+  } finally {
+    await b.query('rollback');
+  }
+}
+
+async function prepared(a: Postgres, b: Postgres, keeps: boolean): Promise<CanaryCheck> {
+  const name = 'pgb_wizard_canary';
+  const base = {
+    id: 'prepared-statements',
+    title: 'prepared statements of the protocol',
+    expected: keeps ? 'they work on any server connection' : 'this pooler cannot keep them',
+  };
+  const firstUse = await a.query('select $1::int as n', [1], name);
+  const again = await displaced(b, () => a.query('select $1::int as n', [2], name));
+  const works = firstUse.ok && again.ok && again.value[0]?.n === 2;
+  const seen = works
+    ? 'a statement prepared on one server connection ran on another'
+    : sanitiseLine((!firstUse.ok ? firstUse : again.ok ? undefined : again)?.error.message ?? 'a wrong answer', 200);
+  return {
+    ...base,
+    verdict: works ? 'pass' : keeps ? 'fail' : 'inconclusive',
+    observed: works ? seen : `${seen}: services whose driver prepares statements will fail`,
+  };
+}
+
+async function setting(a: Postgres, b: Postgres): Promise<CanaryCheck> {
+  await a.query("select set_config('pgb_wizard.canary', 'mine', false)");
+  const leaked = await b.query("select coalesce(current_setting('pgb_wizard.canary', true), '') as value");
+  // Reset on the same server connection, which is still the one most recently used.
+  await b.query("select set_config('pgb_wizard.canary', '', false)");
+  const value = leaked.ok ? String(leaked.value[0]?.value) : '';
+  return {
+    id: 'session-settings',
+    title: 'SET without LOCAL',
+    verdict: leaked.ok ? 'pass' : 'inconclusive',
+    observed:
+      value === 'mine'
+        ? 'a setting of one client was seen by another: use SET LOCAL'
+        : 'the other client did not see it this time; it is not guaranteed',
+    expected: 'settings of a session are shared in a transaction pool',
+  };
+}
+
+async function advisory(a: Postgres, b: Postgres): Promise<CanaryCheck> {
+  const taken = await a.query(`select pg_try_advisory_lock(${LOCK_KEY}) as got`);
+  const also = await b.query(`select pg_try_advisory_lock(${LOCK_KEY}) as got`);
+  // Both ran on the connection that was free: give the lock back there, as often as it was taken.
+  await b.query('begin');
+  for (let held = 0; held < 4; held++) {
+    const given = await b.query(`select pg_advisory_unlock(${LOCK_KEY}) as done`);
+    if (!given.ok || given.value[0]?.done !== true) break;
+  }
+  await b.query('commit');
+  const both = taken.ok && also.ok && taken.value[0]?.got === true && also.value[0]?.got === true;
+  return {
+    id: 'session-advisory-locks',
+    title: 'session advisory locks',
+    verdict: taken.ok && also.ok ? 'pass' : 'inconclusive',
+    observed: both
+      ? 'two clients held the same "exclusive" lock: migrations need the direct URL'
+      : 'the second client was refused this time; it is not guaranteed',
+    expected: 'locks of a session are shared in a transaction pool',
+  };
+}
