@@ -21,6 +21,8 @@ export interface Flag<T> {
   /** Shell completion offers file names. */
   readonly file?: boolean;
   readonly group: FlagGroup;
+  /** Between processes of this program only: not in the help, the completions or the docs. */
+  readonly hidden?: boolean;
   readonly parse: Parser<unknown>;
 }
 
@@ -73,7 +75,7 @@ export function command<F extends Flags>(spec: Command<F>): AnyCommand {
 /** `requestTimeout` → `request-timeout`. */
 export const longName = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-type Extra = Partial<Pick<Flag<unknown>, 'short' | 'group' | 'initially' | 'file'>>;
+type Extra = Partial<Pick<Flag<unknown>, 'short' | 'group' | 'initially' | 'file' | 'hidden'>>;
 
 /** A switch. */
 export const toggle = (summary: string, extra: Extra = {}): Flag<boolean> => ({
@@ -109,6 +111,9 @@ export const parsed = <T>(
   ...extra,
 });
 
+/** Choices longer than this are listed beside the flag, not in it. */
+const LONGEST_CHOICES = 20;
+
 /** A flag with one of a few words. */
 export const choice = <const T extends string>(
   choices: readonly T[],
@@ -116,7 +121,7 @@ export const choice = <const T extends string>(
   extra: Extra = {},
 ): Flag<T | undefined> => ({
   summary,
-  value: choices.join('|'),
+  value: choices.join('|').length <= LONGEST_CHOICES ? choices.join('|') : 'WORD',
   choices,
   initial: undefined,
   group: 'command',

@@ -8,7 +8,9 @@ export function completionScript(shell: 'bash' | 'zsh' | 'fish', table: readonly
 }
 
 const flagsOf = (command: AnyCommand) =>
-  Object.entries(command.flags).map(([key, flag]) => ({ long: `--${longName(key)}`, ...flag }));
+  Object.entries(command.flags)
+    .filter(([, flag]) => !flag.hidden)
+    .map(([key, flag]) => ({ long: `--${longName(key)}`, ...flag }));
 
 function bash(table: readonly AnyCommand[]): string {
   const words = (command: AnyCommand) =>

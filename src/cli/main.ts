@@ -3,16 +3,11 @@ import { EXIT, type Result, type WizardError } from '../engine/result.ts';
 import { scrub } from '../engine/secret.ts';
 import { commands } from './commands/index.ts';
 import { hasColour, type Io, processIo, write } from './io.ts';
+import { openRun } from './open-run.ts';
 import { isMachine, print } from './output.ts';
 import { parseArguments } from './parse.ts';
-import { errorEnvelope, fromBug, type RunPlace, renderError } from './render-error.ts';
+import { errorEnvelope, fromBug, renderError } from './render-error.ts';
 import { version } from './version.ts';
-
-/** The run that is open in this process, so that a bug can name its journal. */
-let openRun: RunPlace | undefined;
-export const setOpenRun = (place: RunPlace | undefined): void => {
-  openRun = place;
-};
 
 /** Runs the program and ends the process with its exit code. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<void> {
@@ -92,6 +87,6 @@ function wantedFormat(argv: readonly string[]): 'json' | 'yaml' | undefined {
 }
 
 async function reportBug(thrown: unknown, io: Io): Promise<void> {
-  await write(io.stderr, renderError(fromBug(thrown, openRun), hasColour(io.stderr, io.env)));
+  await write(io.stderr, renderError(fromBug(thrown, openRun()), hasColour(io.stderr, io.env)));
   if (io.env.PGB_WIZARD_DEBUG && thrown instanceof Error) await write(io.stderr, `${scrub(thrown.stack ?? '')}\n`);
 }

@@ -1,7 +1,7 @@
 /** Arguments → an invocation: commander does the words, the flag table gives them their types. */
 import { Command as CommanderCommand, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { err, fail, ok, type Result, type WizardError, wizardError } from '../engine/result.ts';
-import { type AnyCommand, type FlagGroup, longName } from './command.ts';
+import { type AnyCommand, type Flag, type FlagGroup, longName } from './command.ts';
 import { suggestion } from './values.ts';
 
 export type Parsed =
@@ -121,7 +121,7 @@ function commanderFor(spec: AnyCommand): CommanderCommand {
   const program = new CommanderCommand(`pgb-wizard ${spec.name}`)
     .exitOverride()
     .configureOutput({ writeErr: () => {}, writeOut: () => {} })
-    .configureHelp({ showGlobalOptions: false, helpWidth: 100 })
+    .configureHelp({ showGlobalOptions: false, helpWidth: 110 })
     .helpOption('-h, --help', 'Show this help')
     .description(spec.description ?? `${spec.summary}.`)
     .allowExcessArguments(false);
@@ -131,8 +131,7 @@ function commanderFor(spec: AnyCommand): CommanderCommand {
   }
   for (const [key, flag] of Object.entries(spec.flags)) {
     const words = `${flag.short ? `-${flag.short}, ` : ''}--${longName(key)}${flag.value ? ` <${flag.value}>` : ''}`;
-    const summary = flag.initially ? `${flag.summary} (default: ${flag.initially})` : flag.summary;
-    const option = new Option(words, summary + (flag.repeatable ? '; may be repeated' : ''));
+    const option = new Option(words, flagSummary(flag));
     if (flag.value !== undefined) {
       option.argParser((text: string, before: unknown) => {
         const result = flag.parse(text);
@@ -140,9 +139,17 @@ function commanderFor(spec: AnyCommand): CommanderCommand {
         return flag.repeatable ? [...((before as unknown[] | undefined) ?? []), result.value] : result.value;
       });
     }
+    if (flag.hidden) option.hideHelp();
     program.addOption(option.helpGroup(GROUP_TITLES[flag.group]));
   }
   return program;
+}
+
+/** The summary with the choices, whether it repeats, and what an absent flag means. */
+export function flagSummary(flag: Flag<unknown>): string {
+  const choices = flag.choices && flag.value === 'WORD' ? `: ${flag.choices.join(', ')}` : '';
+  const repeats = flag.repeatable ? '; may be repeated' : '';
+  return `${flag.summary}${choices}${repeats}${flag.initially ? ` (default: ${flag.initially})` : ''}`;
 }
 
 function helpOf(program: CommanderCommand, spec: AnyCommand): string {
@@ -160,7 +167,7 @@ function rootProgram(table: readonly AnyCommand[]): CommanderCommand {
     .helpOption('-h, --help', 'Show this help; `pgb-wizard COMMAND --help` shows a command')
     .option('-V, --version', 'Show the version');
   for (const spec of table) program.command(spec.name).description(spec.summary);
-  return program.addHelpText('after', '');
+  return program.helpCommand(false);
 }
 
 /** Commander's complaints in our words. */

@@ -1,0 +1,96 @@
+/** Drives one run to its end, with the screen or without: what `run`, `rehearse` and `rollback` have in common. */
+import { err, ok, type Result } from '../engine/result.ts';
+import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
+import type { RunOptions } from '../engine/run/options.ts';
+import { runDir } from '../engine/run/paths.ts';
+import { type ControlServer, serveControl } from './control.ts';
+import { exitCodeOf } from './exit-code.ts';
+import { finishRun, followRun, summary } from './headless.ts';
+import { type Io, write } from './io.ts';
+import { setOpenRun } from './open-run.ts';
+import type { Format } from './output.ts';
+import type { Mode, RunValues } from './session.ts';
+
+export interface DriveRequest {
+  readonly command: string;
+  readonly mode: Mode;
+  readonly values: Pick<RunValues, 'output' | 'yes' | 'ascii' | 'accessible' | 'theme' | 'noColor'>;
+  readonly io: Io;
+  readonly signal: AbortSignal;
+  /** Settles when everything that a run needs is known; the screen is up before that. */
+  readonly options: Promise<Result<RunOptions>>;
+  /** The command line that resumes this run. */
+  readonly resume: (runId: string) => string;
+  /** What the envelope says besides the run. Called once, at the end. */
+  readonly more?: (last: RunSnapshot) => Promise<Record<string, unknown>>;
+}
+
+/** Answers the exit code; an error only when no run came to be. */
+export async function drive(request: DriveRequest): Promise<Result<number>> {
+  const { command, mode, values, io, signal } = request;
+  let control: ControlServer | undefined;
+  const handle = begin(request).then(async (begun) => {
+    if (!begun.ok) return begun;
+    const { run, options } = begun.value;
+    const { runId, journal } = run.snapshot();
+    setOpenRun({ runId, journal: journal.path });
+    if (values.yes) confirmPreviews(run);
+    const served = await serveControl(runDir(options.stateDir, runId), run);
+    if (served.ok) control = served.value;
+    else await write(io.stderr, `note: ${served.error.message}\n`);
+    return ok(run);
+  });
+  try {
+    if (mode === 'screen') return await withScreen(request, handle);
+    const begun = await handle;
+    if (!begun.ok) return begun;
+    const last = await followRun(begun.value, io, signal);
+    const more = request.more ? await request.more(last) : {};
+    return ok(await finishRun(command, last, values.output as Format, io, request.resume(last.runId), more));
+  } finally {
+    setOpenRun(undefined);
+    await control?.close();
+  }
+}
+
+async function begin(request: DriveRequest): Promise<Result<{ run: RunHandle; options: RunOptions }>> {
+  const options = await request.options;
+  if (!options.ok) return options;
+  const { startRun } = await import('../engine/run/start.ts');
+  const run = await startRun(options.value);
+  return run.ok ? ok({ run: run.value, options: options.value }) : err(run.error);
+}
+
+async function withScreen(request: DriveRequest, handle: Promise<Result<RunHandle>>): Promise<Result<number>> {
+  const { values, io, signal } = request;
+  const { showWizard } = await import('../screens/main.tsx');
+  const shown = await showWizard(handle, {
+    ascii: values.ascii,
+    accessible: values.accessible,
+    theme: values.theme,
+    colour: !values.noColor && !io.env.NO_COLOR,
+    signal,
+  });
+  const begun = await handle;
+  if (!begun.ok) return begun;
+  const last = begun.value.snapshot();
+  if (request.more) await request.more(last);
+  if (!shown.summarised) await write(io.stdout, summary(last));
+  if (last.outcome === 'parked' || last.status !== 'ended') {
+    await write(io.stderr, `The run is parked; go on with:\n  ${request.resume(last.runId)}\n`);
+  }
+  return ok(last.outcome === undefined ? exitCodeOf({ outcome: 'parked' }) : exitCodeOf(last));
+}
+
+/** `--yes`: previews are confirmed as they come; what wants a typed name is never answered here. */
+function confirmPreviews(run: RunHandle): void {
+  let answered = '';
+  const look = () => {
+    const ask = run.snapshot().ask;
+    if (ask?.kind !== 'confirm' || ask.typed !== undefined || ask.preview.destructive || ask.id === answered) return;
+    answered = ask.id;
+    run.send({ kind: 'answer', askId: ask.id, answer: { kind: 'confirm', action: 'approve', reason: '--yes' } });
+  };
+  run.subscribe(look);
+  look();
+}

@@ -1,0 +1,38 @@
+/** `--password-secret`: passwords that a Secret of the namespace holds under the keys `role`, `admin` and `stats`. */
+import { connectKube } from '../engine/kube/connect.ts';
+import { ref } from '../engine/kube/refs.ts';
+import { fail, ok, type Result } from '../engine/result.ts';
+import { realClock } from '../engine/run/clock.ts';
+import type { KubeOptions, SecretInputs } from '../engine/run/options.ts';
+import { Secret } from '../engine/secret.ts';
+import { version } from './version.ts';
+
+const KEYS = { role: 'rolePassword', admin: 'adminPassword', stats: 'statsPassword' } as const;
+
+/** Errors: those of connecting; `secret-missing` when it is not there or has none of the keys. */
+export async function passwordsFromSecret(name: string, kube: KubeOptions): Promise<Result<SecretInputs>> {
+  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
+  if (!connected.ok) return connected;
+  try {
+    const { namespace } = connected.value.ref;
+    const found = await connected.value.get(ref('Secret', namespace, name));
+    if (!found.ok) {
+      if (found.error.code !== 'not-found') return found;
+      return fail('secret-missing', `--password-secret: there is no Secret ${name} in ${namespace}.`, { exitCode: 2 });
+    }
+    const data = (found.value.data ?? {}) as Record<string, string>;
+    const inputs: { -readonly [K in keyof SecretInputs]: SecretInputs[K] } = {};
+    for (const [key, input] of Object.entries(KEYS)) {
+      const value = Buffer.from(data[key] ?? '', 'base64').toString('utf8');
+      if (value !== '') inputs[input as (typeof KEYS)[keyof typeof KEYS]] = new Secret(value);
+    }
+    if (Object.keys(inputs).length === 0) {
+      return fail('secret-missing', `--password-secret: Secret ${name} has none of the keys role, admin and stats.`, {
+        exitCode: 2,
+      });
+    }
+    return ok(inputs);
+  } finally {
+    connected.value.close();
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The questions before the screen. stack.md part 3 measured the traps: Ink leaves standard input unreferenced, and
+ * readline's pause arrives one turn after its answer; both are dealt with around every prompt.
+ */
+import type { KubeconfigContext } from '../engine/kube/option-types.ts';
+import { fail, ok, type Result } from '../engine/result.ts';
+import { sanitiseLine } from '../engine/sanitise.ts';
+import type { WaitingRun } from './waiting-runs.ts';
+
+type Prompts = typeof import('./lazy/prompts.ts');
+
+/** One prompt, with standard input held while it is open. Ctrl+C answers `aborted`, with nothing changed. */
+async function ask<T>(question: (prompts: Prompts) => Promise<T>): Promise<Result<T>> {
+  const prompts = await import('./lazy/prompts.ts');
+  process.stdin.ref();
+  try {
+    return ok(await question(prompts));
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ExitPromptError') {
+      return fail('aborted', 'Nothing was started.', { exitCode: 130 });
+    }
+    throw error;
+  } finally {
+    await new Promise(setImmediate);
+  }
+}
+
+export function askContext(contexts: readonly KubeconfigContext[]): Promise<Result<string>> {
+  return ask(({ select }) =>
+    select({
+      message: 'Context:',
+      choices: contexts.map((one) => {
+        const where = one.namespace ? `${one.cluster}, namespace ${one.namespace}` : one.cluster;
+        return { name: sanitiseLine(one.name, 120), value: one.name, description: sanitiseLine(where, 120) };
+      }),
+    }),
+  );
+}
+
+/** Resume one of the waiting runs, or start a new one (undefined). The default is to resume the newest. */
+export function askRun(runs: readonly WaitingRun[]): Promise<Result<WaitingRun | undefined>> {
+  return ask(({ select }) =>
+    select<WaitingRun | undefined>({
+      message: 'A run waits to be resumed. What now?',
+      choices: [
+        ...runs.map((run) => ({
+          name: `Resume ${run.runId}`,
+          value: run,
+          description: sanitiseLine(
+            `plan ${run.planName}, ${run.done} of ${run.total} steps done, last written ${run.updatedAt}`,
+            160,
+          ),
+        })),
+        { name: 'Start a new run', value: undefined, description: 'The waiting run stays as it is.' },
+      ],
+    }),
+  );
+}

@@ -1,0 +1,114 @@
+/** `rehearse`: the same wizard on the embedded cluster. */
+import { fail, type Result } from '../engine/result.ts';
+import { stateDir } from '../engine/run/paths.ts';
+import type { LoadReport } from '../rehearsal/cluster.ts';
+import type { Invocation } from './command.ts';
+import type { rehearseFlags } from './commands/rehearse.ts';
+import { drive } from './drive.ts';
+import { write } from './io.ts';
+import { attachRehearsal } from './rehearsal-attach.ts';
+import { type RehearsalCluster, startRehearsal } from './rehearsal-child.ts';
+import { fetchLoad, loadLine } from './rehearsal-load.ts';
+import { modeOf, prepareRun, type RunValues } from './session.ts';
+
+/** An hour of soak in a minute: long enough to read the screen, short enough for a lunch break. */
+export const DEFAULT_TIME_SCALE = 60;
+/** How long the cluster of a screen stays for a wizard that was cut off or left; a pipeline gets no leftovers. */
+const LINGER_MS = { screen: 10 * 60_000, headless: 0 } as const;
+
+type Rehearsal = Invocation<typeof rehearseFlags>;
+
+export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
+  const { values, io, signal } = invocation;
+  if (values.serve) {
+    const { serveRehearsal } = await import('./rehearsal-serve.ts');
+    return serveRehearsal(invocation);
+  }
+  const mode = modeOf(values, io);
+  if (!mode.ok) return mode;
+  const waiting = values.fresh ? undefined : await attachRehearsal(stateDir(io.env));
+  if (values.run !== undefined && !waiting) {
+    return fail('not-found', `The cluster of rehearsal ${values.run} is gone, so the run cannot be resumed.`, {
+      cause: 'A rehearsal cluster ends with its wizard, or after its --linger time.',
+      next: ['Start a new one with `pgb-wizard rehearse`.', 'Keep the next one for a while with --linger 30m.'],
+      exitCode: 2,
+    });
+  }
+  let cluster: RehearsalCluster | undefined = waiting;
+  const lingerMs = values.linger ?? LINGER_MS[mode.value];
+  const optionsOf = async (fresh: boolean) => {
+    if (!cluster) {
+      const say = (line: string) => {
+        if (mode.value === 'headless') io.stderr.write(`rehearsal  ${line}\n`);
+      };
+      const choice = {
+        faults: values.fault,
+        services: values.services,
+        seed: values.seed,
+        port: values.port,
+        lingerMs,
+      };
+      const started = await startRehearsal(choice, signal, say);
+      if (!started.ok) return started;
+      cluster = started.value;
+    }
+    return prepareRun({
+      values: { ...runValues(values), fresh },
+      mode: mode.value,
+      io,
+      rehearsal: true,
+      timeScale: values.timeScale ?? DEFAULT_TIME_SCALE,
+      kube: { kubeconfig: cluster.kubeconfig, context: undefined },
+    });
+  };
+  let keep = false;
+  try {
+    // On a cluster that waits there may be a question (which run?), which must come before the screen.
+    const known = waiting ? await optionsOf(false) : undefined;
+    if (known && !known.ok) {
+      keep = true;
+      return known;
+    }
+    return await drive({
+      command: invocation.command,
+      mode: mode.value,
+      values,
+      io,
+      signal,
+      options: known ? Promise.resolve(known) : optionsOf(true),
+      resume: (runId) => `pgb-wizard rehearse --run ${runId}`,
+      async more(last) {
+        keep = last.outcome === 'parked' || last.status !== 'ended';
+        const load = await loadOf(cluster);
+        if (load && mode.value === 'screen') await write(io.stdout, `${loadLine(load)}\n`);
+        return load ? { load } : {};
+      },
+    });
+  } finally {
+    if (cluster && keep && lingerMs > 0) {
+      cluster.release();
+      await write(
+        io.stderr,
+        `The rehearsal cluster stays for ${Math.round(lingerMs / 1000)} s, then ends by itself.\n`,
+      );
+    } else {
+      await cluster?.stop();
+    }
+  }
+}
+
+async function loadOf(cluster: RehearsalCluster | undefined): Promise<LoadReport | undefined> {
+  if (!cluster) return undefined;
+  const load = await fetchLoad({ kubeconfig: cluster.kubeconfig });
+  return load.ok ? load.value : undefined;
+}
+
+/** A rehearsal takes its cluster and its passwords from itself. */
+function runValues(values: Rehearsal['values']): RunValues {
+  const none = undefined;
+  return {
+    ...values,
+    ...{ kubeconfig: none, context: none, namespace: none, as: none, requestTimeout: none, passwordSecret: none },
+    ...{ rolePasswordFile: none, adminPasswordFile: none, statsPasswordFile: none },
+  };
+}

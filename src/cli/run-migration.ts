@@ -1,0 +1,48 @@
+/** `run`: the migration on the kubeconfig's cluster. */
+import { ok, type Result } from '../engine/result.ts';
+import type { Invocation } from './command.ts';
+import type { runFlags } from './commands/run.ts';
+import { drive } from './drive.ts';
+import { resumeCommand } from './envelope.ts';
+import { kubeOptions, modeOf, prepareRun } from './session.ts';
+
+export async function runMigration(invocation: Invocation<typeof runFlags>): Promise<Result<number>> {
+  const { values, io, signal, command } = invocation;
+  const mode = modeOf(values, io);
+  if (!mode.ok) return mode;
+  const cluster = await rehearsalScale(invocation);
+  if (!cluster.ok) return cluster;
+  // Questions come before the screen, so the options are complete before it appears.
+  const options = await prepareRun({ values, mode: mode.value, io, ...cluster.value });
+  if (!options.ok) return options;
+  return drive({
+    command,
+    mode: mode.value,
+    values,
+    io,
+    signal,
+    options: Promise.resolve(options),
+    resume: (runId) => resumeCommand({ runId }, kubeFlags(values)),
+  });
+}
+
+/** A rehearsal cluster that was started with `rehearse --serve` may pass time faster; a real one never. */
+async function rehearsalScale(
+  invocation: Invocation<typeof runFlags>,
+): Promise<Result<{ rehearsal: boolean; timeScale: number }>> {
+  const { values } = invocation;
+  if (values.timeScale === undefined) return ok({ rehearsal: false, timeScale: 1 });
+  const { requireRehearsal } = await import('./rehearsal-load.ts');
+  const checked = await requireRehearsal(kubeOptions(values));
+  return checked.ok ? ok({ rehearsal: true, timeScale: values.timeScale }) : checked;
+}
+
+/** The flags that name the cluster, as they were given. */
+export function kubeFlags(values: Pick<Invocation<typeof runFlags>['values'], 'kubeconfig' | 'context' | 'namespace'>) {
+  return (['kubeconfig', 'context', 'namespace'] as const).flatMap((key) => {
+    const value = values[key];
+    return value === undefined ? [] : [`--${key}`, shellWord(value)];
+  });
+}
+
+const shellWord = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,209 @@
+/**
+ * From flags to `RunOptions`: which cluster, which plan, new or resumed, with which answers. Questions are asked here, in
+ * plain prompts before the screen, and nowhere later; without a terminal a missing answer names its flag.
+ */
+import { existsSync } from 'node:fs';
+import type { LoadedPlan } from '../engine/plan/load-types.ts';
+import { err, fail, ok, type Result } from '../engine/result.ts';
+import { operator } from '../engine/run/operator.ts';
+import type { HeadlessPolicy, KubeOptions, RunOptions } from '../engine/run/options.ts';
+import { runIds, stateDir } from '../engine/run/paths.ts';
+import type { Values } from './command.ts';
+import type {
+  changeFlags,
+  clusterFlags,
+  displayFlags,
+  outputFlag,
+  passwordFlags,
+  planFlag,
+  policyFlags,
+  runIdFlag,
+} from './flags.ts';
+import { hasTerminal, type Io, write } from './io.ts';
+import { isMachine } from './output.ts';
+import { readPasswords } from './passwords.ts';
+import { version } from './version.ts';
+
+export type RunValues = Values<
+  typeof clusterFlags &
+    typeof planFlag &
+    typeof runIdFlag &
+    typeof policyFlags &
+    typeof changeFlags &
+    typeof passwordFlags &
+    typeof displayFlags &
+    typeof outputFlag
+> & { readonly fresh?: boolean };
+
+/** The plan that is taken when none is named and this file is in the working folder. */
+export const PLAN_FILE = 'pgb-wizard.yaml';
+
+export type Mode = 'screen' | 'headless';
+
+/** Screen or no screen; an error when there is nobody to ask and nobody said so. */
+export function modeOf(values: Pick<RunValues, 'noInput' | 'output'>, io: Io): Result<Mode> {
+  if (values.noInput) return ok('headless');
+  if (isMachine(values.output)) {
+    return fail('answer-needed', `-o ${values.output} prints one document, so no question can be asked.`, {
+      next: ['Add --no-input: the changes of the plan are made, and --on-failure says what follows a failure.'],
+    });
+  }
+  if (hasTerminal(io)) return ok('screen');
+  return fail('answer-needed', 'There is no terminal to ask on.', {
+    cause: 'Standard input and output must be a terminal for the screen.',
+    next: ['Add --no-input: the changes of the plan are made, and --on-failure says what follows a failure.'],
+  });
+}
+
+export function policyOf(values: RunValues, mode: Mode): Result<HeadlessPolicy | undefined> {
+  if (mode === 'screen') {
+    const flag = (['approve', 'onFailure', 'onInconclusive'] as const).find((key) => values[key] !== undefined);
+    if (flag === undefined) return ok(undefined);
+    const name = { approve: '--approve', onFailure: '--on-failure', onInconclusive: '--on-inconclusive' }[flag];
+    return fail('usage', `${name} answers for a human, and with a screen the human answers.`, {
+      next: ['Add --no-input.'],
+    });
+  }
+  return ok({
+    approve: values.approve ?? 'all',
+    onFailure: values.onFailure ?? 'stop',
+    onInconclusive: values.onInconclusive ?? 'stop',
+  });
+}
+
+export const kubeOptions = (values: Values<typeof clusterFlags>, namespace?: string): KubeOptions => ({
+  kubeconfig: values.kubeconfig,
+  context: values.context,
+  namespace: values.namespace ?? namespace,
+  as: values.as,
+  requestTimeoutMs: values.requestTimeout,
+});
+
+/** The plan of a new run: the named file, else pgb-wizard.yaml in the working folder, else the guide's. */
+export async function planOf(path: string | undefined): Promise<Result<LoadedPlan>> {
+  const { loadPlan } = await import('../engine/plan/load.ts');
+  return loadPlan(path ?? (existsSync(PLAN_FILE) ? PLAN_FILE : undefined));
+}
+
+export interface SessionRequest {
+  readonly values: RunValues;
+  readonly mode: Mode;
+  readonly io: Io;
+  readonly rehearsal: boolean;
+  readonly timeScale: number;
+  /** Settles when the cluster can be asked: a rehearsal may still be starting. */
+  readonly kube?: KubeOptions;
+}
+
+/** Everything a run is started with. Asks what must be asked. */
+export async function prepareRun(request: SessionRequest): Promise<Result<RunOptions>> {
+  const { values, mode, io } = request;
+  if (values.run !== undefined && values.fresh) {
+    return fail('usage', '--run resumes a run and --fresh starts one; they cannot be given together.');
+  }
+  if ((values.changeTitle?.length ?? 0) > 160)
+    return fail('usage', '--change-title: a title has at most 160 characters.');
+  const policy = policyOf(values, mode);
+  if (!policy.ok) return policy;
+  const context = await chooseContext(request);
+  if (!context.ok) return context;
+  const resume = await chooseRun(request, context.value);
+  if (!resume.ok) return resume;
+  const plan = await planFor(values, resume.value);
+  if (!plan.ok) return plan;
+  const passwords = await readPasswords(values, io);
+  if (!passwords.ok) return passwords;
+  for (const notice of passwords.value.notices) await write(io.stderr, `note: ${notice}\n`);
+  const kube = { ...(request.kube ?? kubeOptions(values, plan.value.plan.namespace)), context: context.value };
+  let secrets = passwords.value.inputs;
+  if (values.passwordSecret !== undefined) {
+    const { passwordsFromSecret } = await import('./password-secret.ts');
+    const found = await passwordsFromSecret(values.passwordSecret, kube);
+    if (!found.ok) return found;
+    secrets = { ...found.value, ...secrets };
+  }
+  const me = operator(io.env);
+  const change = {
+    number: values.change ?? plan.value.plan.change?.number,
+    title: values.changeTitle ?? plan.value.plan.change?.title,
+  };
+  return ok({
+    kube,
+    loadedPlan: plan.value,
+    stateDir: stateDir(io.env),
+    operator: me.identity,
+    host: me.host,
+    toolVersion: version,
+    resume: resume.value?.runId,
+    secrets,
+    policy: policy.value,
+    timeScale: request.timeScale,
+    rehearsal: request.rehearsal,
+    change: change.number || change.title ? change : undefined,
+    dryRun: values.dryRun ?? 'none',
+    stopAfter: values.stopAfter,
+  });
+}
+
+async function planFor(values: RunValues, resume: Resumable | undefined): Promise<Result<LoadedPlan>> {
+  if (!resume || values.plan !== undefined) return planOf(values.plan);
+  const { planFromJournal } = await import('../engine/plan/load.ts');
+  return planFromJournal(resume.plan, resume.planHash);
+}
+
+/** The context: the flag's, the current one, or the operator's choice when the kubeconfig has no current one. */
+async function chooseContext(request: SessionRequest): Promise<Result<string | undefined>> {
+  if (request.kube) return ok(request.kube.context);
+  const { values, mode } = request;
+  if (values.context !== undefined || mode === 'headless') return ok(values.context);
+  const { hasCurrentContext } = await import('./kubeconfig-glance.ts');
+  // Reading a kubeconfig properly needs the Kubernetes client; the screen can appear before that when a glance is enough.
+  if (hasCurrentContext(values.kubeconfig, request.io.env)) return ok(undefined);
+  const { listContexts } = await import('../engine/kube/kubeconfig.ts');
+  const contexts = await listContexts(values.kubeconfig);
+  if (!contexts.ok) return contexts;
+  if (contexts.value.some((one) => one.current) || contexts.value.length === 0) return ok(undefined);
+  const { askContext } = await import('./prompts.ts');
+  return askContext(contexts.value);
+}
+
+interface Resumable {
+  readonly runId: string;
+  readonly plan: unknown;
+  readonly planHash: string;
+}
+
+/** The run to resume: the named one, or one that waits on this cluster and namespace; undefined for a new run. */
+async function chooseRun(request: SessionRequest, context: string | undefined): Promise<Result<Resumable | undefined>> {
+  const { values, mode, io } = request;
+  const folder = stateDir(io.env);
+  if (values.fresh) return ok(undefined);
+  if (values.run !== undefined) {
+    const { findRun } = await import('./runs.ts');
+    const run = findRun(folder, values.run);
+    return run.ok
+      ? ok({ runId: run.value.runId, plan: run.value.state.plan, planHash: run.value.state.planHash })
+      : run;
+  }
+  const ids = runIds(folder);
+  // The usual first start: nothing to look at, and the screen appears sooner.
+  if (!ids.ok) return ids;
+  if (ids.value.length === 0) return ok(undefined);
+  const { waitingRuns } = await import('./waiting-runs.ts');
+  const waiting = await waitingRuns(folder, request.kube ?? { ...kubeOptions(values), context }, io);
+  if (!waiting.ok) return err(waiting.error);
+  const runs = waiting.value;
+  if (runs.length === 0) return ok(undefined);
+  if (mode === 'headless') {
+    if (runs.length === 1) return ok(runs[0]);
+    return fail(
+      'answer-needed',
+      `${runs.length} runs wait on this cluster: ${runs.map((run) => run.runId).join(', ')}.`,
+      {
+        next: [`Resume one with --run ${runs[0]!.runId}`, 'Start a new one with --fresh'],
+      },
+    );
+  }
+  const { askRun } = await import('./prompts.ts');
+  return askRun(runs);
+}
