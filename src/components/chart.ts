@@ -1,0 +1,111 @@
+/** A chart of one value over time: columns of eighth blocks, a scale at the left, marks where something happened. */
+import { compact } from './format.ts';
+import { type Line, padStart, type Span, span } from './line.ts';
+import type { Glyphs, Tone } from './theme.ts';
+
+export interface Point {
+  readonly at: number;
+  /** NaN where nothing was measured: a gap is drawn as a gap. */
+  readonly value: number;
+}
+
+/** The worst value in each of `cells` equal spans of time from `from` to `to`; NaN where there is no sample. */
+export function bucket(points: readonly Point[], from: number, to: number, cells: number): number[] {
+  const out = new Array<number>(cells).fill(Number.NaN);
+  const span = Math.max(1, to - from);
+  for (const point of points) {
+    if (point.at < from || point.at > to) continue;
+    const cell = Math.min(cells - 1, Math.floor(((point.at - from) / span) * cells));
+    const known = out[cell] ?? Number.NaN;
+    if (Number.isFinite(point.value)) out[cell] = Number.isNaN(known) ? point.value : Math.max(known, point.value);
+  }
+  return out;
+}
+
+/** Fills gaps that are narrower than the sampling: with more cells than samples every other cell would be empty. */
+export function bridge(values: readonly number[], widest: number): number[] {
+  const out = [...values];
+  let last = -1;
+  for (let index = 0; index < out.length; index++) {
+    if (Number.isNaN(out[index])) continue;
+    if (last >= 0 && index - last - 1 <= widest) out.fill(out[last] ?? Number.NaN, last + 1, index);
+    last = index;
+  }
+  return out;
+}
+
+const AXIS = 7;
+
+export interface ChartOptions {
+  readonly title: string;
+  readonly unit: string;
+  readonly tone: Tone;
+  readonly width: number;
+  /** Rows of the bars; the title takes one more. */
+  readonly rows: number;
+  readonly from: number;
+  readonly to: number;
+  /** Cells (by time) that are marked with a vertical line. */
+  readonly marks: readonly number[];
+  /** A limit drawn into the title. */
+  readonly limit?: string;
+}
+
+export function chartCells(width: number): number {
+  return Math.max(1, width - AXIS - 1);
+}
+
+/** `rows + 1` lines: the title with the newest value, then the bars. */
+export function chart(points: readonly Point[], options: ChartOptions, glyphs: Glyphs): Line[] {
+  const { width, rows, from, to } = options;
+  const cells = chartCells(width);
+  const perSample =
+    points.length > 1 ? Math.ceil((cells * ((to - from) / (points.length - 1))) / Math.max(1, to - from)) : 1;
+  const values = bridge(bucket(points, from, to, cells), perSample + 1);
+  const top = Math.max(1, ...values.filter(Number.isFinite));
+  const newest = points[points.length - 1]?.value;
+  const steps = glyphs.sparks.length;
+  const marked = new Set(
+    options.marks.map((at) =>
+      Math.min(cells - 1, Math.max(0, Math.floor(((at - from) / Math.max(1, to - from)) * cells))),
+    ),
+  );
+  const out: Line[] = [
+    [
+      span(` ${options.title}`, 'title'),
+      span(` ${newest === undefined ? 'not measured' : `${compact(newest)}${options.unit}`}`, options.tone),
+      span(options.limit === undefined ? '' : ` ${glyphs.dot} ${options.limit}`, 'muted'),
+    ],
+  ];
+  for (let row = 0; row < rows; row++) {
+    const base = (rows - 1 - row) * steps;
+    const label = row === 0 ? compact(top) : row === rows - 1 ? '0' : '';
+    const cellsOfRow: Span[] = [span(`${padStart(label, AXIS - 1)}${glyphs.v}`, 'muted')];
+    let run = '';
+    let runTone: Tone | undefined;
+    const flush = () => {
+      if (run !== '') cellsOfRow.push(span(run, runTone));
+      run = '';
+    };
+    for (let cell = 0; cell < cells; cell++) {
+      const value = values[cell] ?? Number.NaN;
+      const height = Number.isNaN(value) ? 0 : value <= 0 ? 0 : Math.max(1, Math.ceil((value / top) * rows * steps));
+      const here = Math.min(steps, height - base);
+      const glyph =
+        here > 0
+          ? (glyphs.sparks[here - 1] ?? ' ')
+          : marked.has(cell)
+            ? glyphs.mark
+            : row === rows - 1 && !Number.isNaN(value)
+              ? glyphs.dot
+              : ' ';
+      const tone: Tone = here > 0 ? options.tone : marked.has(cell) ? 'accent' : 'muted';
+      if (tone !== runTone) flush();
+      runTone = tone;
+      run += glyph;
+    }
+    flush();
+    out.push(cellsOfRow);
+  }
+  return out;
+}

@@ -1,0 +1,56 @@
+/** Observations, newest value of every check, glyph + word + colour, the number at the right where there is room. */
+import type { Evidence, RolloutProgress } from '../engine/run/model.ts';
+import { progressBar } from './bars.ts';
+import { duration } from './format.ts';
+import { type Line, padEnd, span, truncateEnd, wrapWords } from './line.ts';
+import { verdictSign } from './states.ts';
+import type { Glyphs } from './theme.ts';
+
+/** The last evidence of each check, in the order in which the checks first appeared. */
+export function latestByCheck(evidence: readonly Evidence[]): Evidence[] {
+  const last = new Map<string, Evidence>();
+  for (const one of evidence) last.set(one.check, one);
+  return [...last.values()];
+}
+
+/** One row an observation; a failed one also says what was expected. */
+export function evidenceLines(evidence: readonly Evidence[], width: number, glyphs: Glyphs): Line[] {
+  const latest = latestByCheck(evidence);
+  const longest = latest.reduce((most, one) => Math.max(most, one.check.length), 0);
+  const name = Math.max(8, Math.min(longest, Math.floor(width * 0.45)));
+  const room = Math.max(4, width - name - 14);
+  return latest.flatMap((one) => {
+    const sign = verdictSign(one.verdict, glyphs);
+    const row: Line = [
+      span(` ${sign.glyph} `, sign.tone),
+      span(`${padEnd(one.check, name, glyphs.more)} `),
+      span(padEnd(sign.word, 8), sign.tone),
+      span(truncateEnd(one.observed, room, glyphs.more), one.verdict === 'pass' ? 'muted' : sign.tone),
+    ];
+    if (one.verdict === 'pass' || one.expected === undefined) return [row];
+    return [row, [span(`   ${truncateEnd(`expected ${one.expected}`, width - 4, glyphs.more)}`, 'muted')]];
+  });
+}
+
+/** `rollout  ███████░░░  2/3 updated · 2/3 available · 1 old · 14 s of 5 m`, in two rows when it must be. */
+export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Glyphs): Line[] {
+  const bar = progressBar(rollout.available + rollout.updated, rollout.desired * 2, 10, glyphs);
+  const tone = rollout.stage === 'failed' ? 'bad' : rollout.stage === 'done' ? 'ok' : 'info';
+  const facts = [
+    `${rollout.updated}/${rollout.desired} updated`,
+    `${rollout.available}/${rollout.desired} available`,
+    ...(rollout.old > 0 ? [`${rollout.old} old`] : []),
+    `${duration(rollout.elapsedMs)} of ${duration(rollout.limitMs)}`,
+  ].join(` ${glyphs.dot} `);
+  const rows = wrapWords(facts, Math.max(10, width - 22));
+  return [
+    ...rows.map((row, index) => [
+      span(index === 0 ? ' rollout  ' : '          '),
+      span(index === 0 ? bar : ' '.repeat(10), tone),
+      span(` ${row}`),
+    ]),
+    ...(rollout.detail === ''
+      ? []
+      : [[span(`          ${truncateEnd(rollout.detail, width - 11, glyphs.more)}`, 'muted')]]),
+  ] as Line[];
+}

@@ -1,0 +1,38 @@
+/** Gates with what was seen, their limits and their history. */
+import type { GateView } from '../engine/run/model.ts';
+import { sparkline } from './bars.ts';
+import { type Line, padEnd, span } from './line.ts';
+import { verdictSign } from './states.ts';
+import type { Glyphs } from './theme.ts';
+
+export function gateLines(gates: readonly GateView[], width: number, glyphs: Glyphs): Line[] {
+  if (gates.length === 0) return [[span(' no gate is measured here', 'muted')]];
+  const name = Math.max(
+    8,
+    Math.min(28, Math.floor(width * 0.28), ...[Math.max(...gates.map((gate) => gate.title.length))]),
+  );
+  const limit = width >= 70 ? Math.min(18, Math.max(...gates.map((gate) => gate.limit.length))) + 6 : 0;
+  const trail = width >= 60 ? Math.min(40, Math.floor(width * 0.25)) : 0;
+  const seen = Math.max(6, width - name - limit - trail - 14);
+  return gates.map((gate) => {
+    const sign = verdictSign(gate.verdict, glyphs);
+    return [
+      span(` ${sign.glyph} `, sign.tone),
+      span(`${padEnd(gate.title, name, glyphs.more)} `),
+      span(padEnd(sign.word, 8), sign.tone),
+      span(padEnd(gate.observed, seen, glyphs.more), gate.verdict === 'pass' ? undefined : sign.tone),
+      ...(limit > 0 ? [span(padEnd(`limit ${gate.limit}`, limit, glyphs.more), 'muted')] : []),
+      ...(trail > 0 ? [span(' '), ...trailOf(gate, trail, glyphs)] : []),
+    ];
+  });
+}
+
+/** The values as a sparkline where there are values, else the verdicts as glyphs. */
+function trailOf(gate: GateView, cells: number, glyphs: Glyphs): Line {
+  const values = gate.history.flatMap((one) => (one.value === undefined ? [] : [one.value]));
+  if (values.length > 1) return [span(sparkline(values, cells, glyphs), gate.verdict === 'fail' ? 'bad' : 'info')];
+  return gate.history.slice(-cells).map((one) => {
+    const sign = verdictSign(one.verdict, glyphs);
+    return span(sign.glyph, sign.tone);
+  });
+}

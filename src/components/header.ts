@@ -1,0 +1,55 @@
+/** The first row: where you are, in what, for how long. */
+import type { RunSnapshot } from '../engine/run/model.ts';
+import { clockTime } from './format.ts';
+import { type Line, lineWidth, span, spread, truncateMiddle } from './line.ts';
+import type { Glyphs } from './theme.ts';
+
+/** What does not fit is left out, the least needed first: the run's id, the operator, the product. */
+export function header(snapshot: RunSnapshot, now: number, width: number, glyphs: Glyphs): Line {
+  const phase =
+    snapshot.phases.find((one) => one.state === 'running') ?? snapshot.phases.find((one) => one.state === 'failed');
+  const where = truncateMiddle(
+    `${snapshot.context} / ${snapshot.namespace}`,
+    Math.max(16, Math.floor(width * 0.34)),
+    glyphs.more,
+  );
+  const done = snapshot.phases.length > 0 && snapshot.phases.every((one) => one.state === 'done');
+  const status =
+    statusWord(snapshot) ??
+    (done ? 'all phases done' : phase ? `Phase ${phase.number} of ${snapshot.phases.length}` : 'starting');
+  const tone = snapshot.status === 'rolling-back' || snapshot.status === 'held' ? 'warn' : 'title';
+  const right: Line = [
+    ...(snapshot.rehearsal
+      ? [
+          span(
+            `rehearsal${snapshot.timeScale > 1 ? ` ${glyphs.ascii ? 'x' : '×'}${snapshot.timeScale}` : ''}`,
+            'accent',
+          ),
+          span('  '),
+        ]
+      : []),
+    span(status, tone),
+    span(`  ${clockTime(now - Date.parse(snapshot.startedAt))} `),
+  ];
+  const place: Line = [span(where, 'title')];
+  const room = width - lineWidth(right) - lineWidth(place) - 2;
+  const product = ' pgb-wizard  ';
+  const left: Line = [...(room >= product.length ? [span(product, 'info')] : [span(' ')]), ...place];
+  const who = `run ${snapshot.runId} ${glyphs.dot} ${snapshot.operator}  `;
+  const space = width - lineWidth(left) - lineWidth(right) - 4;
+  const middle: Line =
+    space >= who.length
+      ? [span(who, 'muted')]
+      : space >= snapshot.runId.length + 6
+        ? [span(`run ${snapshot.runId}  `, 'muted')]
+        : [];
+  return spread(left, [...middle, ...right], width);
+}
+
+function statusWord(snapshot: RunSnapshot): string | undefined {
+  if (snapshot.status === 'rolling-back') return 'ROLLING BACK';
+  if (snapshot.status === 'held') return 'ON HOLD';
+  if (snapshot.status === 'ended')
+    return snapshot.outcome === 'done' ? 'DONE' : `ENDED: ${snapshot.outcome ?? 'unknown'}`;
+  return undefined;
+}

@@ -1,0 +1,157 @@
+/** The live pools of every pooler pod, and PostgreSQL's connections beneath them. */
+import type { PoolRow, PoolSample, PoolsView, PostgresView } from '../engine/run/model.ts';
+import { sparkline, stackedBar } from './bars.ts';
+import { compact, duration } from './format.ts';
+import { type Line, lineWidth, padEnd, padStart, span, truncateMiddle } from './line.ts';
+import type { Glyphs, Tone } from './theme.ts';
+
+interface Column {
+  readonly title: string;
+  readonly width: number;
+  readonly value: (row: PoolRow) => string;
+  readonly tone?: (row: PoolRow) => Tone | undefined;
+  /** Terminal columns from which the column is shown. */
+  readonly from: number;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'clients', width: 8, value: (row) => compact(row.clActive), from: 0 },
+  {
+    title: 'waiting',
+    width: 8,
+    value: (row) => compact(row.clWaiting),
+    tone: (row) => (row.clWaiting > 0 ? 'warn' : undefined),
+    from: 0,
+  },
+  { title: 'active', width: 7, value: (row) => compact(row.svActive), from: 0 },
+  { title: 'idle', width: 6, value: (row) => compact(row.svIdle), from: 0 },
+  { title: 'used', width: 6, value: (row) => compact(row.svUsed), from: 76 },
+  { title: 'login', width: 6, value: (row) => compact(row.svLogin), from: 120 },
+  {
+    title: 'maxwait',
+    width: 8,
+    value: (row) => `${(row.maxwaitMs / 1000).toFixed(1)}s`,
+    tone: (row) => (row.maxwaitMs >= 1000 ? 'warn' : undefined),
+    from: 70,
+  },
+  {
+    title: 'query',
+    width: 9,
+    value: (row) => (row.avgQueryMs === undefined ? '-' : `${row.avgQueryMs.toFixed(1)}ms`),
+    from: 120,
+  },
+  { title: 'queries/s', width: 10, value: (row) => compact(row.queriesPerSecond), from: 84 },
+];
+
+export function poolKey(row: Pick<PoolRow, 'pod' | 'database' | 'user'>): string {
+  return `${row.pod}\u0000${row.database}\u0000${row.user}`;
+}
+
+/** queries/s (or, until rates exist, clients) of every pool over the samples, by `poolKey`. */
+export function seriesOf(history: readonly PoolSample[], cells: number): Map<string, number[]> {
+  const series = new Map<string, number[]>();
+  for (const sample of history.slice(-cells)) {
+    for (const row of sample.rows) {
+      const key = poolKey(row);
+      const values = series.get(key);
+      const value = row.queriesPerSecond ?? row.clActive;
+      if (values) values.push(value);
+      else series.set(key, [value]);
+    }
+  }
+  return series;
+}
+
+function titleOf(pools: PoolsView, glyphs: Glyphs): { text: string; tone: Tone | undefined } {
+  if (pools.poolers.length === 0) return { text: 'pools: no pooler yet', tone: 'muted' };
+  const bad = pools.poolers.filter((pooler) => pooler.state !== 'ok');
+  const age = Math.max(0, ...bad.map((pooler) => pooler.ageMs));
+  const count = `${pools.poolers.length} pooler${pools.poolers.length === 1 ? '' : 's'}`;
+  if (bad.length > 0) {
+    const down = bad.filter((pooler) => pooler.state === 'down').length;
+    const what = down > 0 ? `${down} DOWN` : `${bad.length} stale`;
+    return { text: `pools ${glyphs.dot} ${count} ${glyphs.dot} ${what} ${duration(age)}`, tone: 'warn' };
+  }
+  return { text: `pools ${glyphs.dot} ${count} ${glyphs.dot} every ${duration(pools.everyMs)}`, tone: 'title' };
+}
+
+/** A head row and as many pools as fit, the ones in trouble first when not all do. */
+export function poolTable(pools: PoolsView, width: number, rows: number, glyphs: Glyphs): Line[] {
+  if (rows <= 0) return [];
+  const columns = COLUMNS.filter((column) => width >= column.from);
+  const numbers = columns.reduce((sum, column) => sum + column.width, 0);
+  const spark = width >= 96 ? Math.min(24, Math.max(8, width - numbers - 40)) : 0;
+  const name = Math.max(10, width - numbers - (spark > 0 ? spark + 2 : 1) - 1);
+  const head = titleOf(pools, glyphs);
+  const out: Line[] = [
+    [
+      span(` ${padEnd(head.text, name, glyphs.more)}`, head.tone),
+      ...columns.map((column) => span(padStart(column.title, column.width), 'muted')),
+    ],
+  ];
+  const stale = new Map(pools.poolers.map((pooler) => [pooler.pod, pooler.state !== 'ok']));
+  const room = rows - 1;
+  const all = pools.rows;
+  const chosen =
+    all.length <= room
+      ? all
+      : [...all].sort((a, b) => b.clWaiting - a.clWaiting || b.clActive - a.clActive).slice(0, Math.max(0, room - 1));
+  const series = spark > 0 ? seriesOf(pools.history, spark) : undefined;
+  for (const row of chosen) {
+    const old = stale.get(row.pod) === true;
+    const label = nameOf(row, name, glyphs);
+    out.push([
+      span(` ${label}`, old ? 'muted' : undefined),
+      ...columns.map((column) => span(padStart(column.value(row), column.width), old ? 'muted' : column.tone?.(row))),
+      ...(series ? [span(` ${sparkline(series.get(poolKey(row)) ?? [], spark, glyphs)}`, old ? 'muted' : 'info')] : []),
+    ]);
+  }
+  if (all.length > chosen.length && out.length < rows) {
+    out.push([
+      span(` ${glyphs.more} ${all.length - chosen.length} more pools, none with more clients waiting`, 'muted'),
+    ]);
+  }
+  return out;
+}
+
+function nameOf(row: PoolRow, cells: number, glyphs: Glyphs): string {
+  // The pod's random suffix tells pods apart; its Deployment's name is the same for all.
+  const suffix = `${glyphs.more}${row.pod.slice(-5)}`;
+  const pool = `${row.database}/${row.user}`;
+  const left = Math.max(1, cells - suffix.length - 2);
+  return `${padEnd(truncateMiddle(pool, left, glyphs.more), left)} ${suffix} `;
+}
+
+/** `PostgreSQL 50 of 200 connections · pooled 20 · direct 31`, with a bar where there is room. */
+export function postgresLine(postgres: PostgresView | undefined, width: number, glyphs: Glyphs): Line {
+  if (postgres === undefined) return [span(' PostgreSQL: connections not measured yet', 'muted')];
+  const free = Math.max(0, postgres.maxConnections - postgres.total);
+  const old = postgres.ageMs > 15_000;
+  const crowded = free < postgres.maxConnections * 0.1;
+  const text: Line = [
+    span(` PostgreSQL ${postgres.total} of ${postgres.maxConnections}`, old ? 'muted' : crowded ? 'bad' : 'title'),
+    span(` ${glyphs.dot} pooled ${postgres.pooled}`, old ? 'muted' : 'ok'),
+    span(` ${glyphs.dot} direct ${postgres.direct}`, old ? 'muted' : 'warn'),
+    span(` ${glyphs.dot} other ${postgres.other} ${glyphs.dot} free ${free}`, 'muted'),
+    ...(old ? [span(` ${glyphs.dot} ${duration(postgres.ageMs)} old`, 'warn')] : []),
+    ...(postgres.expectedPooled === undefined || width < 120
+      ? []
+      : [span(` ${glyphs.dot} expected pooled ${postgres.expectedPooled}`, 'muted')]),
+  ];
+  const room = width - lineWidth(text) - 3;
+  if (room < 10) return text;
+  return [...text, span('  '), ...postgresBar(postgres, Math.min(room, 60), glyphs)];
+}
+
+export function postgresBar(postgres: PostgresView, cells: number, glyphs: Glyphs): Line {
+  return stackedBar(
+    [
+      { value: postgres.pooled, glyph: glyphs.full, tone: 'ok' },
+      { value: postgres.direct, glyph: glyphs.half, tone: 'warn' },
+      { value: postgres.other, glyph: glyphs.mid, tone: 'accent' },
+    ],
+    postgres.maxConnections,
+    cells,
+    glyphs,
+  );
+}

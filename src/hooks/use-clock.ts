@@ -1,0 +1,24 @@
+import { useEffect, useRef, useState } from 'react';
+import type { RunSnapshot } from '../engine/run/model.ts';
+
+/** One timer for the whole screen, a tick a second; counters on the screen have no finer grain. */
+export function useTick(active: boolean, everyMs = 1000): number {
+  const [tick, setTick] = useState(0);
+  useEffect(() => {
+    if (!active) return undefined;
+    const timer = setInterval(() => setTick((count) => count + 1), everyMs);
+    return () => clearInterval(timer);
+  }, [active, everyMs]);
+  return tick;
+}
+
+/** Run time now: the snapshot's, plus the real time since this screen first saw it. Whole seconds. */
+export function useRunTime(snapshot: RunSnapshot | undefined, tick: number, realNow: () => number = Date.now): number {
+  const seen = useRef<{ snapshot: RunSnapshot | undefined; real: number }>({ snapshot: undefined, real: 0 });
+  if (seen.current.snapshot !== snapshot) seen.current = { snapshot, real: realNow() };
+  // `tick` is what makes the caller draw again; the value itself comes from the clock.
+  void tick;
+  const began = snapshot === undefined ? realNow() : Date.parse(snapshot.now);
+  const now = began + Math.max(0, realNow() - seen.current.real);
+  return snapshot?.status === 'ended' ? began : now;
+}

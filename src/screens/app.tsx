@@ -1,0 +1,123 @@
+import { type TerminalSuspension, useApp } from 'ink';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { Frame } from '../components/frame.tsx';
+import type { Line } from '../components/line.ts';
+import type { Glyphs, Theme } from '../components/theme.ts';
+import type { PoolSample, RunHandle, RunSnapshot } from '../engine/run/model.ts';
+import { useRunTime, useTick } from '../hooks/use-clock.ts';
+import { useHistory } from '../hooks/use-history.ts';
+import { useKeys } from '../hooks/use-keys.ts';
+import { useRun } from '../hooks/use-run.ts';
+import { useSize } from '../hooks/use-size.ts';
+import { bodyOf } from './home.ts';
+import type { Keymap } from './keys.ts';
+import { chromeRows, frameOf } from './layout.ts';
+import { type Pressed, pasted, press, withoutStalePrompt } from './press.ts';
+import { FIRST_UI, type StartInfo, type UiState, type View } from './screen.ts';
+import { isTooSmall, smallFrame, startFrame } from './start.ts';
+
+export interface AppProps {
+  readonly handle: RunHandle | undefined;
+  readonly start: StartInfo;
+  readonly keymap: Keymap;
+  readonly theme: Theme;
+  readonly glyphs: Glyphs;
+  /** Leave the terminal: the run has ended, or the operator leaves without waiting for it. */
+  readonly onEffect: (effect: NonNullable<Pressed['effect']>) => void;
+  /** Real milliseconds; pinned in tests. */
+  readonly realNow?: () => number;
+  /** A decision is due: called once for each ask. */
+  readonly onDue?: (event: { readonly title: string; readonly askId: string }) => void;
+  readonly bridge?: Bridge;
+}
+
+/** What the owner of the terminal can ask of the mounted screen. */
+export interface Bridge {
+  suspend?: () => Promise<TerminalSuspension>;
+  redraw?: () => void;
+}
+
+export interface FrameInput {
+  readonly snapshot: RunSnapshot | undefined;
+  readonly ui: UiState;
+  readonly columns: number;
+  readonly rows: number;
+  readonly now: number;
+  readonly glyphs: Glyphs;
+  readonly keymap: Keymap;
+  readonly start: StartInfo;
+  readonly sinceMs: number;
+  readonly history: readonly PoolSample[];
+  readonly limits: Map<string, number>;
+}
+
+/** The whole frame as lines: a pure function, but for the scroll limits it notes down. */
+export function linesOf(input: FrameInput): Line[] {
+  const { snapshot, columns, rows, glyphs } = input;
+  if (isTooSmall(columns, rows)) return smallFrame(snapshot, columns, rows, glyphs);
+  if (snapshot === undefined) return startFrame(input.start, input.sinceMs, columns, rows, glyphs);
+  const view: View = { ...input, snapshot, width: columns, height: rows - chromeRows(rows) };
+  return frameOf(view, bodyOf(view), columns, rows);
+}
+
+/** The ask that needs a human now: a decision whose soak still runs does not yet, unless a gate fails. */
+export function dueAsk(snapshot: RunSnapshot | undefined, now: number): string | undefined {
+  const ask = snapshot?.ask;
+  if (ask?.kind !== 'decide' || ask.recommendation === 'rollback' || ask.recommendation === 'human') return ask?.id;
+  return Date.parse(ask.soakUntil) <= now ? ask.id : undefined;
+}
+
+/** The root: run and terminal in, one frame out, keys to intents. No timer but the clock's tick, no I/O. */
+export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = Date.now, onDue, bridge }: AppProps) {
+  const snapshot = useRun(handle);
+  const [ui, setUi] = useState<UiState>(FIRST_UI);
+  const { columns, rows } = useSize();
+  const tick = useTick(snapshot?.status !== 'ended');
+  const now = useRunTime(snapshot, tick, realNow);
+  const history = useHistory(snapshot?.pools);
+  const began = useRef(realNow());
+  const limits = useRef(new Map<string, number>());
+
+  // Several keys can arrive before the next render; each must see what the one before it did.
+  const latest = useRef(ui);
+  const apply = useCallback(
+    (step: (before: UiState) => Pressed) => {
+      const pressed = step(latest.current);
+      latest.current = pressed.ui;
+      setUi(pressed.ui);
+      for (const intent of pressed.intents) handle?.send(intent);
+      if (pressed.effect !== undefined) onEffect(pressed.effect);
+    },
+    [handle, onEffect],
+  );
+  const scene = { snapshot, keymap, now, page: rows - chromeRows(rows), limits: limits.current };
+  const onKey = (key: string) => apply((before) => press(before, key, scene));
+  useKeys({ onKey, onText: (text) => apply((before) => pasted(before, text, scene)), active: true });
+  const { suspendTerminal } = useApp();
+  useEffect(() => {
+    if (bridge === undefined) return;
+    bridge.suspend = () => suspendTerminal();
+    // Ink draws everything again after a suspension; an empty one is a redraw.
+    bridge.redraw = () => void suspendTerminal(() => undefined).catch(() => undefined);
+  }, [bridge, suspendTerminal]);
+  const due = dueAsk(snapshot, now);
+  const title = snapshot?.ask === undefined || snapshot.ask.kind === 'reconcile' ? 'the run asks' : snapshot.ask.title;
+  useEffect(() => {
+    if (due !== undefined) onDue?.({ title, askId: due });
+  }, [due, title, onDue]);
+
+  const lines = linesOf({
+    snapshot,
+    ui: withoutStalePrompt(ui, snapshot),
+    columns,
+    rows,
+    now,
+    glyphs,
+    keymap,
+    start,
+    sinceMs: realNow() - began.current,
+    history,
+    limits: limits.current,
+  });
+  return <Frame lines={lines} theme={theme} />;
+}

@@ -1,0 +1,77 @@
+/** A decision point of the guide: the soak's countdown, the live gates, and what each answer means. */
+import { progressBar } from '../components/bars.ts';
+import { duration } from '../components/format.ts';
+import { gateLines } from '../components/gates.ts';
+import { fitRows, type Line, paragraph, span } from '../components/line.ts';
+import { poolTable, postgresLine } from '../components/pool-table.ts';
+import type { Tone } from '../components/theme.ts';
+import type { Ask } from '../engine/run/model.ts';
+import { poolRows } from './dashboard.ts';
+import { keyName } from './keys.ts';
+import { rule } from './layout.ts';
+import { overrideOf } from './press.ts';
+import type { Body, View } from './screen.ts';
+import { scrolled } from './scrolled.ts';
+
+type Decide = Extract<Ask, { kind: 'decide' }>;
+
+const ADVICE: Readonly<Record<Decide['recommendation'], { readonly text: string; readonly tone: Tone }>> = {
+  continue: { text: 'every gate passes and the soak is over: continuing is safe', tone: 'ok' },
+  wait: { text: 'the soak is not over: wait', tone: 'info' },
+  rollback: { text: 'a gate fails: roll back', tone: 'bad' },
+  human: { text: 'something could not be measured: look, then decide', tone: 'warn' },
+};
+
+export function decisionScreen(view: View, ask: Decide): Body {
+  const { width, height, glyphs, now, keymap, snapshot } = view;
+  const left = Date.parse(ask.soakUntil) - now;
+  const gone = ask.soakMs - Math.max(0, left);
+  const bar = progressBar(gone, ask.soakMs, Math.max(10, Math.min(40, width - 46)), glyphs);
+  const advice = ADVICE[ask.recommendation];
+  const override = overrideOf(ask, now);
+  const key = (id: 'continue' | 'rollback' | 'extend' | 'hold') => keyName(keymap[id][0] ?? '');
+  const option = (id: 'continue' | 'rollback' | 'extend' | 'hold', word: string, text: string): Line => [
+    span(`  ${key(id)}  `, 'key'),
+    span(word.padEnd(11)),
+    span(text, 'muted'),
+  ];
+  const head: Line[] = [[span(` ${glyphs.decide} `, 'warn'), span(ask.title, 'title')]];
+  const content: Line[] = [
+    [
+      span(' soak  '),
+      span(bar, left > 0 ? 'info' : 'ok'),
+      span(
+        left > 0 ? `  ${duration(left)} left of ${duration(ask.soakMs)}` : `  over, ${duration(ask.soakMs)}`,
+        left > 0 ? undefined : 'ok',
+      ),
+    ],
+    ...paragraph(
+      `${ask.recommendation === 'continue' ? glyphs.ok : ask.recommendation === 'rollback' ? glyphs.bad : glyphs.warn} ${advice.text}`,
+      width - 1,
+      advice.tone,
+      1,
+    ),
+    [],
+    ...gateLines(ask.gates.length > 0 ? ask.gates : snapshot.gates, width, glyphs),
+    [],
+    option(
+      'continue',
+      'continue',
+      override === undefined ? 'go on with the next phase' : `override, because ${override}: needs a reason`,
+    ),
+    option('rollback', 'roll back', `this phase, or more: shows what is put back first`),
+    option('extend', 'extend', `soak for ${duration(ask.soakMs)} more`),
+    option('hold', 'hold', 'stop here, with a reason, until you let it go on'),
+  ];
+  const bottom = height >= 22 ? poolRows(width, height) : 0;
+  const lines = scrolled(view, head, content, ask.id, { rows: bottom > 0 ? height - bottom - 1 : height });
+  if (bottom === 0) return { lines };
+  return {
+    lines: [
+      ...lines,
+      rule(width, glyphs),
+      ...fitRows(poolTable(snapshot.pools, width, bottom - 1, glyphs), bottom - 1),
+      postgresLine(snapshot.pools.postgres, width, glyphs),
+    ],
+  };
+}

@@ -1,0 +1,107 @@
+/** The end of a run on the screen, and the summary that stays in the terminal's scrollback. */
+import { labelled } from '../components/findings.ts';
+import { duration } from '../components/format.ts';
+import { fitLine, type Line, lineWidth, padEnd, span, textOf } from '../components/line.ts';
+import { asciiLine, paintLines } from '../components/paint.ts';
+import { phaseSign, serviceSign } from '../components/states.ts';
+import { ASCII, type Glyphs, type Theme, type Tone, themeOf, UNICODE } from '../components/theme.ts';
+import type { Outcome, RunSnapshot } from '../engine/run/model.ts';
+import type { Body, View } from './screen.ts';
+import { scrolled } from './scrolled.ts';
+
+const ENDINGS: Readonly<Record<Outcome, { readonly text: string; readonly tone: Tone }>> = {
+  done: { text: 'Done: every service of the plan reaches PostgreSQL through PgBouncer', tone: 'ok' },
+  failed: { text: 'Failed: the run has ended with an error', tone: 'bad' },
+  parked: { text: 'Parked: nothing is under way, the run can be resumed', tone: 'warn' },
+  'rolled-back': { text: 'Rolled back: the original values are in place again', tone: 'warn' },
+  'gate-failed': { text: 'A gate failed; nothing was rolled back', tone: 'bad' },
+  refused: { text: 'Refused: nothing was changed', tone: 'bad' },
+};
+
+export function endScreen(view: View): Body {
+  const { snapshot, width, glyphs } = view;
+  const [first, ...rest] = endLines(snapshot, width, glyphs);
+  return { lines: scrolled(view, first === undefined ? [] : [first, []], rest, 'home') };
+}
+
+/** What happened, in a dozen lines; the same on the screen and in the scrollback. */
+export function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] {
+  const ending =
+    snapshot.outcome === undefined
+      ? { text: 'The screen was left; the run is not over', tone: 'warn' as const }
+      : ENDINGS[snapshot.outcome];
+  const glyph = ending.tone === 'ok' ? glyphs.ok : ending.tone === 'bad' ? glyphs.bad : glyphs.warn;
+  const count = (state: string) => snapshot.services.filter((service) => service.state === state).length;
+  const signs = (['pooled', 'switching', 'rolled-back', 'direct'] as const)
+    .filter((state) => count(state) > 0)
+    .map((state) => `${count(state)} ${serviceSign(state, glyphs).word}`)
+    .join(', ');
+  const steps = (state: string) => snapshot.steps.filter((step) => step.state === state);
+  const bad = [...steps('fail'), ...steps('inconclusive')];
+  const waived = steps('waived');
+  return [
+    [span(` ${glyph} `, ending.tone), span(ending.text, { tone: ending.tone, bold: true })],
+    ...labelled(
+      'where',
+      `${snapshot.context} / ${snapshot.namespace}${snapshot.rehearsal ? ' (rehearsal)' : ''}`,
+      width,
+      undefined,
+      10,
+    ),
+    ...labelled(
+      'run',
+      `${snapshot.runId} by ${snapshot.operator}, ${duration(Date.parse(snapshot.now) - Date.parse(snapshot.startedAt))}`,
+      width,
+      undefined,
+      10,
+    ),
+    ...labelled('services', signs === '' ? 'none' : signs, width, undefined, 10),
+    ...snapshot.phases.map((phase): Line => {
+      const sign = phaseSign(phase.state, glyphs);
+      return [
+        span('             '),
+        span(`${sign.glyph} `, sign.tone),
+        span(padEnd(`${phase.number} ${phase.title}`, 26)),
+        span(`${phase.done}/${phase.total} ${sign.word}`, 'muted'),
+      ];
+    }),
+    ...(waived.length === 0 ? [] : labelled('waived', waived.map((step) => step.id).join(', '), width, 'warn', 10)),
+    ...bad.flatMap((step) =>
+      labelled(
+        step.state === 'fail' ? 'failed' : 'unknown',
+        `${step.id}${step.cause === undefined ? '' : `: ${step.cause}`}`,
+        width,
+        step.state === 'fail' ? 'bad' : 'warn',
+        10,
+      ),
+    ),
+    ...(snapshot.error === undefined
+      ? []
+      : [
+          ...labelled('error', snapshot.error.message, width, 'bad', 10),
+          ...(snapshot.error.cause === undefined ? [] : labelled('cause', snapshot.error.cause, width, undefined, 10)),
+          ...(snapshot.error.next ?? []).flatMap((next) => labelled('next', next, width, 'ok', 10)),
+        ]),
+    ...(snapshot.exportedTo === undefined ? [] : labelled('record', snapshot.exportedTo, width, undefined, 10)),
+    ...labelled('journal', `${snapshot.journal.path}, ${snapshot.journal.events} events`, width, 'muted', 10),
+    ...(snapshot.outcome === 'parked' || snapshot.outcome === undefined
+      ? labelled('resume', 'pgb-wizard', width, 'key', 10)
+      : []),
+  ];
+}
+
+/** The text that is printed once the alternate screen is gone. Pure; without a trailing line feed. */
+export function renderEndSummary(
+  snapshot: RunSnapshot,
+  options: { width?: number; theme?: Theme; ascii?: boolean } = {},
+): string {
+  const { width = 80, theme = themeOf('none'), ascii = false } = options;
+  const glyphs = ascii ? ASCII : UNICODE;
+  const lines = endLines(snapshot, width, glyphs)
+    .map((line) => (ascii ? asciiLine(line) : line))
+    .map((line) => (lineWidth(line) > width ? fitLine(line, width, glyphs.more) : line));
+  return paintLines(
+    lines.map((line) => (textOf(line).trim() === '' ? [] : line)),
+    theme,
+  );
+}

@@ -1,0 +1,40 @@
+/** Help: the keys of the place one came from, made from the registry. */
+import { type Line, padEnd, span, wrapWords } from '../components/line.ts';
+import { type Action, actionsAt, keyName, placeOf } from './keys.ts';
+import type { Body, View } from './screen.ts';
+import { scrolled } from './scrolled.ts';
+
+export function helpScreen(view: View): Body {
+  const { snapshot, ui, width, glyphs, keymap } = view;
+  const below = placeOf({ view: 'home' }, snapshot);
+  const own = actionsAt(below).filter((action) => action.where !== undefined);
+  const common = actionsAt(below).filter((action) => action.where === undefined);
+  const rowsOf = (action: Action): Line[] => {
+    const why = action.unavailable?.(snapshot, ui);
+    const keys = keymap[action.id].map(keyName).join(' ');
+    const text = why === undefined ? action.help : `${action.help} Not now: ${why}.`;
+    return wrapWords(text, Math.max(10, width - 18)).map((row, index) => [
+      span(` ${padEnd(index === 0 ? keys : '', 16, glyphs.more)}`, why === undefined ? 'key' : 'muted'),
+      span(row, why === undefined ? undefined : 'muted'),
+    ]);
+  };
+  const head: Line[] = [
+    [span(' Keys', 'title'), span('   no single key changes anything; what changes asks twice', 'muted')],
+    [],
+  ];
+  const content: Line[] = [
+    ...(own.length === 0 ? [] : [[span(' here', 'title')] as Line, ...own.flatMap(rowsOf), [] as Line]),
+    [span(' everywhere', 'title')],
+    ...common.flatMap(rowsOf),
+    [],
+    [span(' signs', 'title')],
+    [
+      span(`   ${glyphs.ok} pass`, 'ok'),
+      span(`  ${glyphs.bad} fail`, 'bad'),
+      span(`  ${glyphs.unknown} could not be measured`, 'warn'),
+      span(`  ${glyphs.running} running`, 'info'),
+      span(`  ${glyphs.todo} to do  ${glyphs.decide} decision`, 'muted'),
+    ],
+  ];
+  return { lines: scrolled(view, head, content, 'help') };
+}

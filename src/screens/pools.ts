@@ -1,0 +1,140 @@
+/** The pools over the whole change: clients, waiting, active, latency, with a mark where each service switched. */
+import { chart, chartCells, type Point } from '../components/chart.ts';
+import { duration, shortTime } from '../components/format.ts';
+import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
+import { poolTable, postgresLine } from '../components/pool-table.ts';
+import type { Tone } from '../components/theme.ts';
+import type { PoolSample, RunSnapshot } from '../engine/run/model.ts';
+import type { Body, View } from './screen.ts';
+
+interface Metric {
+  readonly title: string;
+  readonly unit: string;
+  readonly tone: Tone;
+  readonly limit?: string;
+  readonly of: (sample: PoolSample) => number;
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+const METRICS: readonly Metric[] = [
+  { title: 'clients', unit: '', tone: 'info', of: (sample) => sum(sample.rows.map((row) => row.clActive)) },
+  {
+    title: 'waiting',
+    unit: '',
+    tone: 'warn',
+    limit: 'alert above 0',
+    of: (sample) => sum(sample.rows.map((row) => row.clWaiting)),
+  },
+  {
+    title: 'servers active',
+    unit: '',
+    tone: 'ok',
+    limit: 'alert above 40',
+    of: (sample) => sum(sample.rows.map((row) => row.svActive)),
+  },
+  { title: 'query time', unit: ' ms', tone: 'accent', limit: 'alert above 5 s', of: latency },
+];
+
+/** The slowest pool's mean: an average over pools would hide it. NaN before there are two samples. */
+function latency(sample: PoolSample): number {
+  const known = sample.rows.flatMap((row) => (row.avgQueryMs === undefined ? [] : [row.avgQueryMs]));
+  return known.length === 0 ? Number.NaN : Math.max(...known);
+}
+
+/** When each service was switched: the end of its migrate step. */
+export function switches(snapshot: RunSnapshot): { readonly service: string; readonly at: number }[] {
+  return snapshot.steps.flatMap((step) =>
+    step.service !== undefined && step.id.endsWith('.migrate') && step.finishedAt !== undefined
+      ? [{ service: step.service, at: Date.parse(step.finishedAt) }]
+      : [],
+  );
+}
+
+export function poolsScreen(view: View): Body {
+  const { snapshot, width, height, glyphs, history } = view;
+  if (history.length === 0)
+    return {
+      lines: [
+        [span(' Pools over the change', 'title')],
+        [],
+        [span(' No sample yet: there is no pooler, or none has answered.', 'muted')],
+      ],
+    };
+  const from = Date.parse(history[0]?.at ?? snapshot.startedAt);
+  const to = Math.max(from + 1000, Date.parse(history[history.length - 1]?.at ?? snapshot.now));
+  const marks = switches(snapshot).filter((one) => one.at >= from && one.at <= to);
+  const head: Line = [
+    span(' Pools over the change', 'title'),
+    span(
+      `   ${shortTime(new Date(from).toISOString())} to ${shortTime(new Date(to).toISOString())} UTC ${glyphs.dot} ${duration(to - from)}`,
+      'muted',
+    ),
+    span(marks.length === 0 ? '' : `   ${glyphs.mark} a service switched`, 'accent'),
+  ];
+  const attribution = height >= 26 ? attributionLines(view, Math.min(8, Math.floor(height * 0.2))) : [];
+  const tableRows = height >= 40 ? 6 : 0;
+  const room = height - 1 - 2 - attribution.length - tableRows;
+  const shown = METRICS.slice(0, Math.max(1, Math.min(4, Math.floor(room / 3))));
+  const rows = Math.max(1, Math.floor(room / shown.length) - 1);
+  const charts = shown.flatMap((metric) => {
+    const points: Point[] = history.map((sample) => ({ at: Date.parse(sample.at), value: metric.of(sample) }));
+    return chart(points, { ...metric, width, rows, from, to, marks: marks.map((one) => one.at) }, glyphs);
+  });
+  return {
+    lines: [
+      head,
+      ...fitRows(charts, shown.length * (rows + 1)),
+      markNames(marks, from, to, width, glyphs.more),
+      postgresLine(snapshot.pools.postgres, width, glyphs),
+      ...(tableRows > 0 ? fitRows(poolTable(snapshot.pools, width, tableRows, glyphs), tableRows) : []),
+      ...attribution,
+    ],
+  };
+}
+
+/** Names under their marks, as far as they do not run into each other. */
+function markNames(
+  marks: readonly { service: string; at: number }[],
+  from: number,
+  to: number,
+  width: number,
+  more: string,
+): Line {
+  const cells = chartCells(width);
+  let row = '';
+  for (const mark of marks) {
+    const at = 7 + Math.floor(((mark.at - from) / (to - from)) * cells);
+    const name = truncateMiddle(mark.service.replace(/-(service|gateway)$/, ''), 12, more);
+    if (at < row.length + (row === '' ? 0 : 1) || at + name.length > width) continue;
+    row = row.padEnd(at) + name;
+  }
+  return [span(row, 'accent')];
+}
+
+/** Whose clients they are: connections by service, the most first. */
+function attributionLines(view: View, rows: number): Line[] {
+  const { snapshot, width, glyphs } = view;
+  const known = snapshot.services.filter((service) => (service.pooled ?? 0) + (service.direct ?? 0) > 0);
+  const sorted = [...known]
+    .sort((a, b) => (b.pooled ?? 0) + (b.direct ?? 0) - (a.pooled ?? 0) - (a.direct ?? 0))
+    .slice(0, Math.max(0, rows - 1));
+  const most = Math.max(1, ...sorted.map((service) => (service.pooled ?? 0) + (service.direct ?? 0)));
+  const cells = Math.max(4, Math.min(60, width - 56));
+  return fitRows(
+    [
+      [span(` ${padEnd('connections by service', 30)}${padStart('pooled', 8)}${padStart('direct', 8)}`, 'muted')],
+      ...sorted.map((service): Line => {
+        const bar = (value: number) => Math.round((value / most) * cells);
+        return [
+          span(
+            ` ${padEnd(truncateMiddle(service.name, 30, glyphs.more), 30)}${padStart(String(service.pooled ?? '-'), 8)}${padStart(String(service.direct ?? '-'), 8)}  `,
+          ),
+          span(glyphs.full.repeat(bar(service.pooled ?? 0)), 'ok'),
+          span(glyphs.half.repeat(bar(service.direct ?? 0)), 'warn'),
+        ];
+      }),
+    ],
+    rows,
+  );
+}

@@ -1,0 +1,52 @@
+/** The change record: what it holds so far, where the journal is, its head hash, and the export. */
+import { labelled } from '../components/findings.ts';
+import { clockTime } from '../components/format.ts';
+import { type Line, span } from '../components/line.ts';
+import type { Body, View } from './screen.ts';
+import { scrolled } from './scrolled.ts';
+
+const FILES = ['record.json', 'record.md', 'checklist.csv', 'events.jsonl', 'SHA256SUMS'];
+
+export function recordScreen(view: View): Body {
+  const { snapshot, width, glyphs, now } = view;
+  const count = (state: string) => snapshot.steps.filter((step) => step.state === state).length;
+  const head: Line[] = [[span(' Change record', 'title'), span('   complete at any moment, mid-run too', 'muted')], []];
+  const content: Line[] = [
+    ...labelled('run', `${snapshot.runId} by ${snapshot.operator}, plan ${snapshot.planName}`, width, undefined),
+    ...labelled('where', `${snapshot.context} / ${snapshot.namespace}`, width, undefined),
+    ...labelled(
+      'time',
+      `${snapshot.startedAt} to now, ${clockTime(now - Date.parse(snapshot.startedAt))}`,
+      width,
+      undefined,
+    ),
+    ...labelled(
+      'steps',
+      `${count('pass')} pass, ${count('fail')} fail, ${count('inconclusive')} unknown, ${count('waived')} waived, ${count('skipped')} skipped, ${count('todo')} to do`,
+      width,
+      undefined,
+    ),
+    [],
+    ...labelled('journal', snapshot.journal.path, width, undefined),
+    ...labelled('events', String(snapshot.journal.events), width, undefined),
+    ...labelled('head', snapshot.journal.headHash, width, 'info'),
+    [],
+    ...labelled('files', FILES.join(', '), width, 'muted'),
+    snapshot.exportedTo === undefined
+      ? [span('   not exported yet', 'muted')]
+      : [span(`   ${glyphs.ok} `, 'ok'), span(`exported to ${snapshot.exportedTo}`)],
+    [],
+    [span(' What happened', 'title')],
+    ...[...snapshot.messages]
+      .reverse()
+      .flatMap((message): Line[] =>
+        labelled(
+          message.at.slice(11, 19),
+          message.text,
+          width,
+          message.level === 'info' ? undefined : message.level === 'warn' ? 'warn' : 'bad',
+        ),
+      ),
+  ];
+  return { lines: scrolled(view, head, content, 'record') };
+}

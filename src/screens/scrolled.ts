@@ -1,0 +1,35 @@
+/** A scrolling body: head rows that stay, a window of the rest, and where in it one is. */
+import { fitRows, type Line, lineWidth, span, spread } from '../components/line.ts';
+import { windowAt } from '../components/window.ts';
+import type { View } from './screen.ts';
+
+/** Exactly `rows` lines. `offset` undefined means the top, or the end when `follow`. */
+export function scrolled(
+  view: View,
+  head: readonly Line[],
+  content: readonly Line[],
+  key: string,
+  options: { follow?: boolean; rows?: number } = {},
+): Line[] {
+  const rows = options.rows ?? view.height;
+  const room = Math.max(1, rows - head.length);
+  const offset = view.ui.scroll[key] ?? (options.follow ? Number.MAX_SAFE_INTEGER : 0);
+  const { start, end, above, below } = windowAt(offset, content.length, room);
+  // The next key needs to know how far the list goes.
+  view.limits.set(key, Math.max(0, content.length - room));
+  const { glyphs } = view;
+  const place =
+    above + below === 0
+      ? ''
+      : `${above > 0 ? glyphs.scrollUp : ' '}${below > 0 ? glyphs.scrollDown : ' '} ${start + 1}-${end} of ${content.length} `;
+  const first = head[0];
+  const topped: Line[] =
+    first === undefined || place === ''
+      ? [...head]
+      : [spread(trimmed(first), [span(place, 'muted')], view.width), ...head.slice(1)];
+  return fitRows([...topped, ...content.slice(start, end)], rows);
+}
+
+function trimmed(line: Line): Line {
+  return lineWidth(line) > 0 ? line : [span(' ')];
+}

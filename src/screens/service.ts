@@ -1,0 +1,84 @@
+/** Every service with its state and connections; the selected one with its rollout and steps. */
+import { evidenceLines, rolloutLines } from '../components/evidence.ts';
+import { compact } from '../components/format.ts';
+import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
+import { serviceSign, stepSign } from '../components/states.ts';
+import { windowAround } from '../components/window.ts';
+import type { ServiceView } from '../engine/run/model.ts';
+import { rule, split } from './layout.ts';
+import { firstSelected } from './press.ts';
+import type { Body, View } from './screen.ts';
+
+export function serviceScreen(view: View): Body {
+  const { snapshot, ui, width, height, glyphs } = view;
+  const services = snapshot.services;
+  const selected = Math.min(ui.selected.services ?? firstSelected('services', snapshot), services.length - 1);
+  const current = services[selected];
+  if (current === undefined) return { lines: [[span(' The plan names no service.', 'muted')]] };
+  const wide = width >= 96;
+  const listWidth = wide ? Math.min(70, Math.floor(width * 0.52)) : width;
+  const listRows = wide ? height : Math.max(4, Math.floor(height * 0.5));
+  const list = listOf(view, selected, listWidth, listRows);
+  if (wide) return split(view, listWidth, list, detailOf(view, current, width - listWidth - 1));
+  const rest = height - listRows - 1;
+  return { lines: [...fitRows(list, listRows), rule(width, glyphs), ...fitRows(detailOf(view, current, width), rest)] };
+}
+
+function listOf(view: View, selected: number, width: number, rows: number): Line[] {
+  const { snapshot, glyphs } = view;
+  const services = snapshot.services;
+  const { start, end } = windowAround(selected, services.length, rows - 1);
+  const name = Math.max(8, width - 44);
+  const pooled = services.filter((one) => one.state === 'pooled').length;
+  return [
+    [
+      span(
+        ` ${padEnd(`Services ${glyphs.dot} ${pooled} of ${services.length} pooled`, name + 8, glyphs.more)}`,
+        'title',
+      ),
+      span(padEnd('state', 12), 'muted'),
+      span(padStart('pods', 5), 'muted'),
+      span(padStart('direct', 8), 'muted'),
+      span(padStart('pooled', 8), 'muted'),
+    ],
+    ...services.slice(start, end).map((service, index): Line => {
+      const sign = serviceSign(service.state, glyphs);
+      const chosen = start + index === selected;
+      return [
+        span(chosen ? ` ${glyphs.select} ` : '   ', 'key'),
+        span(`${sign.glyph} `, sign.tone),
+        span(padEnd(truncateMiddle(service.name, name, glyphs.more), name), chosen ? 'title' : undefined),
+        span(` ${service.phase} `, 'muted'),
+        span(padEnd(sign.word, 12), sign.tone),
+        span(padStart(compact(service.replicas), 5)),
+        span(
+          padStart(compact(service.direct), 8),
+          service.state === 'pooled' && (service.direct ?? 0) > 0 ? 'warn' : undefined,
+        ),
+        span(padStart(compact(service.pooled), 8)),
+      ];
+    }),
+  ];
+}
+
+function detailOf(view: View, service: ServiceView, width: number): Line[] {
+  const { snapshot, glyphs } = view;
+  const steps = snapshot.steps.filter((step) => step.service === service.name);
+  return [
+    [span(` ${truncateMiddle(service.name, width - 4, glyphs.more)}`, 'title'), span(`  ${service.workload}`, 'muted')],
+    ...(service.rollout === undefined ? [] : rolloutLines(service.rollout, width, glyphs)),
+    ...steps.flatMap((step): Line[] => {
+      const sign = stepSign(step, glyphs);
+      return [
+        [
+          span(` ${sign.glyph} `, sign.tone),
+          span(padEnd(step.guide, 5), 'muted'),
+          span(padEnd(step.title, Math.max(8, width - 20), glyphs.more)),
+          span(sign.word, sign.tone),
+        ],
+        ...evidenceLines(step.evidence, width - 4, glyphs).map((row): Line => [span('    '), ...row]),
+        ...(step.cause === undefined ? [] : [[span(`    ${step.cause}`, 'bad')] as Line]),
+      ];
+    }),
+  ];
+}

@@ -1,0 +1,34 @@
+/** One frame of one situation, without a terminal: what the frame tests, the bench and the preview look at. */
+import type { Line } from '../../components/line.ts';
+import { ASCII, UNICODE } from '../../components/theme.ts';
+import type { RunSnapshot } from '../../engine/run/model.ts';
+import { linesOf } from '../app.tsx';
+import { keymapOf } from '../keys.ts';
+import { FIRST_UI, type StartInfo, type UiState } from '../screen.ts';
+
+export interface Still {
+  readonly snapshot: RunSnapshot | undefined;
+  readonly columns: number;
+  readonly rows: number;
+  readonly ui?: Partial<UiState>;
+  readonly ascii?: boolean;
+  readonly start?: StartInfo;
+}
+
+export const { keymap: DEFAULT_KEYMAP } = keymapOf();
+
+export function still({ snapshot, columns, rows, ui = {}, ascii = false, start = {} }: Still): Line[] {
+  return linesOf({
+    snapshot,
+    ui: { ...FIRST_UI, ...ui },
+    columns,
+    rows,
+    now: snapshot === undefined ? 0 : Date.parse(snapshot.now),
+    glyphs: ascii ? ASCII : UNICODE,
+    keymap: DEFAULT_KEYMAP,
+    start,
+    sinceMs: 1000,
+    history: snapshot?.pools.history ?? [],
+    limits: new Map(),
+  });
+}
