@@ -1,3 +1,23 @@
+/**
+ * The rehearsal cluster: API server, controllers, real servers, services with live load, in this process. `startCluster`
+ * resolves when every pod of the fleet is Ready; `close` leaves no process, no listener and no file behind.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Json, ObjectStore } from './contract.ts';
+import { startApiServer } from './api/server.ts';
+import { createStore } from './api/store.ts';
+import { startControllers } from './controllers/start.ts';
+import { type FaultSpec, faultTable, parseFault } from './faults/kinds.ts';
+import { LoadBook, type LoadReport } from './fleet/load-report.ts';
+import { NAMESPACE, clusterObjects, postgresObjects, serviceObjects } from './fleet/objects.ts';
+import { type ServicePlan, fleetOf } from './fleet/services.ts';
+import { startMachine } from './pods/start.ts';
+import type { Kubelet } from './pods/kubelet.ts';
+import { createRunFolder } from './pods/run-folder.ts';
+import { findServers } from './servers/find.ts';
+
+export type { LoadReport, ServiceLoad } from './fleet/load-report.ts';
+
 export interface ClusterOptions {
   /** Services in the fleet: the guide's 16 unless given; more are generated. */
   services?: number;
@@ -8,28 +28,154 @@ export interface ClusterOptions {
   password?: string;
   /** Port of the API server; a free one unless given. */
   port?: number;
-  /** Folder for the kubeconfig and everything else; a temporary one, removed at the end, unless given. */
+  /** Folder for the kubeconfig; a temporary one, removed at the end, unless given. */
   dir?: string;
   log?: (line: string) => void;
-}
-
-export interface ServiceLoad {
-  queries: number;
-  failed: number;
-  errors: Record<string, number>;
-  pods: number;
-  ready: number;
-}
-
-export interface LoadReport {
-  since: string;
-  services: Record<string, ServiceLoad>;
-  totals: { queries: number; failed: number };
+  /** Resolve before the fleet is Ready. */
+  noWait?: boolean;
+  signal?: AbortSignal;
 }
 
 export interface Cluster {
   kubeconfigPath: string;
   url: string;
+  store: ObjectStore;
+  kubelet: Kubelet;
+  services: readonly ServicePlan[];
   report(): LoadReport;
+  /** Waits until every Deployment and the database are ready. */
+  ready(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** An expected failure of the start: servers missing, a bad fault, a port in use. `next` says what to do. */
+export class ClusterError extends Error {
+  readonly code: 'prerequisite-missing' | 'usage' | 'port-in-use';
+  readonly next: readonly string[];
+  constructor(code: ClusterError['code'], message: string, next: readonly string[] = []) {
+    super(message);
+    this.name = 'ClusterError';
+    this.code = code;
+    this.next = next;
+  }
+}
+
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const log = options.log ?? (() => {});
+  const begun = performance.now();
+  const lap = (what: string) => log(`rehearsal: ${what} after ${((performance.now() - begun) / 1000).toFixed(2)} s`);
+  const services = fleetOf(options.services);
+  const names = services.map((service) => service.name);
+  const faults = readFaults(options.faults ?? [], names);
+  const servers = findServers();
+  if (!servers.ok) throw new ClusterError('prerequisite-missing', servers.message, servers.next);
+
+  const undo: (() => void | Promise<void>)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      for (const step of undo.reverse()) await step();
+    })();
+    return closing;
+  };
+  try {
+    const folder = createRunFolder(options.dir);
+    undo.push(() => folder.remove());
+    const store = createStore({ namespaces: [NAMESPACE] });
+    const book = new LoadBook();
+    const table = faultTable(faults, names);
+    const report = (key: string, error: unknown) => log(`rehearsal: ${key}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    const pods = services.reduce((sum, service) => sum + service.replicas, 0);
+    const machine = await startMachine({
+      store,
+      servers: servers.value,
+      folder: folder.pods,
+      expectedPods: pods,
+      // Every pod twice during a rolling update, the poolers, and room for the operator.
+      maxConnections: services.length <= 16 ? 200 : 200 + services.length * 2,
+      faultOf: (service) => table.get(service),
+      load: (service, counts) => book.add(service, counts),
+      report,
+    });
+    undo.push(() => machine.close());
+    lap('machine');
+
+    const api = await startApiServer({ store, runtime: machine.kubelet, port: options.port, dir: folder.path });
+    undo.push(() => api.close());
+    lap(`API server on ${api.url}`);
+
+    const stopControllers = startControllers(store, machine.index, report);
+    undo.push(stopControllers);
+    create(store, clusterObjects(machine.address));
+    const password = options.password ?? randomBytes(15).toString('base64url');
+    create(store, postgresObjects(password));
+    for (const service of services) create(store, serviceObjects(service, password));
+    lap('objects');
+
+    const counts = (service: string) => {
+      const own = store.list('pods', NAMESPACE, { app: service });
+      return { pods: own.length, ready: own.filter((pod) => (pod.status?.conditions ?? []).some((item: Json) => item.type === 'Ready' && item.status === 'True')).length };
+    };
+    const cluster: Cluster = {
+      kubeconfigPath: api.kubeconfig,
+      url: api.url,
+      store,
+      kubelet: machine.kubelet,
+      services,
+      report: () => book.report(counts, names),
+      ready: () => fleetReady(store, names, options.signal),
+      close,
+    };
+    api.extend('/rehearsal/v1/load', () => cluster.report());
+    if (!options.noWait) {
+      await cluster.ready();
+      lap(`${pods + 1} pods ready`);
+    }
+    return cluster;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function readFaults(texts: readonly string[], services: readonly string[]): FaultSpec[] {
+  return texts.map((text) => {
+    const parsed = parseFault(text, services);
+    if (!parsed.ok) throw new ClusterError('usage', parsed.message);
+    return parsed.value;
+  });
+}
+
+function create(store: ObjectStore, objects: readonly { resource: string; object: Json }[]): void {
+  for (const { resource, object } of objects) {
+    if (store.get(resource, object.metadata.namespace, object.metadata.name)) continue;
+    const created = store.create(resource, object, { manager: 'kubectl-create' });
+    if (object.status) store.updateStatus(resource, { ...created, status: object.status }, { manager: 'kubelet' });
+  }
+}
+
+/** Resolves when every Deployment of the fleet is complete; rejects when the signal aborts. */
+function fleetReady(store: ObjectStore, names: readonly string[], signal?: AbortSignal): Promise<void> {
+  const waiting = new Set(names);
+  const settled = (deployment: Json) => (deployment.status?.readyReplicas ?? 0) >= deployment.spec.replicas && deployment.status?.observedGeneration >= deployment.metadata.generation;
+  return new Promise((resolve, reject) => {
+    const stop = store.watch(({ resource, object }) => {
+      if (resource !== 'deployments.apps' || object.metadata.namespace !== NAMESPACE || !settled(object)) return;
+      waiting.delete(object.metadata.name);
+      done();
+    });
+    const abort = () => {
+      stop();
+      reject(signal?.reason ?? new Error('aborted'));
+    };
+    const done = () => {
+      if (waiting.size > 0) return;
+      stop();
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    for (const deployment of store.list('deployments.apps', NAMESPACE)) if (settled(deployment)) waiting.delete(deployment.metadata.name);
+    done();
+  });
 }

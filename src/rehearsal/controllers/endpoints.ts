@@ -1,8 +1,8 @@
 /** Endpoints and EndpointSlices: for each Service with a selector, the addresses of its ready pods that are not leaving. */
-import { type KubeObject, type ObjectStore } from '../contract.ts';
-import type { Json } from '../contract.ts';
+import type { Json, KubeObject, ObjectStore } from '../contract.ts';
 import { isReady } from './pod-sets.ts';
 import { createWorkQueue } from './queue.ts';
+import type { ServiceIndex } from './service-index.ts';
 
 const MANAGER = { manager: 'kube-controller-manager' };
 const SLICES = 'endpointslices.discovery.k8s.io';
@@ -18,14 +18,12 @@ export function targetPort(port: Json, pod: KubeObject): number | undefined {
   return /^\d+$/.test(target) ? Number(target) : undefined;
 }
 
-/** `changed` is called after each sync, in the same turn, so that routes never lag behind the objects. */
-export function startEndpointsController(store: ObjectStore, report: (key: string, error: unknown) => void): () => void {
+export function startEndpointsController(store: ObjectStore, index: ServiceIndex, report: (key: string, error: unknown) => void): () => void {
   const queue = createWorkQueue((key) => sync(key), report);
   const stop = store.watch(({ resource, object, old }) => {
     if (resource === 'services') queue.add(`${object.metadata.namespace}/${object.metadata.name}`);
     else if (resource === 'pods') {
-      for (const service of store.list('services', object.metadata.namespace))
-        if (selects(service.spec?.selector, object) || (old && selects(service.spec?.selector, old))) queue.add(`${service.metadata.namespace}/${service.metadata.name}`);
+      for (const service of [...index.selecting(object), ...(old ? index.selecting(old) : [])]) queue.add(`${service.metadata.namespace}/${service.metadata.name}`);
     }
   });
   for (const service of store.list('services')) queue.add(`${service.metadata.namespace}/${service.metadata.name}`);

@@ -1,0 +1,517 @@
+/**
+ * The kubelet's care for one pod: sandbox, volumes, init containers, containers, probes, restarts, and the end. The
+ * order of status writes and events is that of recordings 02, 03 and 06.
+ */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Json, KubeObject, ObjectStore } from '../contract.ts';
+import { type EventRecorder, now } from '../controllers/events.ts';
+import { freePort } from './addresses.ts';
+import type { ContainerContext, Machine } from './container.ts';
+import { StartError } from './container.ts';
+import { effectiveEnvironment, secretData } from './environment.ts';
+import { runInPod } from './exec.ts';
+import { STARTERS, pullFailure } from './images.ts';
+import { PodContainer } from './pod-container.ts';
+import { startProbe } from './probes.ts';
+import type { PodPlace } from './programs.ts';
+import { podStatus } from './status.ts';
+import { fieldOf, mountVolumes, volumeFiles, writeVolume } from './volumes.ts';
+
+export interface AgentOptions {
+  store: ObjectStore;
+  machine: Machine;
+  events: EventRecorder;
+  folder: string;
+  hostIP: string;
+  report(error: unknown): void;
+  servicesIn(namespace: string): readonly KubeObject[];
+}
+
+/** A container that can't be created is tried again this often; the kubelet takes longer, a rehearsal should not. */
+const RETRY_MS = 2_000;
+const PULL_BACKOFF_MS = 10_000;
+const DEFAULT_GRACE_SECONDS = 30;
+
+export class PodAgent {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly ip: string;
+  readonly containers: PodContainer[];
+  readonly initContainers: PodContainer[];
+  readonly #options: AgentOptions;
+  readonly #folder: string;
+  readonly #ports = new Map<number, number>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #startTime = now();
+  #pod: KubeObject;
+  #sandbox = false;
+  #initialized: boolean;
+  #stopping = false;
+  #finished = false;
+  #lastStatus = '';
+  #ended: 'Succeeded' | 'Failed' | undefined;
+
+  constructor(pod: KubeObject, options: AgentOptions) {
+    this.#pod = pod;
+    this.#options = options;
+    this.uid = pod.metadata.uid as string;
+    this.namespace = pod.metadata.namespace as string;
+    this.name = pod.metadata.name;
+    this.ip = options.machine.addresses.pod();
+    // Short on purpose: the path of a Unix socket may have 107 characters.
+    this.#folder = join(options.folder, this.uid.slice(0, 13));
+    mkdirSync(this.#folder, { recursive: true });
+    const init: Json[] = pod.spec?.initContainers ?? [];
+    this.#initialized = init.length === 0;
+    const waiting = this.#initialized ? 'ContainerCreating' : 'PodInitializing';
+    this.initContainers = init.map((spec) => new PodContainer(spec, this.#folder, 'PodInitializing'));
+    this.containers = (pod.spec?.containers ?? []).map((spec: Json) => new PodContainer(spec, this.#folder, waiting));
+    for (const container of [...this.initContainers, ...this.containers]) {
+      for (const path of [this.#folder, join(this.#folder, container.spec.name), container.root]) chmodSync(path, 0o755);
+      chmodSync(container.data, 0o700);
+      options.machine.launcher.own(container.data);
+    }
+  }
+
+  get pod(): KubeObject {
+    return this.#pod;
+  }
+
+  container(name: string): PodContainer | undefined {
+    return [...this.containers, ...this.initContainers].find((container) => container.spec.name === name);
+  }
+
+  /** The number under which a container port is really bound. */
+  port(containerPort: number): number {
+    return this.#ports.get(containerPort) ?? containerPort;
+  }
+
+  start(): void {
+    this.#write();
+    void this.#bringUp().catch((error) => this.#options.report(error));
+  }
+
+  /** A newer version of the object. */
+  update(pod: KubeObject): void {
+    this.#pod = pod;
+  }
+
+  /** A ConfigMap or Secret changed: mounted copies follow. */
+  refreshVolumes(): void {
+    if (!this.#sandbox || this.#stopping) return;
+    let changed = false;
+    for (const volume of this.#pod.spec?.volumes ?? []) {
+      const wanted = volumeFiles(volume, this.namespace, this.#options.store, this.#pod);
+      if ('files' in wanted && wanted.files.length > 0) changed = writeVolume(this.#volumeFolder(volume.name), wanted.files, this.#options.machine.launcher) || changed;
+    }
+    if (changed) for (const container of this.containers) for (const listener of container.volumeListeners) listener();
+  }
+
+  uses(resource: string, name: string): boolean {
+    const mentions = (volume: Json): boolean =>
+      resource === 'secrets'
+        ? volume.secret?.secretName === name || (volume.projected?.sources ?? []).some((source: Json) => source.secret?.name === name)
+        : volume.configMap?.name === name || (volume.projected?.sources ?? []).some((source: Json) => source.configMap?.name === name);
+    return (this.#pod.spec?.volumes ?? []).some(mentions);
+  }
+
+  place(container: PodContainer): PodPlace {
+    return {
+      machine: this.#options.machine,
+      namespace: this.namespace,
+      ip: this.ip,
+      root: container.root,
+      data: container.data,
+      container: container.spec,
+      env: container.context?.env ?? new Map(),
+      postgres: container.kind === 'postgres',
+      port: (port) => this.port(port),
+    };
+  }
+
+  // ---- up
+
+  async #bringUp(): Promise<void> {
+    if (!(await this.#mount())) return;
+    this.#sandbox = true;
+    this.#write();
+    for (const container of this.initContainers) if (!(await this.#runInit(container))) return;
+    if (!this.#initialized) {
+      this.#initialized = true;
+      for (const container of this.containers) container.state = { waiting: { reason: 'PodInitializing' } };
+      this.#write();
+    }
+    for (const container of this.containers) void this.#startContainer(container).catch((error) => this.#options.report(error));
+  }
+
+  async #mount(): Promise<boolean> {
+    for (;;) {
+      if (this.#stopping) return false;
+      const missing = this.#tryMount();
+      if (!missing) return true;
+      this.#options.events.event(this.#pod, 'Warning', 'FailedMount', missing);
+      await this.#sleep(RETRY_MS);
+    }
+  }
+
+  #tryMount(): string | undefined {
+    const { store, machine } = this.#options;
+    for (const volume of this.#pod.spec?.volumes ?? []) {
+      const wanted = volumeFiles(volume, this.namespace, store, this.#pod);
+      if ('missing' in wanted) return `MountVolume.SetUp failed for volume "${volume.name}" : ${wanted.missing}`;
+      writeVolume(this.#volumeFolder(volume.name), wanted.files, machine.launcher);
+    }
+    for (const container of [...this.initContainers, ...this.containers]) mountVolumes(container.root, container.spec, (name) => this.#volumeFolder(name), machine.launcher);
+    return undefined;
+  }
+
+  #volumeFolder(name: string): string {
+    return join(this.#folder, 'v', name);
+  }
+
+  async #runInit(container: PodContainer): Promise<boolean> {
+    for (;;) {
+      if (this.#stopping) return false;
+      await this.#startContainer(container);
+      const run = container.run;
+      if (!run && !container.state.terminated) {
+        await this.#sleep(RETRY_MS);
+        continue;
+      }
+      if (container.spec.restartPolicy === 'Always') return true;
+      await run?.exited;
+      if (container.state.terminated?.exitCode === 0) {
+        container.ready = true;
+        this.#write();
+        return true;
+      }
+      if (this.#pod.spec?.restartPolicy === 'Never') {
+        this.#end('Failed');
+        return false;
+      }
+      container.lastState = container.state;
+      container.restartCount++;
+      const delay = container.nextBackoff();
+      if (delay > 0) container.state = this.#crashLoop(container, delay);
+      this.#write();
+      await this.#sleep(delay);
+    }
+  }
+
+  async #startContainer(container: PodContainer): Promise<void> {
+    const { machine, events } = this.#options;
+    const path = `spec.${this.initContainers.includes(container) ? 'initContainers' : 'containers'}{${container.spec.name}}`;
+    if (!(await this.#pull(container, path))) return;
+    const env = this.#environment(container);
+    if (!env.ok) {
+      container.state = { waiting: { reason: 'CreateContainerConfigError', message: env.message } };
+      events.event(this.#pod, 'Warning', 'Failed', `Error: ${env.message}`, path);
+      this.#write();
+      if (this.initContainers.includes(container)) return;
+      await this.#sleep(RETRY_MS);
+      if (!this.#stopping) await this.#startContainer(container);
+      return;
+    }
+    const context: ContainerContext = {
+      machine,
+      pod: this.#pod,
+      container: container.spec,
+      namespace: this.namespace,
+      ip: this.ip,
+      env: env.env,
+      root: container.root,
+      data: container.data,
+      log: container.beginRun(),
+      publish: (port) => this.#publish(port),
+      onVolumesChanged: (listener) => void container.volumeListeners.add(listener),
+    };
+    container.context = context;
+    events.event(this.#pod, 'Normal', 'Created', 'Container created', path);
+    try {
+      const run = await STARTERS[container.kind](context);
+      if (this.#stopping) {
+        run.kill();
+        return;
+      }
+      container.running(run);
+      events.event(this.#pod, 'Normal', 'Started', 'Container started', path);
+      this.#write();
+      void run.exited.then((exit) => this.#containerEnded(container, exit, path));
+      this.#probe(container, path);
+    } catch (error) {
+      // Nothing ran: runc's exit code for that is 128.
+      const message = (error as Error).message;
+      const reason = error instanceof StartError ? error.reason : 'RunContainerError';
+      context.log.line(message);
+      events.event(this.#pod, 'Warning', 'Failed', `Error: ${message}`, path);
+      await this.#containerEnded(container, { exitCode: 128, reason: reason === 'RunContainerError' ? 'StartError' : reason }, path);
+    }
+  }
+
+  async #pull(container: PodContainer, path: string): Promise<boolean> {
+    const { events } = this.#options;
+    const { image } = container.spec;
+    const failure = pullFailure(image ?? '');
+    if (!failure) {
+      events.event(this.#pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`, path);
+      return true;
+    }
+    for (;;) {
+      if (this.#stopping) return false;
+      events.event(this.#pod, 'Normal', 'Pulling', `Pulling image "${image}"`, path);
+      events.event(this.#pod, 'Warning', 'Failed', `Failed to pull image "${image}": ${failure}`, path);
+      events.event(this.#pod, 'Warning', 'Failed', 'Error: ErrImagePull', path);
+      container.state = { waiting: { reason: 'ErrImagePull', message: failure } };
+      this.#write();
+      await this.#sleep(1000);
+      events.event(this.#pod, 'Normal', 'BackOff', `Back-off pulling image "${image}"`, path);
+      events.event(this.#pod, 'Warning', 'Failed', 'Error: ImagePullBackOff', path);
+      container.state = { waiting: { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}": ErrImagePull: ${failure}` } };
+      this.#write();
+      await this.#sleep(PULL_BACKOFF_MS);
+    }
+  }
+
+  #environment(container: PodContainer) {
+    const { store } = this.#options;
+    return effectiveEnvironment(container.spec, this.namespace, {
+      secret: (name) => secretData(store.get('secrets', this.namespace, name)),
+      configMap: (name) => store.get('configmaps', this.namespace, name)?.data as Record<string, string> | undefined,
+      field: (path) => (path === 'status.podIP' ? this.ip : path === 'status.hostIP' ? this.#options.hostIP : fieldOf(this.#pod, path)),
+      services: this.#options.servicesIn(this.namespace),
+      enableServiceLinks: this.#pod.spec?.enableServiceLinks !== false,
+    });
+  }
+
+  async #publish(containerPort: number): Promise<number> {
+    const known = this.#ports.get(containerPort);
+    if (known !== undefined) return known;
+    const port = this.#options.machine.addresses.distinct ? containerPort : await freePort(this.ip);
+    this.#ports.set(containerPort, port);
+    return port;
+  }
+
+  // ---- probes
+
+  #probe(container: PodContainer, path: string): void {
+    const { spec } = container;
+    const target = {
+      pod: this.#pod,
+      container: spec,
+      ip: this.ip,
+      port: (port: number) => this.port(port),
+      exec: async (command: string[], timeoutMs: number) => {
+        let output = '';
+        const add = (data: Buffer) => {
+          output += data.toString();
+        };
+        try {
+          const exitCode = await runInPod(this.place(container), command, { stdout: add, stderr: add, tty: false, signal: AbortSignal.timeout(timeoutMs) });
+          return { exitCode, output };
+        } catch (error) {
+          return { exitCode: 1, output: (error as Error).message };
+        }
+      },
+    };
+    const unhealthy = (message: string) => {
+      if (!this.#stopping && container.run) this.#options.events.event(this.#pod, 'Warning', 'Unhealthy', message, path);
+    };
+    const rest = () => {
+      if (spec.readinessProbe)
+        container.stopProbes.push(
+          startProbe('Readiness', spec.readinessProbe, target, (ok) => {
+            if (container.ready === ok || !container.run) return;
+            container.ready = ok;
+            this.#write();
+          }, unhealthy),
+        );
+      else container.ready = true;
+      if (spec.livenessProbe)
+        container.stopProbes.push(
+          startProbe('Liveness', spec.livenessProbe, target, (ok) => {
+            if (!ok) this.#restartUnhealthy(container, 'liveness', path);
+          }, unhealthy),
+        );
+    };
+    if (!spec.startupProbe) return rest();
+    container.stopProbes.push(
+      startProbe('Startup', spec.startupProbe, target, (ok) => {
+        if (!ok) return this.#restartUnhealthy(container, 'startup', path);
+        if (container.started) return;
+        container.started = true;
+        rest();
+        this.#write();
+      }, unhealthy),
+    );
+  }
+
+  #restartUnhealthy(container: PodContainer, kind: string, path: string): void {
+    this.#options.events.event(this.#pod, 'Normal', 'Killing', `Container ${container.spec.name} failed ${kind} probe, will be restarted`, path);
+    this.#stopRun(container, this.#grace());
+  }
+
+  // ---- restarts and the end
+
+  #crashLoop(container: PodContainer, delay: number): Json {
+    const message = `back-off ${duration(delay)} restarting failed container=${container.spec.name} pod=${this.name}_${this.namespace}(${this.uid})`;
+    return { waiting: { reason: 'CrashLoopBackOff', message } };
+  }
+
+  async #containerEnded(container: PodContainer, exit: { exitCode: number; signal?: number; reason?: string }, path: string): Promise<void> {
+    container.ended(exit);
+    if (this.#stopping || this.initContainers.includes(container)) {
+      if (!this.#stopping) this.#write();
+      return;
+    }
+    const policy = this.#pod.spec?.restartPolicy ?? 'Always';
+    if (policy === 'Never' || (policy === 'OnFailure' && exit.exitCode === 0)) {
+      const all = this.containers.every((item) => item.state.terminated);
+      if (all) this.#end(this.containers.every((item) => item.state.terminated.exitCode === 0) ? 'Succeeded' : 'Failed');
+      else this.#write();
+      return;
+    }
+    this.#write();
+    const delay = container.nextBackoff();
+    const terminated = container.state;
+    if (delay > 0) {
+      await this.#sleep(50);
+      container.lastState = terminated;
+      container.state = this.#crashLoop(container, delay);
+      this.#options.events.event(this.#pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.spec.name} in pod ${this.name}_${this.namespace}(${this.uid})`, path);
+      if (!this.#stopping) this.#write();
+      await this.#sleep(delay);
+    } else await this.#sleep(100);
+    if (this.#stopping) return;
+    container.lastState = terminated;
+    container.restartCount++;
+    await this.#startContainer(container);
+  }
+
+  #end(phase: 'Succeeded' | 'Failed'): void {
+    this.#ended = phase;
+    this.#write();
+  }
+
+  #grace(): number {
+    return (this.#pod.metadata.deletionGracePeriodSeconds ?? this.#pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000;
+  }
+
+  #stopRun(container: PodContainer, grace: number): Promise<unknown> {
+    const { run } = container;
+    if (!run) return Promise.resolve();
+    const killer = setTimeout(() => run.kill(), grace);
+    run.terminate();
+    return run.exited.finally(() => clearTimeout(killer));
+  }
+
+  /** The pod was deleted: hooks, SIGTERM, the grace period, SIGKILL, then the object goes. */
+  async terminate(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#clearTimers();
+    const grace = this.#grace();
+    const begun = Date.now();
+    const stopped = [...this.containers, ...this.initContainers].map(async (container) => {
+      if (!container.run) return;
+      for (const stop of container.stopProbes) stop();
+      container.stopProbes = [];
+      this.#options.events.event(this.#pod, 'Normal', 'Killing', `Stopping container ${container.spec.name}`, `spec.containers{${container.spec.name}}`);
+      await this.#preStop(container, grace);
+      await this.#stopRun(container, Math.max(2_000, grace - (Date.now() - begun)));
+    });
+    await Promise.all(stopped);
+    const failed = this.containers.some((container) => (container.state.terminated?.exitCode ?? 137) !== 0);
+    for (const container of this.containers)
+      if (!container.state.terminated)
+        container.state = { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was terminated', startedAt: null, finishedAt: null } };
+    this.#end(failed ? 'Failed' : 'Succeeded');
+    await this.cleanUp();
+    this.#options.store.finalise('pods', this.namespace, this.name, this.uid);
+  }
+
+  async #preStop(container: PodContainer, grace: number): Promise<void> {
+    const hook = container.spec.lifecycle?.preStop;
+    if (!hook) return;
+    if (hook.sleep) return this.#sleepAnyway(Math.min(grace, (hook.sleep.seconds ?? 0) * 1000));
+    if (!hook.exec) return;
+    const signal = AbortSignal.timeout(grace);
+    const nothing = () => {};
+    await runInPod(this.place(container), hook.exec.command ?? [], { stdout: nothing, stderr: nothing, tty: false, signal }).catch((error: Error) =>
+      this.#options.events.event(this.#pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${error.message}`),
+    );
+  }
+
+  /** The object is already gone (force delete), or the cluster ends: nothing is reported any more. */
+  async abandon(): Promise<void> {
+    this.#stopping = true;
+    this.#finished = true;
+    this.#clearTimers();
+    const runs = [...this.containers, ...this.initContainers].map((container) => {
+      for (const stop of container.stopProbes) stop();
+      container.run?.kill();
+      return container.run?.exited;
+    });
+    await Promise.all(runs);
+    await this.cleanUp();
+  }
+
+  /** Kills the container's process, as a crash does; the restart policy does the rest. */
+  crash(name?: string): void {
+    for (const container of this.containers) if (!name || container.spec.name === name) container.run?.kill();
+  }
+
+  async cleanUp(): Promise<void> {
+    this.#options.machine.workers.closeEgress(this.uid);
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  #write(): void {
+    if (this.#finished) return;
+    const current = this.#options.store.get('pods', this.namespace, this.name);
+    if (!current || current.metadata.uid !== this.uid) return;
+    const status = podStatus(current, {
+      initialized: this.#initialized,
+      sandbox: this.#sandbox,
+      ip: this.ip,
+      hostIP: this.#options.hostIP,
+      startTime: this.#startTime,
+      containers: this.containers,
+      initContainers: this.initContainers,
+      ended: this.#ended,
+    });
+    const text = JSON.stringify(status);
+    if (text === this.#lastStatus) return;
+    this.#lastStatus = text;
+    this.#pod = this.#options.store.updateStatus('pods', { ...current, status }, { manager: 'kubelet' });
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        resolve();
+      }, milliseconds);
+      timer.unref();
+      this.#timers.add(timer);
+    });
+  }
+
+  #sleepAnyway(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
+
+/** `10s`, `2m40s`, `5m0s`: Go's way to write a duration. */
+function duration(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}
+
