@@ -1,0 +1,201 @@
+/** Who else writes a workload, and whether they would undo our change (kubernetes.md part 3). */
+import { sanitiseLine } from '../sanitise.ts';
+import { canonicalJson, templateOf } from './fingerprint.ts';
+import type { Json, KubeObject } from './types.ts';
+import type { ManagerClass, ManagerVerdict } from './workload-types.ts';
+
+interface Sign {
+  readonly class: ManagerClass;
+  readonly manager: string;
+  readonly reason: string;
+}
+
+const RANK: Record<ManagerClass, number> = { FREE: 0, UNKNOWN: 1, WILL_REVERT_LATER: 2, WILL_REVERT_NOW: 3 };
+
+/** Argo CD's `Application`, when it could be read: by name. */
+export type ArgoApplications = ReadonlyMap<string, Json>;
+
+/** `variables`: names of the env entries to change, to look for them in last-applied-configuration. */
+export function classifyManager(
+  object: KubeObject,
+  variables: readonly { readonly container: string; readonly name: string }[],
+  applications: ArgoApplications = new Map(),
+): ManagerVerdict {
+  const signs = [
+    argo(object, applications),
+    flux(object),
+    helm(object),
+    lastApplied(object, variables),
+    owner(object),
+    unknownManagers(object),
+  ].filter((s) => s !== undefined);
+  const worst = signs.reduce<ManagerClass>((a, s) => (RANK[s.class] > RANK[a] ? s.class : a), 'FREE');
+  return {
+    class: worst,
+    managers: [...new Set(signs.map((s) => s.manager))],
+    reasons: signs.map((s) => s.reason),
+  };
+}
+
+const meta = (object: KubeObject, field: 'annotations' | 'labels', key: string): string | undefined =>
+  object.metadata?.[field]?.[key];
+
+const hasManager = (object: KubeObject, pattern: RegExp): boolean =>
+  (object.metadata.managedFields ?? []).some((m: Json) => pattern.test(m.manager ?? ''));
+
+function argo(object: KubeObject, applications: ArgoApplications): Sign | undefined {
+  const tracking = meta(object, 'annotations', 'argocd.argoproj.io/tracking-id');
+  if (tracking === undefined && !hasManager(object, /^argocd/)) return undefined;
+  const name = sanitiseLine(
+    tracking?.split(':')[0] ?? meta(object, 'labels', 'app.kubernetes.io/instance') ?? 'unknown',
+    100,
+  );
+  const automated = applications.get(name)?.spec?.syncPolicy?.automated;
+  const known = applications.has(name);
+  const manager = `Argo CD application ${name}`;
+  if (known && !(automated && automated.enabled !== false && automated.selfHeal)) {
+    return {
+      class: 'WILL_REVERT_LATER',
+      manager: `${manager} (self-heal off)`,
+      reason: `Argo CD will put the old value back at its next sync of ${name}: commit the change before.`,
+    };
+  }
+  return {
+    class: 'WILL_REVERT_NOW',
+    manager: known ? `${manager} (self-heal on)` : manager,
+    reason: known
+      ? `Argo CD heals ${name} within seconds: change it in Git, or pause auto-sync of ${name} first.`
+      : `Argo CD manages it and its application ${name} is not readable from here: assume that it heals; pause auto-sync, or change it in Git.`,
+  };
+}
+
+function flux(object: KubeObject): Sign | undefined {
+  const kustomization = meta(object, 'labels', 'kustomize.toolkit.fluxcd.io/name');
+  if (kustomization !== undefined || hasManager(object, /^kustomize-controller$/)) {
+    const name = sanitiseLine(kustomization ?? 'unknown', 100);
+    const off =
+      meta(object, 'annotations', 'kustomize.toolkit.fluxcd.io/reconcile') === 'disabled' ||
+      meta(object, 'annotations', 'kustomize.toolkit.fluxcd.io/ssa') === 'Ignore';
+    return off
+      ? {
+          class: 'WILL_REVERT_LATER',
+          manager: `Flux Kustomization ${name} (reconcile disabled)`,
+          reason: `Flux leaves it alone now; once enabled again, Kustomization ${name} puts the old value back unless Git has the new one.`,
+        }
+      : {
+          class: 'WILL_REVERT_NOW',
+          manager: `Flux Kustomization ${name}`,
+          reason: `Flux puts its fields back at each interval: flux suspend kustomization ${name}, or change it in Git.`,
+        };
+  }
+  const release = meta(object, 'labels', 'helm.toolkit.fluxcd.io/name');
+  if (release === undefined) return undefined;
+  const name = sanitiseLine(release, 100);
+  return {
+    class: 'WILL_REVERT_LATER',
+    manager: `Flux HelmRelease ${name}`,
+    reason: `HelmRelease ${name} puts the old value back at its next upgrade (at once, if drift correction is on): change its values.`,
+  };
+}
+
+function helm(object: KubeObject): Sign | undefined {
+  const release = meta(object, 'annotations', 'meta.helm.sh/release-name');
+  if (release === undefined && meta(object, 'labels', 'app.kubernetes.io/managed-by') !== 'Helm') return undefined;
+  const name = sanitiseLine(release ?? 'unknown', 100);
+  return {
+    class: 'WILL_REVERT_LATER',
+    manager: `Helm release ${name}`,
+    reason: `The next helm upgrade of ${name} puts the old value back (or stops with a conflict): change its values before.`,
+  };
+}
+
+/** Declared in the manifest that was applied: the next apply reverts. Not declared: it survives. */
+function lastApplied(
+  object: KubeObject,
+  variables: readonly { readonly container: string; readonly name: string }[],
+): Sign | undefined {
+  const text = meta(object, 'annotations', 'kubectl.kubernetes.io/last-applied-configuration');
+  if (text === undefined) {
+    return hasManager(object, /^kubectl$/) &&
+      (object.metadata.managedFields ?? []).some((m: Json) => m.manager === 'kubectl' && m.operation === 'Apply')
+      ? {
+          class: 'WILL_REVERT_LATER',
+          manager: 'kubectl apply --server-side',
+          reason:
+            'The next server-side apply of the old manifest conflicts with the change or reverts it: change the manifest before.',
+        }
+      : undefined;
+  }
+  let declared: string[];
+  try {
+    const template = templateOf(JSON.parse(text));
+    declared = variables.filter((v) => isDeclared(template, v)).map((v) => v.name);
+    if (variables.length === 0 && canonicalJson(template ?? {}) === '{}') return undefined;
+  } catch {
+    return {
+      class: 'UNKNOWN',
+      manager: 'kubectl apply',
+      reason: 'last-applied-configuration is not readable: a later kubectl apply may revert the change.',
+    };
+  }
+  if (declared.length === 0) return undefined;
+  return {
+    class: 'WILL_REVERT_LATER',
+    manager: 'kubectl apply',
+    reason: `The manifest that was applied declares ${declared.map((d) => sanitiseLine(d, 80)).join(', ')}: the next kubectl apply of the old file puts the old value back, so change the file too.`,
+  };
+}
+
+function isDeclared(template: Json, variable: { container: string; name: string }): boolean {
+  const spec = template?.spec ?? {};
+  return [...(spec.containers ?? []), ...(spec.initContainers ?? [])].some(
+    (c: Json) => c.name === variable.container && (c.env ?? []).some((e: Json) => e.name === variable.name),
+  );
+}
+
+function owner(object: KubeObject): Sign | undefined {
+  const controller = (object.metadata.ownerReferences ?? []).find((o: Json) => o.controller);
+  if (!controller) return undefined;
+  const name = sanitiseLine(`${controller.kind}/${controller.name}`, 120);
+  return {
+    class: 'WILL_REVERT_NOW',
+    manager: name,
+    reason: `${name} owns it and usually writes its fields back within seconds: change ${name} instead.`,
+  };
+}
+
+const HARMLESS =
+  /^(kubectl|kubectl-.*|kube-controller-manager|pgb-wizard|helm|argocd.*|kustomize-controller|helm-controller|before-first-apply|ancient-changes|Mozilla|node-fetch|unknown|kubernetes-client-javascript|k9s|lens|rancher|OpenAPI-Generator|curl|undici|terraform|.*vpa.*|keda.*|.*hpa.*)/i;
+
+/** Somebody we do not know writes the pod template. */
+function unknownManagers(object: KubeObject): Sign | undefined {
+  const strangers = (object.metadata.managedFields ?? []).filter(
+    (m: Json) =>
+      m.subresource !== 'status' &&
+      !HARMLESS.test(m.manager ?? '') &&
+      m.fieldsV1?.['f:spec']?.['f:template'] !== undefined,
+  );
+  if (strangers.length === 0) return undefined;
+  const name = sanitiseLine(strangers[0].manager, 80);
+  return {
+    class: 'UNKNOWN',
+    manager: name,
+    reason: `${name} has written its pod template before; nobody here knows whether it will again.`,
+  };
+}
+
+/** The manager that owns an env entry of a container, according to managedFields; the newest one when several do. */
+export function managerOfEntry(object: KubeObject, container: string, name: string): string | undefined {
+  const owners = (object.metadata?.managedFields ?? []).filter((m: Json) => {
+    const template =
+      object.kind === 'CronJob'
+        ? m.fieldsV1?.['f:spec']?.['f:jobTemplate']?.['f:spec']?.['f:template']
+        : m.fieldsV1?.['f:spec']?.['f:template'];
+    return ['f:containers', 'f:initContainers'].some(
+      (list) =>
+        template?.['f:spec']?.[list]?.[`k:{"name":"${container}"}`]?.['f:env']?.[`k:{"name":"${name}"}`] !== undefined,
+    );
+  });
+  owners.sort((a: Json, b: Json) => String(b.time ?? '').localeCompare(String(a.time ?? '')));
+  return owners[0] ? sanitiseLine(owners[0].manager, 100) : undefined;
+}

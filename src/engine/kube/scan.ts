@@ -1,0 +1,398 @@
+/**
+ * Where a pod template holds the target's address (kubernetes.md 2.2, 2.3). Pure: sources are handed in. A `Site` says
+ * precisely which bytes of which object; switch.ts makes the smallest patch out of it.
+ */
+import { type Dsn, parseDsn } from './dsn.ts';
+import {
+  type EffectiveEnv,
+  type EnvironmentSources,
+  type EnvVariable,
+  effectiveEnvironment,
+  references,
+} from './environment.ts';
+import { templateOf, templatePath } from './fingerprint.ts';
+import { isTarget, isTargetHost, type ResolvedTarget } from './target.ts';
+import type { Json, KubeObject } from './types.ts';
+import type { ContainerRole, DsnForm, SourceKind } from './workload-types.ts';
+
+export type Place =
+  | { readonly kind: 'env'; readonly index: number }
+  | { readonly kind: 'envFrom'; readonly index: number; readonly key: string }
+  | {
+      readonly kind: 'argument';
+      readonly field: 'args' | 'command';
+      readonly index: number;
+      readonly start: number;
+      readonly end: number;
+    }
+  | {
+      readonly kind: 'file';
+      readonly volume: number;
+      readonly source: number | undefined;
+      readonly start: number;
+      readonly end: number;
+    }
+  | { readonly kind: 'serviceLink' };
+
+export interface Site {
+  readonly container: string;
+  readonly role: ContainerRole;
+  /** JSON pointer of the container, `/spec/template/spec/containers/0`. */
+  readonly pointer: string;
+  readonly source: SourceKind;
+  readonly form: DsnForm;
+  readonly name: string;
+  readonly place: Place;
+  /** The raw entry, element or volume. */
+  readonly raw: Json;
+  /** The text that holds the address: the effective value, or the raw literal for composed ones, or the whole file. */
+  readonly text: string;
+  readonly dsn?: Dsn;
+  readonly from?: { readonly kind: 'Secret' | 'ConfigMap'; readonly name: string; readonly key: string };
+  /** The variable with the port, for split addresses; absent when none exists. */
+  readonly port?: { readonly name: string; readonly variable?: EnvVariable };
+  /** Host and port as the application sees them. */
+  readonly host: string;
+  readonly portNumber: number;
+}
+
+export interface ScanResult {
+  readonly sites: readonly Site[];
+  readonly unexplained: readonly { readonly container?: string; readonly reason: string }[];
+  /** Side-cars through which the address goes; such a workload needs a human. */
+  readonly proxies: readonly string[];
+}
+
+export interface FileSources {
+  /** Keys of a mounted Secret or ConfigMap; `undefined`: not there or not readable. */
+  secret(name: string): Readonly<Record<string, string>> | undefined;
+  configMap(name: string): Readonly<Record<string, string>> | undefined;
+}
+
+const PROXY_IMAGE =
+  /(cloud-sql-proxy|cloudsql-docker|pgbouncer|pgpool|odyssey|pgcat|envoyproxy\/envoy|haproxy|rds-proxy)/i;
+
+/** Names, images and places of one pod template. */
+export function scanTemplate(object: KubeObject, sources: EnvironmentSources, target: ResolvedTarget): ScanResult {
+  const spec = templateOf(object)?.spec ?? {};
+  const base = `${templatePath(object.kind)}/spec`;
+  const sites: Site[] = [];
+  const unexplained: { container?: string; reason: string }[] = [];
+  const linked: EnvironmentSources = spec.enableServiceLinks === false ? { ...sources, serviceLinks: {} } : sources;
+  const proxies: string[] = [];
+  for (const [field, list] of [
+    ['containers', spec.containers ?? []],
+    ['initContainers', spec.initContainers ?? []],
+  ] as const) {
+    for (const [index, container] of (list as Json[]).entries()) {
+      const role: ContainerRole =
+        field === 'containers' ? 'container' : container.restartPolicy === 'Always' ? 'sidecar' : 'init';
+      const where = { container: String(container.name), role, pointer: `${base}/${field}/${index}` };
+      if (role !== 'init' && PROXY_IMAGE.test(container.image ?? '')) proxies.push(where.container);
+      const env = effectiveEnvironment(container, linked);
+      for (const gap of env.missing)
+        unexplained.push({ container: where.container, reason: `${gap} is missing or not readable` });
+      for (const variable of env.variables.values()) {
+        if (variable.origin.kind === 'fileKeyRef') {
+          unexplained.push({
+            container: where.container,
+            reason: `variable ${variable.name} comes from a file (fileKeyRef)`,
+          });
+        }
+      }
+      sites.push(...environmentSites(container, env, where, target), ...argumentSites(container, env, where, target));
+    }
+  }
+  sites.push(...fileSites(spec, base, sources, target));
+  const annotations: Json = templateOf(object)?.metadata?.annotations ?? {};
+  if (annotations['vault.hashicorp.com/agent-inject'] === 'true') {
+    unexplained.push({ reason: 'the Vault agent writes files into the pod; their content is not visible here' });
+  }
+  for (const volume of spec.volumes ?? []) {
+    if (volume.csi?.driver === 'secrets-store.csi.k8s.io') {
+      unexplained.push({
+        reason: `volume ${volume.name} comes from a secret store (CSI); its content is not visible here`,
+      });
+    }
+  }
+  return { sites, unexplained, proxies };
+}
+
+interface Where {
+  readonly container: string;
+  readonly role: ContainerRole;
+  readonly pointer: string;
+}
+
+const HOST_NAME = /^(.*?)(HOSTNAME|HOST|HOSTADDR|SERVER|ADDRESS|ADDR|ENDPOINT)$/i;
+
+function environmentSites(container: Json, env: EffectiveEnv, where: Where, target: ResolvedTarget): Site[] {
+  const sites = new Map<string, Site>();
+  const add = (site: Site | undefined) => {
+    if (site && !sites.has(site.name)) sites.set(site.name, site);
+  };
+  for (const variable of env.variables.values()) {
+    if (variable.value === undefined || variable.origin.kind === 'serviceLink') continue;
+    const whole = parseDsn(variable.value);
+    if (whole?.hosts.some((h) => isTarget(target, h))) {
+      add(dsnSite(container, variable, whole, env, where, target, add));
+      continue;
+    }
+    if (HOST_NAME.test(variable.name)) add(splitSite(container, variable, env, where, target));
+  }
+  return [...sites.values()];
+}
+
+/** A variable that holds a whole DSN. When its literal takes the host from other variables, those are the places. */
+function dsnSite(
+  container: Json,
+  variable: EnvVariable,
+  dsn: Dsn,
+  env: EffectiveEnv,
+  where: Where,
+  target: ResolvedTarget,
+  add: (site: Site | undefined) => void,
+): Site | undefined {
+  const { origin } = variable;
+  const hit = dsn.hosts.find((h) => isTarget(target, h))!;
+  const common = { ...where, form: dsn.form, name: variable.name, host: hit.host, portNumber: hit.port };
+  switch (origin.kind) {
+    case 'literal': {
+      const raw = container.env[origin.index];
+      if (origin.references.length === 0) {
+        return {
+          ...common,
+          source: 'literal',
+          place: { kind: 'env', index: origin.index },
+          raw,
+          text: variable.value!,
+          dsn,
+        };
+      }
+      const written = parseDsn(origin.raw);
+      if (written?.hosts.some((h) => isTarget(target, h))) {
+        return {
+          ...common,
+          source: 'composed',
+          place: { kind: 'env', index: origin.index },
+          raw,
+          text: origin.raw,
+          dsn: written,
+        };
+      }
+      for (const name of origin.references) {
+        const root = env.variables.get(name);
+        if (!root?.value || !isTargetHost(target, root.value.split(':')[0]!)) continue;
+        add(
+          root.origin.kind === 'serviceLink'
+            ? linkSite(root, hit.port, where)
+            : splitSite(container, root, env, where, target, origin.references),
+        );
+      }
+      return undefined;
+    }
+    case 'secretKeyRef':
+    case 'configMapKeyRef':
+      return {
+        ...common,
+        source: origin.kind,
+        place: { kind: 'env', index: origin.index },
+        raw: container.env[origin.index],
+        text: variable.value!,
+        dsn,
+        from: fromOf(origin),
+      };
+    case 'envFromSecret':
+    case 'envFromConfigMap':
+      return {
+        ...common,
+        source: origin.kind,
+        place: { kind: 'envFrom', index: origin.index, key: origin.key },
+        raw: container.envFrom[origin.index],
+        text: variable.value!,
+        dsn,
+        from: fromOf(origin),
+      };
+    default:
+      return undefined;
+  }
+}
+
+const fromOf = (origin: Extract<EnvVariable['origin'], { readonly key: string }>) =>
+  ({
+    kind: origin.kind === 'secretKeyRef' || origin.kind === 'envFromSecret' ? 'Secret' : 'ConfigMap',
+    name: origin.name,
+    key: origin.key,
+  }) as const;
+
+/** DB_HOST beside DB_PORT, PGHOST beside PGPORT; or `postgres:5432` in one variable. */
+function splitSite(
+  container: Json,
+  variable: EnvVariable,
+  env: EffectiveEnv,
+  where: Where,
+  target: ResolvedTarget,
+  companions: readonly string[] = [],
+): Site | undefined {
+  const { origin, value } = variable;
+  if (value === undefined || origin.kind === 'serviceLink') return undefined;
+  const together = /^([^:\s/]+):(\d+)$/.exec(value);
+  const host = together ? together[1]! : value;
+  if (!isTargetHost(target, host)) return undefined;
+  const prefix = HOST_NAME.exec(variable.name)?.[1] ?? '';
+  const portName =
+    [`${prefix}PORT`, `${prefix}port`].find((n) => env.variables.has(n)) ??
+    companions.find((n) => /port/i.test(n) && env.variables.has(n)) ??
+    `${prefix}PORT`;
+  const own = env.variables.get(portName);
+  const portVariable = own && own.origin.kind !== 'serviceLink' ? own : undefined;
+  const portNumber = together
+    ? Number(together[2])
+    : /^\d+$/.test(portVariable?.value ?? '')
+      ? Number(portVariable!.value)
+      : 5432;
+  if (!target.ports.includes(portNumber)) return undefined;
+  const inEnv = 'index' in origin && origin.kind !== 'envFromSecret' && origin.kind !== 'envFromConfigMap';
+  if (origin.kind === 'fieldRef' || origin.kind === 'resourceFieldRef' || origin.kind === 'fileKeyRef')
+    return undefined;
+  return {
+    ...where,
+    source: origin.kind === 'literal' ? 'split' : origin.kind,
+    form: together ? 'hostport' : 'split',
+    name: variable.name,
+    place: inEnv
+      ? { kind: 'env', index: origin.index }
+      : { kind: 'envFrom', index: origin.index, key: 'key' in origin ? origin.key : '' },
+    raw: inEnv ? container.env[origin.index] : container.envFrom[origin.index],
+    text: value,
+    ...('key' in origin ? { from: fromOf(origin) } : {}),
+    ...(together ? {} : { port: { name: portName, ...(portVariable ? { variable: portVariable } : {}) } }),
+    host,
+    portNumber,
+  };
+}
+
+/** $(POSTGRES_SERVICE_HOST): injected by Kubernetes, overridden by an explicit entry. */
+function linkSite(root: EnvVariable, port: number, where: Where): Site {
+  return {
+    ...where,
+    source: 'serviceLink',
+    form: 'split',
+    name: root.name,
+    place: { kind: 'serviceLink' },
+    raw: null,
+    text: root.value!,
+    port: { name: root.name.replace(/_HOST$/, '_PORT') },
+    host: root.value!,
+    portNumber: port,
+  };
+}
+
+const URL_IN_TEXT = /(?:jdbc:|r2dbc:)?(?:postgres|postgresql|postgis|pgsql)(?:\+[a-z0-9_]+)?:\/\/[^\s"'`<>\\]+/gi;
+
+function argumentSites(container: Json, env: EffectiveEnv, where: Where, target: ResolvedTarget): Site[] {
+  const sites: Site[] = [];
+  for (const field of ['command', 'args'] as const) {
+    for (const [index, element] of ((container[field] ?? []) as string[]).entries()) {
+      for (const found of dsnsIn(String(element))) {
+        const hit = found.dsn.hosts.find((h) => isTarget(target, h));
+        if (!hit) continue;
+        sites.push({
+          ...where,
+          source: 'argument',
+          form: found.dsn.form,
+          name: `${field}[${index}]`,
+          place: { kind: 'argument', field, index, start: found.start, end: found.end },
+          raw: element,
+          text: found.dsn.text,
+          dsn: found.dsn,
+          host: hit.host,
+          portNumber: hit.port,
+        });
+      }
+    }
+  }
+  // A DSN that appears only after expansion is held by the variable, which is a site of its own.
+  return sites.filter((s) => references(s.text).every((name) => env.variables.has(name)));
+}
+
+/** DSN URLs inside a longer text, or the whole text as a key/value DSN (after an optional `--flag=`). */
+function dsnsIn(text: string): { start: number; end: number; dsn: Dsn }[] {
+  const found: { start: number; end: number; dsn: Dsn }[] = [];
+  for (const match of text.matchAll(URL_IN_TEXT)) {
+    const url = match[0].replace(/[,;.)\]}]+$/, (tail) =>
+      tail.startsWith(')') && match[0].includes('$(') ? tail : '',
+    );
+    const dsn = parseDsn(url);
+    if (dsn) found.push({ start: match.index, end: match.index + url.length, dsn });
+  }
+  if (found.length === 0) {
+    const flag = /^--?[\w-]+=(?=\w+\s*=)/.exec(text);
+    const start = flag ? flag[0].length : 0;
+    const dsn = parseDsn(text.slice(start));
+    if (dsn) found.push({ start, end: text.length, dsn });
+  }
+  return found;
+}
+
+/** Files of mounted Secrets and ConfigMaps with a DSN URL in them. */
+function fileSites(spec: Json, base: string, sources: FileSources, target: ResolvedTarget): Site[] {
+  const sites: Site[] = [];
+  for (const [volume, definition] of ((spec.volumes ?? []) as Json[]).entries()) {
+    const mounted = mountedBy(spec, definition.name);
+    if (!mounted) continue;
+    const parts: { source: number | undefined; kind: 'Secret' | 'ConfigMap'; name: string; items?: Json[] }[] = [];
+    if (definition.secret)
+      parts.push({
+        source: undefined,
+        kind: 'Secret',
+        name: definition.secret.secretName,
+        items: definition.secret.items,
+      });
+    if (definition.configMap)
+      parts.push({
+        source: undefined,
+        kind: 'ConfigMap',
+        name: definition.configMap.name,
+        items: definition.configMap.items,
+      });
+    for (const [source, part] of ((definition.projected?.sources ?? []) as Json[]).entries()) {
+      if (part.secret) parts.push({ source, kind: 'Secret', name: part.secret.name, items: part.secret.items });
+      if (part.configMap)
+        parts.push({ source, kind: 'ConfigMap', name: part.configMap.name, items: part.configMap.items });
+    }
+    for (const part of parts) {
+      const data = part.kind === 'Secret' ? sources.secret(part.name) : sources.configMap(part.name);
+      for (const [key, content] of Object.entries(data ?? {})) {
+        if (part.items && !part.items.some((i) => i.key === key)) continue;
+        for (const found of dsnsIn(content)) {
+          const hit = found.dsn.hosts.find((h) => isTarget(target, h));
+          if (!hit) continue;
+          sites.push({
+            ...mounted,
+            pointer: `${base}/volumes/${volume}`,
+            source: 'file',
+            form: found.dsn.form,
+            name: `${definition.name}/${key}`,
+            place: { kind: 'file', volume, source: part.source, start: found.start, end: found.end },
+            raw: definition,
+            text: content,
+            dsn: found.dsn,
+            from: { kind: part.kind, name: part.name, key },
+            host: hit.host,
+            portNumber: hit.port,
+          });
+        }
+      }
+    }
+  }
+  return sites;
+}
+
+function mountedBy(spec: Json, volume: string): { container: string; role: ContainerRole } | undefined {
+  const mounts = (c: Json) => (c.volumeMounts ?? []).some((m: Json) => m.name === volume);
+  const main = (spec.containers ?? []).find(mounts);
+  if (main) return { container: main.name, role: 'container' };
+  const init = (spec.initContainers ?? []).find(mounts);
+  return init ? { container: init.name, role: init.restartPolicy === 'Always' ? 'sidecar' : 'init' } : undefined;
+}

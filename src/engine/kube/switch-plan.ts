@@ -1,0 +1,411 @@
+/**
+ * From the places that hold the address to edits and new objects, one rule for each kind of source
+ * (kubernetes.md 2.3): a shared Secret or ConfigMap is never edited; a literal password leaves the template.
+ */
+import { fail, ok, type Result } from '../result.ts';
+import { parseDsn, rewriteDsn } from './dsn.ts';
+import type { ContainerList, Edit } from './edits.ts';
+import { type EnvVariable, expand, references } from './environment.ts';
+import { templateOf } from './fingerprint.ts';
+import { ref } from './refs.ts';
+import type { Site } from './scan.ts';
+import type { ReadSources } from './sources.ts';
+import { isTarget, type ResolvedTarget } from './target.ts';
+import type { Json, KubeObject, Ref } from './types.ts';
+import type { Endpoint } from './workload-types.ts';
+
+export interface NewObject {
+  readonly ref: Ref;
+  readonly manifest: Json;
+}
+
+export interface SwitchPlan {
+  readonly edits: readonly Edit[];
+  readonly objects: readonly NewObject[];
+  readonly warnings: readonly string[];
+  /** What the application will see, by edit: masked by the caller. */
+  readonly values: ReadonlyMap<Edit, { readonly old: string; readonly now: string }>;
+}
+
+/** `7f3a…` → eight characters that every object name may hold. */
+export const runSuffix = (runId: string): string =>
+  runId
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '')
+    .slice(0, 8) || 'run';
+
+export const ownedName = (workload: string, runId: string): string =>
+  `${workload.slice(0, 240)}-pgb-${runSuffix(runId)}`;
+
+export const ownedLabels = (runId: string): Record<string, string> => ({
+  'app.kubernetes.io/managed-by': 'pgb-wizard',
+  'pgb-wizard.dev/run': runId.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 63),
+});
+
+export function planEdits(
+  live: KubeObject,
+  sites: readonly Site[],
+  sources: ReadSources,
+  target: ResolvedTarget,
+  to: Endpoint,
+  runId: string,
+): Result<SwitchPlan> {
+  return new Planner(live, sources, target, to, runId).plan(sites);
+}
+
+class Planner {
+  readonly #live: KubeObject;
+  readonly #sources: ReadSources;
+  readonly #target: ResolvedTarget;
+  readonly #to: Endpoint;
+  readonly #runId: string;
+  readonly #name: string;
+  readonly #edits: Edit[] = [];
+  readonly #values = new Map<Edit, { old: string; now: string }>();
+  readonly #warnings: string[] = [];
+  /** Keys of the new Secret and ConfigMap, text by key. */
+  readonly #keys = { Secret: new Map<string, string>(), ConfigMap: new Map<string, string>() };
+  /** Copies of whole objects for mounted files, by source object. */
+  readonly #copies = new Map<string, { ref: Ref; object: KubeObject; texts: Map<string, string> }>();
+  readonly #volumes = new Map<number, Json>();
+
+  constructor(live: KubeObject, sources: ReadSources, target: ResolvedTarget, to: Endpoint, runId: string) {
+    this.#live = live;
+    this.#sources = sources;
+    this.#target = target;
+    this.#to = to;
+    this.#runId = runId;
+    this.#name = ownedName(String(live.metadata.name), runId);
+  }
+
+  plan(sites: readonly Site[]): Result<SwitchPlan> {
+    for (const site of sites) {
+      const refused = this.#site(site);
+      if (refused !== undefined) {
+        return fail('not-eligible', `${site.name} of container ${site.container} cannot be switched: ${refused.why}`, {
+          next: [refused.next],
+        });
+      }
+    }
+    this.#volumeEdits();
+    return ok({ edits: this.#edits, objects: this.#objects(), warnings: this.#warnings, values: this.#values });
+  }
+
+  #site(site: Site): { why: string; next: string } | undefined {
+    const place = site.place;
+    if (place.kind === 'serviceLink') {
+      this.#insert(site, site.name, this.#to.host, true, site.text);
+      if (this.#to.port !== site.portNumber)
+        this.#insert(site, site.port!.name, String(this.#to.port), true, String(site.portNumber));
+      return undefined;
+    }
+    if (site.form === 'split' || site.form === 'hostport') return this.#split(site);
+    const rewritten = rewriteDsn(site.dsn!, (h) => isTarget(this.#target, h), this.#to);
+    if (rewritten === undefined) {
+      return {
+        why: site.dsn!.fixed ?? 'its address cannot be rewritten',
+        next: 'Change this address by hand, then look again.',
+      };
+    }
+    const secret = site.dsn!.passwordSpans.length > 0;
+    switch (place.kind) {
+      case 'env':
+        this.#env(site, place.index, rewritten, secret);
+        return undefined;
+      case 'envFrom': {
+        const first = this.#isReferenced(site, site.name);
+        const after =
+          site.source === 'envFromSecret' || secret
+            ? secretEntry(site.name, this.#name, this.#key('Secret', place.key, rewritten, site))
+            : { name: site.name, value: literal(rewritten) };
+        this.#push(
+          site,
+          { kind: 'env', ...this.#where(site), name: site.name, index: -1, before: null, after, first },
+          rewritten,
+        );
+        return undefined;
+      }
+      case 'argument':
+        return this.#argument(site, place, rewritten, secret);
+      case 'file':
+        return this.#file(site, place, rewritten);
+    }
+  }
+
+  #env(site: Site, index: number, rewritten: string, secret: boolean): void {
+    const { name } = site.raw;
+    let after: Json;
+    if (site.source === 'literal' && secret) {
+      after = secretEntry(name, this.#name, this.#key('Secret', name, rewritten, site));
+    } else if (site.source === 'literal') {
+      // No secret in it: the literal stays one. `$$` must survive, so the raw text is rewritten when it parses.
+      const raw = parseDsn(site.raw.value);
+      const inPlace = raw && rewriteDsn(raw, (h) => isTarget(this.#target, h), this.#to);
+      after = { ...site.raw, value: inPlace ?? literal(rewritten) };
+    } else if (site.source === 'composed') {
+      after = { ...site.raw, value: rewritten };
+    } else if (site.source === 'configMapKeyRef' && secret) {
+      after = secretEntry(name, this.#name, this.#key('Secret', site.from!.key, rewritten, site));
+      this.#warnings.push(`ConfigMap ${site.from!.name} holds a password in clear; the new value goes into a Secret.`);
+    } else {
+      after = this.#repoint(site, rewritten);
+    }
+    this.#push(site, { kind: 'env', ...this.#where(site), name, index, before: site.raw, after }, rewritten);
+  }
+
+  /** The same reference, to a new object with the same key. */
+  #repoint(site: Site, text: string): Json {
+    const kind = site.source === 'secretKeyRef' ? 'Secret' : 'ConfigMap';
+    const field = site.source === 'secretKeyRef' ? 'secretKeyRef' : 'configMapKeyRef';
+    const key = this.#key(kind, site.from!.key, text, site);
+    return {
+      ...site.raw,
+      valueFrom: { ...site.raw.valueFrom, [field]: { ...site.raw.valueFrom[field], name: this.#name, key } },
+    };
+  }
+
+  #split(site: Site): { why: string; next: string } | undefined {
+    const text = site.form === 'hostport' ? `${this.#to.host}:${this.#to.port}` : this.#to.host;
+    this.#splitPart(
+      site,
+      site.name,
+      site.source,
+      site.place.kind === 'env' ? site.place.index : -1,
+      site.raw,
+      text,
+      site.text,
+      site.from,
+    );
+    if (site.form === 'hostport' || this.#to.port === site.portNumber) return undefined;
+    const { name, variable } = site.port!;
+    if (variable === undefined) {
+      if (!/^PG/.test(name)) {
+        return {
+          why: `it has no variable for the port, and the pooler listens on ${this.#to.port}`,
+          next: `Let the pooler's Service listen on ${site.portNumber} as well, or add the application's port variable first.`,
+        };
+      }
+      this.#insert(site, name, String(this.#to.port), false, String(site.portNumber));
+      return undefined;
+    }
+    const { origin } = variable;
+    if (origin.kind === 'literal' || origin.kind === 'secretKeyRef' || origin.kind === 'configMapKeyRef') {
+      const raw = this.#container(site).env[origin.index];
+      const from = this.#from(variable);
+      const source = origin.kind === 'literal' ? 'split' : origin.kind;
+      this.#splitPart(site, name, source, origin.index, raw, String(this.#to.port), variable.value ?? '', from);
+    } else this.#insert(site, name, String(this.#to.port), this.#isReferenced(site, name), variable.value ?? '');
+    return undefined;
+  }
+
+  #splitPart(
+    site: Site,
+    name: string,
+    source: Site['source'],
+    index: number,
+    raw: Json,
+    text: string,
+    old: string,
+    from: Site['from'],
+  ): void {
+    if (source === 'envFromSecret' || source === 'envFromConfigMap') {
+      this.#insert(site, name, text, this.#isReferenced(site, name), old);
+      return;
+    }
+    const after =
+      source === 'split'
+        ? { ...raw, value: text }
+        : this.#repoint({ ...site, source, raw, ...(from ? { from } : {}) }, text);
+    this.#push(site, { kind: 'env', ...this.#where(site), name, index, before: raw, after }, text, old);
+  }
+
+  #from(variable: EnvVariable): Site['from'] {
+    const { origin } = variable;
+    if (origin.kind !== 'secretKeyRef' && origin.kind !== 'configMapKeyRef') return undefined;
+    return { kind: origin.kind === 'secretKeyRef' ? 'Secret' : 'ConfigMap', name: origin.name, key: origin.key };
+  }
+
+  #argument(
+    site: Site,
+    place: Extract<Site['place'], { kind: 'argument' }>,
+    rewritten: string,
+    secret: boolean,
+  ): { why: string; next: string } | undefined {
+    const element: string = site.raw;
+    let text = rewritten;
+    if (secret && references(site.text).length === 0) {
+      const name = this.#freeName(site, 'PGB_DSN');
+      const value = expand(rewritten, () => undefined);
+      const key = this.#key('Secret', name, value, site);
+      const after = secretEntry(name, this.#name, key);
+      this.#push(site, { kind: 'env', ...this.#where(site), name, index: -1, before: null, after }, value);
+      text = `$(${name})`;
+    }
+    const edit: Edit = {
+      kind: 'argument',
+      ...this.#where(site),
+      field: place.field,
+      index: place.index,
+      before: element,
+      after: element.slice(0, place.start) + text + element.slice(place.end),
+    };
+    if (
+      this.#edits.some(
+        (e) =>
+          e.kind === 'argument' && e.container === edit.container && e.field === edit.field && e.index === edit.index,
+      )
+    ) {
+      return { why: 'it holds more than one address', next: 'Change this argument by hand, then look again.' };
+    }
+    this.#push(site, edit, rewritten);
+    return undefined;
+  }
+
+  #file(
+    site: Site,
+    place: Extract<Site['place'], { kind: 'file' }>,
+    rewritten: string,
+  ): { why: string; next: string } | undefined {
+    const { kind, name, key } = site.from!;
+    const object = this.#sources.object(kind, name);
+    if (!object) return { why: `${kind} ${name} is not readable`, next: 'Grant get on it, then look again.' };
+    const id = `${kind}/${name}`;
+    const copyName = `${ownedName(name, this.#runId)}`;
+    const copy = this.#copies.get(id) ?? {
+      ref: ref(kind, this.#live.metadata.namespace, copyName),
+      object,
+      texts: new Map(),
+    };
+    if (copy.texts.has(key))
+      return { why: `${name}/${key} holds more than one address`, next: 'Change this file by hand, then look again.' };
+    copy.texts.set(key, site.text.slice(0, place.start) + rewritten + site.text.slice(place.end));
+    this.#copies.set(id, copy);
+    const volume: Json = structuredClone(this.#volumes.get(place.volume) ?? site.raw);
+    const part = place.source === undefined ? volume : volume.projected.sources[place.source];
+    if (kind === 'Secret' && place.source === undefined) part.secret.secretName = copyName;
+    else if (kind === 'Secret') part.secret.name = copyName;
+    else part.configMap.name = copyName;
+    this.#volumes.set(place.volume, volume);
+    this.#warnings.push(
+      `Volume ${site.raw.name} will mount ${kind} ${copyName}, a copy of ${name} with the new address.`,
+    );
+    return undefined;
+  }
+
+  #volumeEdits(): void {
+    const volumes: Json[] = templateOf(this.#live)?.spec?.volumes ?? [];
+    for (const [index, after] of this.#volumes) {
+      const before = volumes[index];
+      this.#edits.push({ kind: 'volume', name: before.name, index, before, after });
+    }
+  }
+
+  #insert(site: Site, name: string, value: string, first: boolean, old: string): void {
+    const edit: Edit = {
+      kind: 'env',
+      ...this.#where(site),
+      name,
+      index: -1,
+      before: null,
+      after: { name, value },
+      first,
+    };
+    this.#push(site, edit, value, old);
+  }
+
+  #push(site: Site, edit: Edit, now: string, old: string = site.text): void {
+    this.#edits.push(edit);
+    this.#values.set(edit, { old, now });
+  }
+
+  #where(site: Site): { list: ContainerList; container: string } {
+    return {
+      list: site.pointer.includes('/initContainers/') ? 'initContainers' : 'containers',
+      container: site.container,
+    };
+  }
+
+  #container(site: Site): Json {
+    const { list, container } = this.#where(site);
+    return templateOf(this.#live).spec[list].find((c: Json) => c.name === container);
+  }
+
+  #isReferenced(site: Site, name: string): boolean {
+    return ((this.#container(site).env ?? []) as Json[]).some(
+      (e) => typeof e.value === 'string' && references(e.value).includes(name),
+    );
+  }
+
+  #freeName(site: Site, wanted: string): string {
+    const taken = new Set([
+      ...((this.#container(site).env ?? []) as Json[]).map((e) => e.name),
+      ...this.#edits
+        .filter((e) => e.kind === 'env' && e.container === site.container)
+        .map((e) => (e.kind === 'env' ? e.name : '')),
+    ]);
+    let name = wanted;
+    for (let n = 2; taken.has(name); n++) name = `${wanted}_${n}`;
+    return name;
+  }
+
+  /** The key under which a text is stored; another one when the key is taken by a different text. */
+  #key(kind: 'Secret' | 'ConfigMap', wanted: string, text: string, site: Site): string {
+    const keys = this.#keys[kind];
+    const candidates = [wanted, `${site.container}.${wanted}`, `${site.container}.${site.name}`];
+    for (let n = 2; ; n++) {
+      const key = candidates.shift() ?? `${wanted}.${n}`;
+      const held = keys.get(key);
+      if (held === undefined || held === text) {
+        keys.set(key, text);
+        return key;
+      }
+    }
+  }
+
+  #objects(): NewObject[] {
+    const namespace: string = this.#live.metadata.namespace;
+    const objects: NewObject[] = [];
+    for (const kind of ['Secret', 'ConfigMap'] as const) {
+      if (this.#keys[kind].size === 0) continue;
+      const data: Record<string, string> = {};
+      for (const [key, text] of this.#keys[kind]) data[key] = kind === 'Secret' ? base64(text) : text;
+      objects.push({ ref: ref(kind, namespace, this.#name), manifest: this.#manifest(kind, this.#name, data) });
+    }
+    for (const { ref: of, object, texts } of this.#copies.values()) {
+      const kind = object.kind as 'Secret' | 'ConfigMap';
+      const data = { ...object.data };
+      for (const [key, text] of texts) data[key] = kind === 'Secret' ? base64(text) : text;
+      const manifest = this.#manifest(kind, of.name, data);
+      if (object.binaryData) manifest.binaryData = object.binaryData;
+      if (object.type) manifest.type = object.type;
+      objects.push({ ref: of, manifest });
+    }
+    return objects;
+  }
+
+  #manifest(kind: 'Secret' | 'ConfigMap', name: string, data: Record<string, string>): Json {
+    return {
+      apiVersion: 'v1',
+      kind,
+      metadata: {
+        name,
+        namespace: this.#live.metadata.namespace,
+        labels: ownedLabels(this.#runId),
+        annotations: { 'pgb-wizard.dev/workload': `${this.#live.kind.toLowerCase()}/${this.#live.metadata.name}` },
+      },
+      ...(kind === 'Secret' ? { type: 'Opaque' } : {}),
+      immutable: true,
+      data,
+    };
+  }
+}
+
+const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+
+const secretEntry = (name: string, secret: string, key: string): Json => ({
+  name,
+  valueFrom: { secretKeyRef: { name: secret, key } },
+});
+
+/** A literal goes through `$(…)` expansion; a value from a Secret does not. */
+const literal = (text: string): string => text.replaceAll('$', '$$$$');

@@ -1,0 +1,85 @@
+/** Which addresses mean the direct PostgreSQL: names, IPs and ports under which a pod can reach it. */
+import type { Json } from './types.ts';
+import type { DiscoveryTarget, Endpoint } from './workload-types.ts';
+
+/** Plain data, so that it can be kept beside a workload. */
+export interface ResolvedTarget {
+  /** Lower case, without a trailing dot. */
+  readonly hosts: readonly string[];
+  /** Service names whose pods' own names (`postgres-0.postgres`) count too. */
+  readonly services: readonly string[];
+  readonly namespace: string;
+  readonly ports: readonly number[];
+  /** Environment variables of Service links by name, for workloads that have them. */
+  readonly links: Readonly<Record<string, string>>;
+}
+
+const clean = (host: string) => host.toLowerCase().replace(/\.$/, '');
+
+/**
+ * Everything that leads to the target's Service as seen from `namespace`: the Service, its twins with the same selector,
+ * its IPs, its endpoints, ExternalName aliases, and the names the plan adds.
+ */
+export function resolveTarget(
+  target: DiscoveryTarget,
+  namespace: string,
+  services: readonly Json[],
+  endpointSlices: readonly Json[],
+  links: Readonly<Record<string, string>>,
+): ResolvedTarget {
+  const home = target.namespace ?? namespace;
+  const main = services.find((s) => s.metadata.name === target.service && s.metadata.namespace === home);
+  const twins = services.filter((s) => s === main || isTwin(s, main) || isAlias(s, target.service, home));
+  const names = [...new Set([target.service, ...twins.map((s) => String(s.metadata.name))])];
+  const hosts = new Set<string>((target.hosts ?? []).map(clean));
+  const ports = new Set<number>([target.port]);
+  for (const name of names) {
+    if (home === namespace) hosts.add(name);
+    for (const form of [`${name}.${home}`, `${name}.${home}.svc`, `${name}.${home}.svc.cluster.local`]) hosts.add(form);
+  }
+  for (const service of twins) {
+    for (const ip of service.spec?.clusterIPs ?? [service.spec?.clusterIP])
+      if (ip && ip !== 'None') hosts.add(clean(ip));
+    if (service.spec?.externalName) hosts.add(clean(service.spec.externalName));
+    for (const port of service.spec?.ports ?? []) {
+      if (port.port !== target.port) continue;
+      if (typeof port.targetPort === 'number') ports.add(port.targetPort);
+    }
+  }
+  for (const slice of endpointSlices) {
+    if (!names.includes(slice.metadata?.labels?.['kubernetes.io/service-name'])) continue;
+    for (const endpoint of slice.endpoints ?? []) for (const ip of endpoint.addresses ?? []) hosts.add(clean(ip));
+  }
+  return { hosts: [...hosts], services: names, namespace: home, ports: [...ports], links };
+}
+
+function isTwin(service: Json, main: Json): boolean {
+  const wanted = main?.spec?.selector;
+  const selector = service.spec?.selector;
+  if (!wanted || !selector || service.metadata.namespace !== main.metadata.namespace) return false;
+  const keys = Object.keys(wanted);
+  return (
+    keys.length > 0 && keys.length === Object.keys(selector).length && keys.every((k) => wanted[k] === selector[k])
+  );
+}
+
+const isAlias = (service: Json, name: string, namespace: string): boolean =>
+  service.spec?.type === 'ExternalName' &&
+  new RegExp(`^${name}\\.${namespace}\\.svc(\\.|$)`).test(service.spec.externalName ?? '');
+
+/** Does this host (any port) mean the target? */
+export function isTargetHost(target: ResolvedTarget, host: string): boolean {
+  const name = clean(host);
+  if (target.hosts.includes(name)) return true;
+  for (const service of target.services) {
+    // Another cluster domain than cluster.local.
+    if (name.startsWith(`${service}.${target.namespace}.svc.`)) return true;
+    // A pod of the StatefulSet behind a headless Service: postgres-0.postgres[.ns[.svc[.domain]]].
+    const pod = /^[a-z0-9-]+-\d+\.(.+)$/.exec(name);
+    if (pod && (pod[1] === service || pod[1]!.startsWith(`${service}.${target.namespace}`))) return true;
+  }
+  return false;
+}
+
+export const isTarget = (target: ResolvedTarget, endpoint: Endpoint): boolean =>
+  target.ports.includes(endpoint.port) && isTargetHost(target, endpoint.host);
