@@ -12,9 +12,13 @@ export async function loadManifests(folder: string, namespace: string): Promise<
   try {
     names = (await readdir(folder)).filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
   } catch (error) {
-    return fail('plan-invalid', `the folder of manifests can't be read: ${sanitiseLine((error as Error).message, 300)}`, {
-      next: ['Correct pooler.manifests in the plan.'],
-    });
+    return fail(
+      'plan-invalid',
+      `the folder of manifests can't be read: ${sanitiseLine((error as Error).message, 300)}`,
+      {
+        next: ['Correct pooler.manifests in the plan.'],
+      },
+    );
   }
   const objects: KubeObject[] = [];
   for (const name of names) {
@@ -26,10 +30,16 @@ export async function loadManifests(folder: string, namespace: string): Promise<
       if (value === null || value === undefined) continue;
       const object = value as KubeObject;
       if (typeof object.kind !== 'string' || typeof object.metadata?.name !== 'string') {
-        return fail('plan-invalid', `${name} holds a document that is no Kubernetes object (kind and metadata.name are missing)`);
+        return fail(
+          'plan-invalid',
+          `${name} holds a document that is no Kubernetes object (kind and metadata.name are missing)`,
+        );
       }
       if (object.metadata.namespace !== undefined && object.metadata.namespace !== namespace) {
-        return fail('plan-invalid', `${name}: ${object.kind}/${object.metadata.name} is of namespace ${sanitiseLine(object.metadata.namespace, 80)}, the run is in ${namespace}`);
+        return fail(
+          'plan-invalid',
+          `${name}: ${object.kind}/${object.metadata.name} is of namespace ${sanitiseLine(object.metadata.namespace, 80)}, the run is in ${namespace}`,
+        );
       }
       object.metadata.namespace = namespace;
       objects.push(object);

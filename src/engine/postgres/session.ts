@@ -116,9 +116,10 @@ export async function openSession(options: SessionOptions): Promise<Result<Sessi
   const plain = await attempt(options, false);
   if (plain.ok || options.allowTls === false) return plain;
   // `hostssl` lines only: the server's own words say that a plain connection is what it refuses.
-  return /no pg_hba\.conf entry.*no encryption|SSL required/i.test(plain.error.message)
-    ? attempt(options, true)
-    : plain;
+  if (!/no pg_hba\.conf entry.*no encryption|SSL required/i.test(plain.error.message)) return plain;
+  const secured = await attempt(options, true);
+  // Without TLS on the server its first answer is the one to show.
+  return !secured.ok && /does not support SSL/i.test(secured.error.message) ? plain : secured;
 }
 
 async function attempt(options: SessionOptions, tls: boolean): Promise<Result<Session>> {

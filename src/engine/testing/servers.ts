@@ -176,6 +176,7 @@ export async function startPostgres(settings: Readonly<Record<string, string | n
     '--locale=C',
   ]);
   await run(initdb, initdbArgs, { cwd: dir });
+  put(join(data, 'pg_hba.conf'), 'host all all 127.0.0.0/8 scram-sha-256\n');
   const port = await freePort();
   const all = {
     port,
