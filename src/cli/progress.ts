@@ -38,8 +38,10 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
     const was = before?.services.find((one) => one.name === service.name);
     if (was && was.state !== service.state) line('service', `${service.name} is ${service.state}`);
   }
+  // By what they say: a snapshot that came through a socket shares no objects with the one before.
+  const told = new Set(before?.messages.map((message) => `${message.at} ${message.text}`));
   for (const message of after.messages) {
-    if (message.level !== 'info' && !before?.messages.includes(message)) line(message.level, message.text);
+    if (message.level !== 'info' && !told.has(`${message.at} ${message.text}`)) line(message.level, message.text);
   }
   if (after.heldFor !== undefined && before?.heldFor === undefined) line('held', after.heldFor);
   if (after.ask && after.ask.id !== before?.ask?.id) {
