@@ -1,0 +1,26 @@
+/** The guide's monitoring checklist in the record: what was answered, and what is still open. */
+import type { RunState } from '../run/fold.ts';
+import type { ChecklistItem } from '../run/model.ts';
+
+/** The guide's eight items, in its order and words. */
+export const GUIDE_CHECKLIST = [
+  'Pod is Running and Ready',
+  'No errors in pod logs',
+  'PgBouncer pool shows idle connections',
+  'Application health checks passing',
+  'Database queries executing normally',
+  'No connection timeouts',
+  'Response times normal (within 10% of baseline)',
+  'Error rate normal (0%)',
+] as const;
+
+/** Items of all phases that the guide checks; a phase without any answer has all eight open. */
+export function checklistOf(state: RunState): readonly ChecklistItem[] {
+  const phases = new Set(state.steps.map((step) => step.phase).filter((phase) => /^p\d$/.test(phase)));
+  for (const item of state.checklist) phases.add(item.phase);
+  return [...phases].flatMap((phase) => {
+    const answered = state.checklist.filter((item) => item.phase === phase);
+    if (answered.length > 0) return answered;
+    return GUIDE_CHECKLIST.map((item): ChecklistItem => ({ phase, item, verdict: 'todo', observed: '' }));
+  });
+}

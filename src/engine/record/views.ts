@@ -1,0 +1,49 @@
+/** All files of a record, by name: pure text, so that a check can make them again and compare. */
+import { canonicalJson } from '../plan/canonical.ts';
+import type { JournalLine } from '../run/events.ts';
+import { journalText } from '../run/journal.ts';
+import { samplesOf } from './build.ts';
+import { reportHtml } from './html.ts';
+import { recordMarkdown } from './markdown.ts';
+import { checklistCsv, poolsCsv, workNotes } from './sheets.ts';
+import { jira, serviceNow } from './tickets.ts';
+import type { ChangeRecord } from './types.ts';
+
+/** The list of sums, written last. */
+export const SUMS = 'SHA256SUMS';
+/** The namespace that `ssh-keygen -Y` binds a signature to. */
+export const SIGNATURE_NAMESPACE = 'pgb-wizard-record';
+
+export const RECORD_FILES = [
+  'record.json',
+  'record.md',
+  'work-notes.txt',
+  'checklist.csv',
+  'report.html',
+  'servicenow.json',
+  'jira.json',
+  'events.jsonl',
+  'pools.csv',
+] as const;
+
+export type RecordFile = (typeof RECORD_FILES)[number];
+
+/** Canonical key order, indented for people. */
+export function prettyJson(value: unknown): string {
+  return `${JSON.stringify(JSON.parse(canonicalJson(value)), null, 2)}\n`;
+}
+
+export function renderViews(record: ChangeRecord, lines: readonly JournalLine[]): Readonly<Record<RecordFile, string>> {
+  const samples = samplesOf(lines);
+  return {
+    'record.json': prettyJson(record),
+    'record.md': recordMarkdown(record),
+    'work-notes.txt': workNotes(record),
+    'checklist.csv': checklistCsv(record),
+    'report.html': reportHtml(record, samples),
+    'servicenow.json': prettyJson(serviceNow(record)),
+    'jira.json': prettyJson(jira(record)),
+    'events.jsonl': journalText(lines),
+    'pools.csv': poolsCsv(samples),
+  };
+}
