@@ -2,18 +2,19 @@
  * The rehearsal cluster: API server, controllers, real servers, services with live load, in this process. `startCluster`
  * resolves when every pod of the fleet is Ready; `close` leaves no process, no listener and no file behind.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Json, ObjectStore } from './contract.ts';
 import { startApiServer } from './api/server.ts';
-import { createStore } from './api/store.ts';
+import { type RehearsalStore, createStore } from './api/store.ts';
+import { isReady } from './controllers/pod-sets.ts';
 import { startControllers } from './controllers/start.ts';
 import { type FaultSpec, faultTable, parseFault } from './faults/kinds.ts';
 import { LoadBook, type LoadReport } from './fleet/load-report.ts';
 import { NAMESPACE, clusterObjects, postgresObjects, serviceObjects } from './fleet/objects.ts';
 import { type ServicePlan, fleetOf } from './fleet/services.ts';
-import { startMachine } from './pods/start.ts';
 import type { Kubelet } from './pods/kubelet.ts';
 import { createRunFolder } from './pods/run-folder.ts';
+import { type RunningMachine, startMachine } from './pods/start.ts';
 import { findServers } from './servers/find.ts';
 
 export type { LoadReport, ServiceLoad } from './fleet/load-report.ts';
@@ -71,6 +72,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   if (!servers.ok) throw new ClusterError('prerequisite-missing', servers.message, servers.next);
 
   const undo: (() => void | Promise<void>)[] = [];
+  let machine: RunningMachine | undefined;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
@@ -81,12 +83,19 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     const folder = createRunFolder(options.dir);
     undo.push(() => folder.remove());
+    // Whatever ends the process: no file and no server stays.
+    const lastResort = () => {
+      machine?.machine.launcher.killAll();
+      folder.remove();
+    };
+    process.on('exit', lastResort);
+    undo.push(() => void process.off('exit', lastResort));
     const store = createStore({ namespaces: [NAMESPACE] });
     const book = new LoadBook();
     const table = faultTable(faults, names);
     const report = (key: string, error: unknown) => log(`rehearsal: ${key}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     const pods = services.reduce((sum, service) => sum + service.replicas, 0);
-    const machine = await startMachine({
+    machine = await startMachine({
       store,
       servers: servers.value,
       folder: folder.pods,
@@ -97,24 +106,27 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       load: (service, counts) => book.add(service, counts),
       report,
     });
-    undo.push(() => machine.close());
+    undo.push(() => machine?.close());
     lap('machine');
 
-    const api = await startApiServer({ store, runtime: machine.kubelet, port: options.port, dir: folder.path });
+    const api = await startApi(options, store, machine.kubelet, folder.path);
     undo.push(() => api.close());
     lap(`API server on ${api.url}`);
 
     const stopControllers = startControllers(store, machine.index, report);
     undo.push(stopControllers);
     create(store, clusterObjects(machine.address));
-    const password = options.password ?? randomBytes(15).toString('base64url');
+    const password = options.password ?? (options.seed === undefined ? randomBytes(15) : createHash('sha256').update(`nova_user ${options.seed}`).digest().subarray(0, 15)).toString('base64url');
     create(store, postgresObjects(password));
+    // The database first: a fleet that starts before it would fill its logs with refused connections.
+    await podReady(store, 'postgres', options.signal);
+    lap('PostgreSQL');
     for (const service of services) create(store, serviceObjects(service, password));
     lap('objects');
 
     const counts = (service: string) => {
       const own = store.list('pods', NAMESPACE, { app: service });
-      return { pods: own.length, ready: own.filter((pod) => (pod.status?.conditions ?? []).some((item: Json) => item.type === 'Ready' && item.status === 'True')).length };
+      return { pods: own.length, ready: own.filter(isReady).length };
     };
     const cluster: Cluster = {
       kubeconfigPath: api.kubeconfig,
@@ -138,6 +150,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
+async function startApi(options: ClusterOptions, store: RehearsalStore, runtime: Kubelet, dir: string) {
+  try {
+    return await startApiServer({ store, runtime, port: options.port, dir });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new ClusterError('port-in-use', `Port ${options.port} is in use.`, ['Choose another with --port, or leave it out for a free one.']);
+  }
+}
+
 function readFaults(texts: readonly string[], services: readonly string[]): FaultSpec[] {
   return texts.map((text) => {
     const parsed = parseFault(text, services);
@@ -154,28 +175,36 @@ function create(store: ObjectStore, objects: readonly { resource: string; object
   }
 }
 
-/** Resolves when every Deployment of the fleet is complete; rejects when the signal aborts. */
+/** Resolves when every Deployment of the fleet has its replicas ready; rejects when the signal aborts. */
 function fleetReady(store: ObjectStore, names: readonly string[], signal?: AbortSignal): Promise<void> {
-  const waiting = new Set(names);
   const settled = (deployment: Json) => (deployment.status?.readyReplicas ?? 0) >= deployment.spec.replicas && deployment.status?.observedGeneration >= deployment.metadata.generation;
+  return allSettled(store, 'deployments.apps', names, settled, signal);
+}
+
+function podReady(store: ObjectStore, name: string, signal?: AbortSignal): Promise<void> {
+  return allSettled(store, 'pods', [name], isReady, signal);
+}
+
+function allSettled(store: ObjectStore, resource: string, names: readonly string[], settled: (object: Json) => boolean, signal?: AbortSignal): Promise<void> {
+  const waiting = new Set(names);
   return new Promise((resolve, reject) => {
-    const stop = store.watch(({ resource, object }) => {
-      if (resource !== 'deployments.apps' || object.metadata.namespace !== NAMESPACE || !settled(object)) return;
-      waiting.delete(object.metadata.name);
-      done();
-    });
-    const abort = () => {
-      stop();
-      reject(signal?.reason ?? new Error('aborted'));
-    };
-    const done = () => {
+    const look = (object: Json) => {
+      if (object.metadata.namespace === NAMESPACE && settled(object)) waiting.delete(object.metadata.name);
       if (waiting.size > 0) return;
       stop();
       signal?.removeEventListener('abort', abort);
       resolve();
     };
+    const stop = store.watch((event) => {
+      if (event.resource === resource) look(event.object);
+    });
+    const abort = () => {
+      stop();
+      reject(signal?.reason ?? new Error('aborted'));
+    };
+    if (signal?.aborted) return abort();
     signal?.addEventListener('abort', abort, { once: true });
-    for (const deployment of store.list('deployments.apps', NAMESPACE)) if (settled(deployment)) waiting.delete(deployment.metadata.name);
-    done();
+    for (const object of store.list(resource, NAMESPACE)) look(object);
+    return undefined;
   });
 }

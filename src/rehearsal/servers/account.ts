@@ -3,9 +3,8 @@
  * root (a container, a CI job) hands them to an existing unprivileged account; one started by a user runs them directly.
  * On Linux each child also dies with the rehearsal, however that ends (prctl PR_SET_PDEATHSIG through setpriv).
  */
-import { readFileSync } from 'node:fs';
-import { chownSync, lchownSync } from 'node:fs';
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { chownSync, lchownSync, readFileSync } from 'node:fs';
 import { which } from './find.ts';
 
 export interface Account {
@@ -23,6 +22,8 @@ export interface Launcher {
   spawn(program: string, args: readonly string[], options: SpawnOptions & { deathSignal?: 'KILL' | 'TERM' | 'QUIT' }): ChildProcess;
   /** Gives a file or folder to the account. */
   own(path: string): void;
+  /** Kills every child that still runs, at once: for the process's `exit` handler, where nothing can be awaited. */
+  killAll(): void;
 }
 
 /** Candidates in order: the accounts that Debian's packages make, then the one that always exists. */
@@ -45,6 +46,7 @@ export function createLauncher(): Launcher {
   const account = findAccount();
   const setpriv = process.platform === 'linux' ? which('setpriv', process.env, ['/usr/bin', '/bin']) : undefined;
   if (root && !account) throw new Error(`no unprivileged account (${CANDIDATES.join(', ')}) to run PostgreSQL and PgBouncer under`);
+  const children = new Set<ChildProcess>();
   const wrap: Launcher['wrap'] = (program, args, signal = 'KILL') => {
     if (!setpriv) return { program, args: [...args] };
     const identity = account ? [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups'] : [];
@@ -57,7 +59,14 @@ export function createLauncher(): Launcher {
       const wrapped = wrap(program, args, deathSignal);
       // Without setpriv (macOS) Node itself changes the account.
       const identity = !setpriv && account ? { uid: account.uid, gid: account.gid } : {};
-      return spawn(wrapped.program, wrapped.args, { ...identity, ...options });
+      const child = spawn(wrapped.program, wrapped.args, { ...identity, ...options });
+      children.add(child);
+      child.once('close', () => children.delete(child));
+      child.once('error', () => children.delete(child));
+      return child;
+    },
+    killAll() {
+      for (const child of children) child.kill('SIGKILL');
     },
     own(path) {
       if (!account) return;
