@@ -3,12 +3,12 @@ import { err, ok, type Result } from '../engine/result.ts';
 import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 import type { RunOptions } from '../engine/run/options.ts';
 import { runDir } from '../engine/run/paths.ts';
+import type { StartInfo } from '../screens/screen.ts';
 import { type ControlServer, serveControl } from './control.ts';
-import { exitCodeOf } from './exit-code.ts';
+import { exitCodeOf, exitOfSignal } from './exit-code.ts';
 import { finishRun, followRun, summary } from './headless.ts';
 import { type Io, write } from './io.ts';
 import { setOpenRun } from './open-run.ts';
-import type { Format } from './output.ts';
 import type { Mode, RunValues } from './session.ts';
 
 export interface DriveRequest {
@@ -21,6 +21,8 @@ export interface DriveRequest {
   readonly options: Promise<Result<RunOptions>>;
   /** The command line that resumes this run. */
   readonly resume: (runId: string) => string;
+  /** What the first frame says before the run answers. */
+  readonly start?: StartInfo;
   /** What the envelope says besides the run. Called once, at the end. */
   readonly more?: (last: RunSnapshot) => Promise<Record<string, unknown>>;
 }
@@ -46,7 +48,10 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
     if (!begun.ok) return begun;
     const last = await followRun(begun.value, io, signal);
     const more = request.more ? await request.more(last) : {};
-    return ok(await finishRun(command, last, values.output as Format, io, request.resume(last.runId), more));
+    const exitCode = signal.aborted ? exitOfSignal(signal.reason) : undefined;
+    return ok(
+      await finishRun({ command, format: values.output, io, resume: request.resume(last.runId), more, exitCode }, last),
+    );
   } finally {
     setOpenRun(undefined);
     await control?.close();
@@ -64,13 +69,21 @@ async function begin(request: DriveRequest): Promise<Result<{ run: RunHandle; op
 async function withScreen(request: DriveRequest, handle: Promise<Result<RunHandle>>): Promise<Result<number>> {
   const { values, io, signal } = request;
   const { showWizard } = await import('../screens/main.tsx');
-  const shown = await showWizard(handle, {
-    ascii: values.ascii,
-    accessible: values.accessible,
+  const shown = await showWizard({
+    handle,
+    start: request.start,
     theme: values.theme,
-    colour: !values.noColor && !io.env.NO_COLOR,
+    accessible: values.accessible,
+    color: values.noColor ? 'never' : 'auto',
+    ascii: values.ascii || undefined,
+    stdin: io.stdin,
+    stdout: io.stdout,
     signal,
+    env: io.env,
   });
+  if (shown.error) throw shown.error;
+  // Left before the run came to be: it is told to leave as soon as it does, and nothing was changed.
+  if (shown.snapshot === undefined && shown.leftBy !== 'error') return ok(exitCodeOf({ outcome: 'parked' }));
   const begun = await handle;
   if (!begun.ok) return begun;
   const last = begun.value.snapshot();

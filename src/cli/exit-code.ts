@@ -17,3 +17,8 @@ export function exitCodeOf(snapshot: Pick<RunSnapshot, 'outcome' | 'error'>): Ex
       return snapshot.error && snapshot.error.exitCode !== EXIT.done ? snapshot.error.exitCode : EXIT.failed;
   }
 }
+
+/** Of a process that was stopped by a signal, as shells count: 128 + its number. */
+export function exitOfSignal(signal: unknown): ExitCode {
+  return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+}

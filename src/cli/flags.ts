@@ -42,7 +42,7 @@ export const displayFlags = {
   noColor: toggle('No colours (also NO_COLOR)', { group: 'output' }),
   ascii: toggle('Only ASCII characters', { group: 'output' }),
   accessible: toggle('Linear output for screen readers: no redraw, numbered questions', { group: 'output' }),
-  theme: text('NAME', 'Colours of the screen', { group: 'output' }),
+  theme: choice(['terminal', 'dark', 'light', 'colour-blind', 'none'], 'Colours of the screen', { group: 'output' }),
 };
 
 /** Passwords never come as arguments: files, standard input, a Secret, the guide's three variables, or generated. */

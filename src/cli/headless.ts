@@ -30,24 +30,33 @@ export async function followRun(handle: RunHandle, io: Io, signal: AbortSignal):
   }
 }
 
-/** The end of a command that drove a run: envelope or summary, and the exit code. */
-export async function finishRun(
-  command: string,
-  snapshot: RunSnapshot,
-  format: Format,
-  io: Io,
-  resume: string,
-  more: Record<string, unknown> = {},
-): Promise<number> {
+/** How a command that drove a run ends. */
+export interface Finish {
+  readonly command: string;
+  readonly format: Format;
+  readonly io: Io;
+  /** The command line that resumes the run. */
+  readonly resume: string;
+  /** What the envelope says besides the run. */
+  readonly more?: Record<string, unknown>;
+  /** Instead of the run's own: it was stopped by a signal. */
+  readonly exitCode?: number;
+}
+
+/** Envelope or summary, the way back to a parked run, and the exit code. */
+export async function finishRun(finish: Finish, snapshot: RunSnapshot): Promise<number> {
+  const { command, format, io, resume, more = {} } = finish;
+  const exitCode = finish.exitCode ?? exitCodeOf(snapshot);
   const parked = snapshot.outcome === 'parked';
   if (isMachine(format)) {
-    await print(io, format, runEnvelope(command, snapshot, parked ? { resume, ...more } : more));
+    const envelope = runEnvelope(command, snapshot, parked ? { resume, ...more } : more);
+    await print(io, format, { ...envelope, exitCode });
   } else {
     await write(io.stdout, summary(snapshot));
   }
   if (snapshot.error) await write(io.stderr, renderError(snapshot.error));
   if (parked) await write(io.stderr, `The run is parked; go on with:\n  ${resume}\n`);
-  return exitCodeOf(snapshot);
+  return exitCode;
 }
 
 /** A few lines for the scrollback. */

@@ -2,6 +2,7 @@
 import { EXIT, type Result, type WizardError } from '../engine/result.ts';
 import { scrub } from '../engine/secret.ts';
 import { commands } from './commands/index.ts';
+import { exitOfSignal } from './exit-code.ts';
 import { hasColour, type Io, processIo, write } from './io.ts';
 import { openRun } from './open-run.ts';
 import { isMachine, print } from './output.ts';
@@ -46,7 +47,7 @@ export async function execute(argv: readonly string[], io: Io): Promise<number> 
     // The second one means it.
     if (signalled !== undefined) process.exit(exitOfSignal(signal));
     signalled = signal;
-    stop.abort(new Error(`stopped by ${signal}`));
+    stop.abort(signal);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
   let result: Result<number>;
@@ -63,8 +64,6 @@ export async function execute(argv: readonly string[], io: Io): Promise<number> 
   if (signalled !== undefined && result.error.code === 'aborted') return exitOfSignal(signalled);
   return report(command.name, result.error, wantedFormat(argv), io);
 }
-
-const exitOfSignal = (signal: NodeJS.Signals): number => (signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
 
 async function report(
   command: string,

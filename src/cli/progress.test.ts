@@ -50,7 +50,7 @@ describe('a run without a screen', () => {
     handle.show(at('p1.deploy'));
     handle.show(at('p1.deploy', { status: 'ended', outcome: 'done' }));
     const last = await followed;
-    const exit = await finishRun('run', last, 'json', io, 'resume');
+    const exit = await finishRun({ command: 'run', format: 'json', io, resume: 'resume' }, last);
     expect(exit).toBe(0);
     expect(io.err()).toContain('start   p1.deploy');
     expect(io.err()).not.toContain('\u001b');
@@ -70,19 +70,23 @@ describe('a run without a screen', () => {
   test('that is parked prints the command that resumes it, in both places', async () => {
     const io = testIo();
     const last = at('p1.deploy', { status: 'ended', outcome: 'parked' });
-    expect(await finishRun('run', last, 'json', io, 'pgb-wizard run --run 7f3a')).toBe(3);
+    expect(await finishRun({ command: 'run', format: 'json', io, resume: 'pgb-wizard run --run 7f3a' }, last)).toBe(3);
     expect(io.err()).toContain('pgb-wizard run --run 7f3a');
     expect(JSON.parse(io.out())).toMatchObject({ exitCode: 3, resume: 'pgb-wizard run --run 7f3a' });
+  });
+
+  test('that was stopped by a signal has the exit code of the signal in both places', async () => {
+    const io = testIo();
+    const last = at('p1.deploy', { status: 'ended', outcome: 'parked' });
+    expect(await finishRun({ command: 'run', format: 'json', io, resume: 'r', exitCode: 130 }, last)).toBe(130);
+    expect(JSON.parse(io.out())).toMatchObject({ exitCode: 130, outcome: 'parked' });
   });
 
   test('sums up for people without -o', async () => {
     const io = testIo();
     await finishRun(
-      'run',
+      { command: 'run', format: undefined, io, resume: '' },
       at('p2.cdn-service.migrate', { status: 'ended', outcome: 'rolled-back' }),
-      undefined,
-      io,
-      '',
     );
     expect(io.out()).toContain('run 7f3a: rolled-back');
     expect(io.out()).toContain('services: 2 pooled, 13 direct, 1 switching');

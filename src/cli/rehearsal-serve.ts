@@ -1,8 +1,9 @@
 /** `rehearse --serve`: only the cluster, until a signal, or until nobody holds it any more. */
-import { ok, type Result } from '../engine/result.ts';
+import { err, ok, type Result } from '../engine/result.ts';
 import { stateDir } from '../engine/run/paths.ts';
 import type { Invocation } from './command.ts';
 import type { rehearseFlags } from './commands/rehearse.ts';
+import { write } from './io.ts';
 import { Holders, leaveNote } from './rehearsal-attach.ts';
 
 export async function serveRehearsal(invocation: Invocation<typeof rehearseFlags>): Promise<Result<number>> {
@@ -14,18 +15,21 @@ export async function serveRehearsal(invocation: Invocation<typeof rehearseFlags
   const holders = new Holders(values.linger ?? 0, () => end.abort(new Error('nobody holds this cluster any more')));
   if (values.held) holders.holdByPipe(io.stdin);
   try {
-    return await runHost({
+    const result = await runHost({
       services: values.services,
       seed: values.seed,
       port: values.port,
       faults: values.fault,
       signal: end.signal,
-      log: (line: string) => io.stderr.write(`${line}\n`),
-      async ready(kubeconfig: string) {
-        if (values.held) forget = await leaveNote(stateDir(io.env), kubeconfig, holders);
-        io.stdout.write(`KUBECONFIG=${kubeconfig}\n`);
+      log: (line) => {
+        io.stderr.write(`${line}\n`);
       },
-    }).then((result) => (result.ok ? ok(0) : result));
+      async ready(kubeconfig) {
+        if (values.held) forget = await leaveNote(stateDir(io.env), kubeconfig, holders);
+        await write(io.stdout, `KUBECONFIG=${kubeconfig}\n`);
+      },
+    });
+    return result.ok ? ok(0) : err(result.error);
   } finally {
     forget();
   }

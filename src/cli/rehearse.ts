@@ -76,6 +76,7 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       io,
       signal,
       options: known ? Promise.resolve(known) : optionsOf(true),
+      start: { rehearsal: true, note: 'starting PostgreSQL, PgBouncer and the services' },
       resume: (runId) => `pgb-wizard rehearse --run ${runId}`,
       async more(last) {
         keep = last.outcome === 'parked' || last.status !== 'ended';

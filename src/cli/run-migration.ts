@@ -22,6 +22,11 @@ export async function runMigration(invocation: Invocation<typeof runFlags>): Pro
     io,
     signal,
     options: Promise.resolve(options),
+    start: {
+      context: options.value.kube.context,
+      namespace: options.value.kube.namespace,
+      operator: options.value.operator,
+    },
     resume: (runId) => resumeCommand({ runId }, kubeFlags(values)),
   });
 }

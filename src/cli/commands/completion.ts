@@ -9,6 +9,7 @@ export const completionCommand = command({
   flags: {},
   examples: [
     ['source <(pgb-wizard completion bash)', 'Complete in this bash.'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: zsh expands it, not this program.
     ['pgb-wizard completion zsh > "${fpath[1]}/_pgb-wizard"', 'Complete in every zsh.'],
     ['pgb-wizard completion fish > ~/.config/fish/completions/pgb-wizard.fish', 'Complete in every fish.'],
   ],
