@@ -267,7 +267,7 @@ export const ACTIONS: readonly Action[] = [
     id: 'suspend',
     keys: ['ctrl+z'],
     label: 'suspend',
-    help: 'Give the terminal back to the shell (`fg` returns); the run goes on.',
+    help: 'Give the terminal back to the shell; the run stands still until `fg`.',
   },
   {
     id: 'interrupt',

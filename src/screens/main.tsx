@@ -85,6 +85,7 @@ function showFrames(
     let handle: RunHandle | undefined;
     let closing = false;
     let instance: Instance | undefined;
+    let stopping = false;
 
     const close = (leftBy: WizardResult['leftBy'], more: Partial<Shown> = {}) => {
       if (closing) return;
@@ -130,7 +131,11 @@ function showFrames(
       stdout,
       interrupts: options.signal === undefined,
       onLoss,
-      onContinue: () => bridge.redraw?.(),
+      onContinue: () => {
+        // After our own Ctrl+Z the suspension draws again by itself.
+        if (!stopping) bridge.redraw?.();
+      },
+      onStop: () => onEffect('suspend'),
     });
     options.signal?.addEventListener('abort', onAbort, { once: true });
 
@@ -138,7 +143,15 @@ function showFrames(
       if (effect === 'leave-now') close('leave');
       else if (effect === 'close') close('end');
       else if (effect === 'redraw') bridge.redraw?.();
-      else if (bridge.suspend !== undefined) void stopJob(bridge.suspend);
+      else if (bridge.suspend !== undefined && !stopping) {
+        stopping = true;
+        stopJob(bridge.suspend).then(
+          () => {
+            stopping = false;
+          },
+          (error: unknown) => close('error', { error: error instanceof Error ? error : new Error(String(error)) }),
+        );
+      }
     };
     const onDue = (event: { title: string; askId: string }) => {
       stdout.write('\u0007');
