@@ -19,9 +19,12 @@ export interface Clock {
   readonly scale: number;
 }
 
-/** The real clock. `scale` above 1 shortens `passTime` only. */
-export function realClock(scale = 1): Clock {
-  let skippedMs = 0;
+/**
+ * The real clock. `scale` above 1 shortens `passTime` only. `notBefore` (ms since the epoch) is the last moment of a run
+ * that is resumed: run time never goes back, even when an earlier session skipped ahead.
+ */
+export function realClock(scale = 1, notBefore = 0): Clock {
+  let skippedMs = Math.max(0, notBefore - Date.now());
   const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {

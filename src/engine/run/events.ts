@@ -30,7 +30,12 @@ export type RunEvent =
       readonly planName: string;
       readonly planHash: string;
       readonly plan: JsonValue;
-      readonly cluster: { readonly context: string; readonly namespace: string; readonly uid: string; readonly version: string };
+      readonly cluster: {
+        readonly context: string;
+        readonly namespace: string;
+        readonly uid: string;
+        readonly version: string;
+      };
       readonly rehearsal: boolean;
       readonly timeScale: number;
       readonly steps: readonly StepInfo[];
@@ -68,7 +73,12 @@ export type RunEvent =
       readonly step: string;
       readonly attempt: number;
       readonly verb: 'create' | 'patch' | 'apply' | 'replace' | 'delete' | 'sql' | 'console';
-      readonly target: { readonly kind: string; readonly namespace: string; readonly name: string; readonly uid?: string };
+      readonly target: {
+        readonly kind: string;
+        readonly namespace: string;
+        readonly name: string;
+        readonly uid?: string;
+      };
       readonly direction: 'forward' | 'back';
       readonly before?: string;
       readonly expect?: string;
@@ -82,7 +92,13 @@ export type RunEvent =
       readonly facts?: { readonly [key: string]: JsonValue };
       readonly error?: string;
     }
-  | { readonly type: 'asked'; readonly askId: string; readonly kind: string; readonly stepId?: string; readonly title: string }
+  | {
+      readonly type: 'asked';
+      readonly askId: string;
+      readonly kind: string;
+      readonly stepId?: string;
+      readonly title: string;
+    }
   | { readonly type: 'answered'; readonly askId: string; readonly who: string; readonly answer: Answer }
   | {
       readonly type: 'decided';
@@ -94,7 +110,12 @@ export type RunEvent =
       readonly gates: readonly GateView[];
       readonly override: boolean;
     }
-  | { readonly type: 'rollback.started'; readonly scope: RollbackScope; readonly services: readonly string[]; readonly who: string }
+  | {
+      readonly type: 'rollback.started';
+      readonly scope: RollbackScope;
+      readonly services: readonly string[];
+      readonly who: string;
+    }
   | { readonly type: 'rollback.finished'; readonly scope: RollbackScope; readonly ok: boolean }
   | { readonly type: 'pools.sampled'; readonly sample: PoolSample }
   | { readonly type: 'checklist'; readonly items: readonly ChecklistItem[] }

@@ -257,7 +257,12 @@ export type Ask =
       readonly services: readonly string[];
       readonly typed: string;
     }
-  | { readonly id: string; readonly kind: 'reconcile'; readonly rows: readonly ReconcileRow[]; readonly typed?: string };
+  | {
+      readonly id: string;
+      readonly kind: 'reconcile';
+      readonly rows: readonly ReconcileRow[];
+      readonly typed?: string;
+    };
 
 export interface FailureAnswer {
   readonly action: 'retry' | 'rollback-service' | 'rollback-phase' | 'rollback-all' | 'waive' | 'leave';
@@ -313,11 +318,19 @@ export interface RunSnapshot {
   readonly gates: readonly GateView[];
   readonly checklist: readonly ChecklistItem[];
   /** Newest last, bounded: what happened, sanitised. */
-  readonly messages: readonly { readonly at: Timestamp; readonly level: 'info' | 'warn' | 'error'; readonly text: string }[];
+  readonly messages: readonly {
+    readonly at: Timestamp;
+    readonly level: 'info' | 'warn' | 'error';
+    readonly text: string;
+  }[];
   /** Newest last, bounded: the log lines the current step follows, sanitised. */
   readonly logLines: readonly { readonly source: string; readonly text: string }[];
   readonly lock?: { readonly holder: string; readonly mine: boolean; readonly ageMs: number };
-  readonly cluster: { readonly state: 'ok' | 'stale' | 'unreachable'; readonly ageMs: number; readonly version?: string };
+  readonly cluster: {
+    readonly state: 'ok' | 'stale' | 'unreachable';
+    readonly ageMs: number;
+    readonly version?: string;
+  };
   readonly journal: { readonly path: string; readonly events: number; readonly headHash: string };
   readonly exportedTo?: string;
 }

@@ -1,0 +1,75 @@
+/**
+ * The write-ahead protocol around every mutating call (kubernetes.md 4.3): the intent is on disk and in the cluster's
+ * ledger before the call is sent, the lock is checked right before, the outcome is written after. A crash between any two
+ * of these leaves an intent without an outcome, which a resume settles by looking at the cluster.
+ */
+import type { LeaseHandle } from '../kube/option-types.ts';
+import { err, fail, ok, type Result } from '../result.ts';
+import type { CallReceipt, MutatingCall } from '../steps/types.ts';
+import type { RunCore } from './core.ts';
+
+export interface CallPorts {
+  readonly core: RunCore;
+  /** Absent only for a dry run. */
+  readonly lease: () => LeaseHandle | undefined;
+  /** Brings the cluster's copy up to date; an error means that somebody else drives this run, or that it can't be reached. */
+  readonly saveLedger: () => Promise<Result<void>>;
+  /** No mutation starts outside the change window. */
+  readonly windowOpen: () => Result<void>;
+}
+
+/** Returns the function that steps get as `ctx.call`. Calls of one run are sent one after the other or side by side; each has its own id. */
+export function createCaller(ports: CallPorts) {
+  const { core } = ports;
+  return async function call(
+    step: string,
+    what: MutatingCall,
+    send: (auditId: string) => Promise<Result<CallReceipt>>,
+  ): Promise<Result<CallReceipt>> {
+    const open = ports.windowOpen();
+    if (!open.ok) return open;
+    const lease = ports.lease();
+    if (!lease) return fail('lock-lost', 'this run does not hold the lock of the namespace, so it changes nothing');
+    const attempt =
+      core.state.calls.filter(({ intent }) => intent.step === step && same(intent.target, what.target)).length + 1;
+    const callId = `${core.state.calls.length + 1}`;
+    const auditId = `pgbw-${core.state.runId}-${callId}-${attempt}`;
+    core.record({ type: 'call.intent', callId, step, attempt, auditId, ...what });
+
+    const saved = await ports.saveLedger();
+    if (!saved.ok) {
+      core.record({ type: 'call.outcome', callId, result: 'refused', error: saved.error.message });
+      return saved;
+    }
+    if (!lease.isSafe()) {
+      // One try to renew: a laptop that slept a minute may still be the holder.
+      const renewed = await lease.renew();
+      if (!renewed.ok || !lease.isSafe()) {
+        core.record({ type: 'call.outcome', callId, result: 'refused', error: 'the lock is not held safely' });
+        return renewed.ok
+          ? fail('lock-lost', 'the lock of the namespace could not be renewed in time, so nothing was sent', {
+              next: ['Resume the run: it takes the lock again and reads the cluster first.'],
+            })
+          : renewed;
+      }
+    }
+
+    const answer = await send(auditId);
+    if (answer.ok) {
+      core.record({
+        type: 'call.outcome',
+        callId,
+        result: 'done',
+        ...(answer.value.after ? { after: answer.value.after } : {}),
+        ...(answer.value.facts ? { facts: answer.value.facts } : {}),
+      });
+      return ok(answer.value);
+    }
+    const unknown = answer.error.code === 'outcome-unknown';
+    core.record({ type: 'call.outcome', callId, result: unknown ? 'unknown' : 'refused', error: answer.error.message });
+    return err(answer.error);
+  };
+}
+
+const same = (a: MutatingCall['target'], b: MutatingCall['target']): boolean =>
+  a.kind === b.kind && a.namespace === b.namespace && a.name === b.name;

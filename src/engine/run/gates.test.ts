@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { poolRow, timeAt } from '../../../test/corruption/sample-run.ts';
+import { loadedPlan } from '../plan/load.ts';
+import { NOVA_PLAN } from '../plan/nova.ts';
+import { createGates, type GateId, type GateSample, overall } from './gates.ts';
+
+const limits = loadedPlan(NOVA_PLAN, 'x').plan.gates;
+const gateOf = (samples: readonly Omit<GateSample, 'at'>[], id: GateId, change = {}) => {
+  const gates = createGates({ ...limits, ...change });
+  let views = gates.views();
+  for (const [index, sample] of samples.entries()) views = gates.observe({ at: timeAt(index), ...sample });
+  return views.find((gate) => gate.id === id)!;
+};
+const waiting = (count: number) => ({ pools: [poolRow({ clWaiting: count })] });
+
+test('nothing measured is inconclusive, never a pass', () => {
+  expect(
+    createGates(limits)
+      .observe({ at: timeAt(0) })
+      .map((gate) => gate.verdict),
+  ).toEqual(Array(9).fill('inconclusive'));
+});
+
+test('waiting clients fail after three looks in a row, not before', () => {
+  expect(gateOf([waiting(0), waiting(2), waiting(2)], 'clients-waiting')).toMatchObject({
+    verdict: 'pass',
+    observed: '2 waiting (2 of 3 in a row)',
+  });
+  expect(gateOf([waiting(0), waiting(2), waiting(1), waiting(5)], 'clients-waiting')).toMatchObject({
+    verdict: 'fail',
+    observed: '5 waiting',
+  });
+  expect(gateOf([waiting(2), waiting(0), waiting(2), waiting(2)], 'clients-waiting').verdict).toBe('pass');
+});
+
+test('failing looks before the first good one prove nothing', () => {
+  expect(gateOf([waiting(2)], 'clients-waiting').verdict).toBe('inconclusive');
+});
+
+test('a failed gate passes with the next good look', () => {
+  expect(gateOf([...Array(3).fill(waiting(1)), waiting(0)], 'clients-waiting').verdict).toBe('pass');
+});
+
+test('a gap in the measurement makes it inconclusive but does not forget the failures', () => {
+  expect(gateOf([waiting(1), waiting(1), {}], 'clients-waiting')).toMatchObject({
+    verdict: 'inconclusive',
+    observed: 'not measured',
+  });
+  expect(gateOf([waiting(1), waiting(1), {}, waiting(1)], 'clients-waiting').verdict).toBe('fail');
+});
+
+test('active servers are counted over all poolers, without the console', () => {
+  const pools = [
+    poolRow({ svActive: 21 }),
+    poolRow({ pod: 'b', svActive: 20 }),
+    poolRow({ database: 'pgbouncer', svActive: 9 }),
+  ];
+  expect(gateOf([{ pools }], 'servers-active', { consecutive: 1 })).toMatchObject({
+    verdict: 'fail',
+    observed: '41 active',
+  });
+});
+
+test.each([
+  [110, 'pass'],
+  [110.2, 'fail'],
+  [80, 'pass'],
+])('response time %s ms against a baseline of 100 ms: %s', (observedMs, verdict) => {
+  expect(gateOf([{ responseTime: { observedMs, baselineMs: 100 } }], 'response-time', { consecutive: 1 }).verdict).toBe(
+    verdict,
+  );
+});
+
+test.each([
+  [48, 'pass'],
+  [52, 'pass'],
+  [53, 'fail'],
+  [47, 'fail'],
+])('%s connections where 50 were computed: %s', (observed, verdict) => {
+  expect(gateOf([{ pgConnections: { observed, expected: 50 } }], 'pg-connections', { consecutive: 1 }).verdict).toBe(
+    verdict,
+  );
+});
+
+test('no traffic and no baseline are not measured', () => {
+  expect(gateOf([{ requests: { failed: 0, total: 0 } }], 'error-rate').verdict).toBe('inconclusive');
+  expect(gateOf([{ responseTime: { observedMs: 5, baselineMs: 0 } }], 'response-time').verdict).toBe('inconclusive');
+});
+
+test('one failed request in a thousand is above 0 %', () => {
+  expect(gateOf([{ requests: { failed: 1, total: 1000 } }], 'error-rate', { consecutive: 1 })).toMatchObject({
+    verdict: 'fail',
+    observed: '1 of 1000 (0.100 %)',
+  });
+});
+
+test('the query time is the worst of the pools unless measured elsewhere', () => {
+  expect(gateOf([{ pools: [poolRow({ avgQueryMs: 5200 })] }], 'query-time', { consecutive: 1 }).verdict).toBe('fail');
+  expect(gateOf([{ pools: [poolRow({ avgQueryMs: 5200 })], queryTimeMs: 3 }], 'query-time').verdict).toBe('pass');
+});
+
+test('a gate is fail exactly when the last N measured looks were failures', () => {
+  const look = fc.constantFrom(0, 1, undefined);
+  fc.assert(
+    fc.property(
+      fc.array(look, { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 4 }),
+      (looks, consecutive) => {
+        const gate = gateOf(
+          looks.map((count) => (count === undefined ? {} : waiting(count))),
+          'clients-waiting',
+          { consecutive },
+        );
+        const measured = looks.filter((count) => count !== undefined);
+        const bad = measured.length >= consecutive && measured.slice(-consecutive).every((count) => count === 1);
+        if (looks.at(-1) === undefined) expect(gate.verdict).toBe('inconclusive');
+        else expect(gate.verdict === 'fail').toBe(bad);
+      },
+    ),
+  );
+});
+
+test('over several gates a failure wins, then what could not be measured', () => {
+  expect(overall([{ verdict: 'pass' }, { verdict: 'inconclusive' }, { verdict: 'fail' }])).toBe('fail');
+  expect(overall([{ verdict: 'pass' }, { verdict: 'inconclusive' }])).toBe('inconclusive');
+  expect(overall([{ verdict: 'pass' }])).toBe('pass');
+  expect(overall([])).toBe('inconclusive');
+});

@@ -1,0 +1,85 @@
+/**
+ * The cluster's copy of a run: enough to go on from another machine that has nothing but a kubeconfig. Written by
+ * compare-and-set before every mutating call, so that two drivers of one run stop each other (kubernetes.md 4.2, 4.3).
+ */
+import type { Ledger, LedgerHandle } from '../kube/option-types.ts';
+import { openLedger, resumeLedger } from '../kube/run-state.ts';
+import type { Kube } from '../kube/types.ts';
+import { ok, type Result } from '../result.ts';
+import type { RunCore } from './core.ts';
+import type { JsonValue } from './model.ts';
+
+export class LedgerKeeper {
+  readonly #kube: Kube;
+  readonly #namespace: string;
+  readonly #core: RunCore;
+  #handle: LedgerHandle | undefined;
+  #saving: Promise<Result<void>> = Promise.resolve(ok(undefined));
+
+  constructor(kube: Kube, namespace: string, core: RunCore) {
+    this.#kube = kube;
+    this.#namespace = namespace;
+    this.#core = core;
+  }
+
+  get exists(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  /** Takes up the ledger of an earlier session; a run that was cut off before its first change has none. */
+  async resume(): Promise<Result<void>> {
+    const found = await resumeLedger(this.#kube, this.#namespace, this.#core.state.runId);
+    if (found.ok) {
+      this.#handle = found.value;
+      return ok(undefined);
+    }
+    return found.error.code === 'not-found' ? ok(undefined) : found;
+  }
+
+  /** Brings the copy up to date. One write at a time: a compare-and-set of our own must not lose against another of our own. */
+  save(status: Ledger['status'] = 'running', epoch?: number): Promise<Result<void>> {
+    const next = this.#saving.then(() => this.#save(status, epoch));
+    this.#saving = next;
+    return next;
+  }
+
+  async #save(status: Ledger['status'], epoch: number | undefined): Promise<Result<void>> {
+    const { state, journal } = this.#core;
+    const now: Ledger = {
+      v: 1,
+      runId: state.runId,
+      operator: state.operator,
+      planName: state.planName,
+      planHash: state.planHash,
+      epoch: epoch ?? this.#handle?.current().epoch ?? 0,
+      seq: journal.events,
+      status,
+      startedAt: state.startedAt,
+      updatedAt: this.#core.timestamp(),
+      headHash: journal.head,
+      data: dataOf(state),
+    };
+    if (!this.#handle) {
+      const opened = await openLedger(this.#kube, this.#namespace, now);
+      if (!opened.ok) return opened;
+      this.#handle = opened.value;
+      return ok(undefined);
+    }
+    const saved = await this.#handle.update(() => now);
+    return saved.ok ? ok(undefined) : saved;
+  }
+}
+
+/** What another machine needs beside the originals: the plan, what is complete, what each service is, the facts. */
+function dataOf(state: RunCore['state']): Record<string, JsonValue> {
+  const { finalState: _, ...facts } = state.facts;
+  return {
+    plan: state.plan,
+    rehearsal: state.rehearsal,
+    timeScale: state.timeScale,
+    steps: Object.fromEntries(state.steps.filter((step) => step.state !== 'todo').map((step) => [step.id, step.state])),
+    services: Object.fromEntries(state.services.map((service) => [service.name, service.state])),
+    openCalls: [...state.openCalls],
+    facts,
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * The way back: a service, a phase, or everything, newest change first, one service at a time. Each service is a step of
+ * its own with evidence, `rollback.<service>`, so that a rollback that was cut off goes on where it stopped.
+ */
+import { goBack, verifyBack } from '../steps/switch-service.ts';
+import type { StepContext } from '../steps/types.ts';
+import { Interrupted } from './controls.ts';
+import type { RunState } from './fold.ts';
+import type { ChangePreview, RollbackScope } from './model.ts';
+import type { RunnerPorts } from './runner.ts';
+
+export type RollbackResult = 'done' | 'cancelled' | 'failed';
+
+/** Services of the scope that are (or may be) on the pooler, the one that moved last first. */
+export function servicesToGoBack(state: RunState, scope: RollbackScope): string[] {
+  const moved = state.services.filter((service) => service.state === 'pooled' || service.state === 'switching');
+  const inScope = moved.filter((service) =>
+    scope.kind === 'all'
+      ? true
+      : scope.kind === 'phase'
+        ? service.phase === scope.phase
+        : service.name === scope.service,
+  );
+  // Those that changed last go first; `changedAt` ties (a batch) fall back to the reverse order of the plan.
+  const order = new Map(state.services.map((service, index) => [service.name, index]));
+  return inScope
+    .sort(
+      (a, b) =>
+        (b.changedAt ?? '').localeCompare(a.changedAt ?? '') || (order.get(b.name) ?? 0) - (order.get(a.name) ?? 0),
+    )
+    .map((service) => service.name);
+}
+
+/**
+ * Asks, goes back, proves it. `asked`: the question was put before (the policy, or the failure screen of a run without a
+ * terminal), so that it is not put again.
+ */
+export async function runRollback(
+  ports: RunnerPorts,
+  scope: RollbackScope,
+  consent: 'confirm' | 'asked' = 'confirm',
+): Promise<RollbackResult> {
+  const { core, controls } = ports;
+  const services = servicesToGoBack(core.state, scope);
+  const label = scope.kind === 'all' ? 'everything' : scope.kind === 'phase' ? `phase ${scope.phase}` : scope.service;
+  if (services.length === 0) {
+    core.message('info', `rollback of ${label}: no service of it is on the pooler, so there is nothing to take back`);
+    return 'done';
+  }
+  if (consent === 'confirm') {
+    core.live.set({
+      status: 'asking',
+      waitingFor: { text: 'your confirmation of the rollback', since: core.timestamp() },
+    });
+    const preview = await previewBack(ports, services, label);
+    const answer = await ports.asks.put(
+      {
+        id: ports.asks.nextId(),
+        kind: 'rollback',
+        scope,
+        title: `Roll back ${label}`,
+        preview,
+        services,
+        typed: ports.typedName,
+      },
+      controls.signal,
+    );
+    if (answer.kind !== 'rollback' || answer.action !== 'approve') return 'cancelled';
+  }
+  core.record({ type: 'rollback.started', scope, services, who: ports.who });
+  core.live.set({ status: 'rolling-back' });
+  for (const service of services) {
+    const result = await rollBackService(ports, service);
+    if (result !== 'done') {
+      core.record({ type: 'rollback.finished', scope, ok: false });
+      return result;
+    }
+  }
+  core.record({ type: 'rollback.finished', scope, ok: true });
+  core.live.set({ status: 'running' });
+  return 'done';
+}
+
+async function previewBack(ports: RunnerPorts, services: readonly string[], label: string): Promise<ChangePreview> {
+  const ctx = ports.context('rollback', ports.controls.signal);
+  const previews = services.map((service) => ctx.fleet.original(service)?.preview);
+  return {
+    summary: `Restore the original address of ${services.length} ${services.length === 1 ? 'service' : 'services'} (${label}), the newest change first`,
+    diff: services.flatMap((service, index) => [
+      { kind: 'note' as const, text: service },
+      // What was added goes, what was removed comes back.
+      ...(previews[index]?.diff ?? []).map((line) => ({
+        kind: line.kind === 'add' ? ('remove' as const) : line.kind === 'remove' ? ('add' as const) : line.kind,
+        text: line.text,
+      })),
+    ]),
+    commands: [],
+    departures: [
+      'The guide sets one common address with another password for all services. Here each service gets its own original entry back, byte for byte, and changes other people made meanwhile stay.',
+    ],
+    destructive: true,
+  };
+}
+
+async function rollBackService(ports: RunnerPorts, service: string): Promise<RollbackResult> {
+  const { core, controls } = ports;
+  const id = `rollback.${service}`;
+  for (;;) {
+    const attempt = (core.state.steps.find((step) => step.id === id)?.attempts ?? 0) + 1;
+    const ctx: StepContext = ports.context(id, controls.signal);
+    core.record({ type: 'step.started', id, attempt });
+    let cause: string;
+    let hint = 'Look at the cause and retry; the original entry is kept in the cluster and nothing was lost.';
+    let logTail: readonly string[] = [];
+    let verdict: 'fail' | 'inconclusive' = 'fail';
+    try {
+      const sent = await goBack(ctx, service);
+      if (sent.ok) {
+        const result = await verifyBack(ctx, service);
+        if (result.ok && result.value.verdict === 'pass') {
+          core.record({ type: 'step.finished', id, state: 'pass' });
+          return 'done';
+        }
+        cause = result.ok ? (result.value.failure?.cause ?? 'the way back could not be proved') : result.error.message;
+        hint = result.ok ? (result.value.failure?.hint ?? hint) : hint;
+        logTail = result.ok ? (result.value.failure?.logTail ?? []) : [];
+        if (result.ok && result.value.verdict === 'inconclusive') verdict = 'inconclusive';
+      } else {
+        cause = sent.error.message;
+        hint = sent.error.next?.join(' ') ?? hint;
+      }
+    } catch (thrown) {
+      if (thrown instanceof Interrupted) return controls.leaving === undefined ? 'cancelled' : 'failed';
+      throw thrown;
+    }
+    core.record({ type: 'step.finished', id, state: verdict, cause, hint });
+    const answer = await ports.asks.put(
+      {
+        id: ports.asks.nextId(),
+        kind: 'failure',
+        stepId: id,
+        title: `Roll back ${service}`,
+        service,
+        cause,
+        hint,
+        verdict,
+        findings: [],
+        logTail,
+        options: ['retry', 'waive', 'leave'],
+      },
+      controls.signal,
+    );
+    const action = answer.kind === 'failure' ? answer.action : 'leave';
+    if (action === 'waive') {
+      core.record({ type: 'step.finished', id, state: 'waived', cause, hint, note: `waived by ${ports.who}` });
+      return 'done';
+    }
+    if (action !== 'retry') return 'failed';
+  }
+}

@@ -1,0 +1,381 @@
+/**
+ * The loop: takes the next step that is due, asks, applies, verifies, writes down, and deals with what the operator
+ * wants in between. The only caller of a step's functions.
+ */
+import type { Result, WizardError } from '../result.ts';
+import type { Step, StepContext, StepFailure, StepResult } from '../steps/types.ts';
+import type { AskBroker } from './asks.ts';
+import { type Controls, Interrupted } from './controls.ts';
+import { JournalStopped, type RunCore } from './core.ts';
+import type { Answer, Ask, DoctorFinding, FailureAnswer, Outcome, RollbackScope, StepView } from './model.ts';
+import type { HeadlessPolicy, RunOptions } from './options.ts';
+import { runRollback } from './rollback.ts';
+
+export interface RunnerPorts {
+  readonly core: RunCore;
+  readonly controls: Controls;
+  readonly asks: AskBroker;
+  readonly who: string;
+  readonly policy?: HeadlessPolicy;
+  readonly dryRun: NonNullable<RunOptions['dryRun']>;
+  readonly stopAfter?: string;
+  /** `context/namespace`: what is typed to confirm what can't be confirmed by accident. */
+  readonly typedName: string;
+  readonly steps: readonly Step[];
+  /** Steps that passed once and are due again because their service was rolled back in an earlier session. */
+  readonly redo: ReadonlySet<string>;
+  context(step: string, signal: AbortSignal): StepContext;
+  diagnose(failure: StepFailure): readonly DoctorFinding[];
+}
+
+export interface RunEnd {
+  readonly outcome: Outcome;
+  readonly cause?: string;
+  readonly error?: WizardError;
+}
+
+/** What became of one step, as the loop sees it. */
+type Turn =
+  | { readonly kind: 'next' }
+  | { readonly kind: 'again' }
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'end'; readonly end: RunEnd };
+
+const COMPLETE: ReadonlySet<StepView['state']> = new Set(['pass', 'waived', 'skipped']);
+
+/** Runs until the plan is done, the run is left, or it was rolled back. Never rejects. */
+export async function runPlan(ports: RunnerPorts, first?: RollbackScope): Promise<RunEnd> {
+  const { core, controls } = ports;
+  const redo = new Set(ports.redo);
+  if (first) controls.rollback(first);
+  try {
+    for (;;) {
+      const end = await betweenSteps(ports);
+      if (end) return end;
+      const step = nextStep(ports, redo);
+      if (!step) return { outcome: 'done' };
+      redo.delete(step.info.id);
+      const turn = await runStep(ports, step);
+      if (turn.kind === 'end') return turn.end;
+      if (turn.kind === 'next' && reached(ports, step)) {
+        return { outcome: 'parked', cause: `stopped after ${ports.stopAfter}, as asked` };
+      }
+    }
+  } catch (thrown) {
+    if (thrown instanceof JournalStopped)
+      return { outcome: 'parked', cause: thrown.error.message, error: thrown.error };
+    throw thrown;
+  } finally {
+    core.live.set({ ask: undefined, waitingFor: undefined });
+  }
+}
+
+function nextStep(ports: RunnerPorts, redo: ReadonlySet<string>): Step | undefined {
+  const states = new Map(ports.core.state.steps.map((step) => [step.id, step.state]));
+  return ports.steps.find(({ info }) => redo.has(info.id) || !COMPLETE.has(states.get(info.id) ?? 'todo'));
+}
+
+/** True when `stopAfter` names this step, or its phase and this was the phase's last step. */
+function reached(ports: RunnerPorts, step: Step): boolean {
+  if (ports.stopAfter === undefined) return false;
+  if (ports.stopAfter === step.info.id) return true;
+  const ofPhase = ports.steps.filter((other) => other.info.phase === ports.stopAfter);
+  return ofPhase.at(-1)?.info.id === step.info.id;
+}
+
+/** Leaves, rollbacks and holds. Returns how the run ends, or nothing when it goes on. */
+async function betweenSteps(ports: RunnerPorts): Promise<RunEnd | undefined> {
+  const { core, controls } = ports;
+  for (;;) {
+    if (controls.leaving !== undefined) return { outcome: 'parked', cause: controls.leaving };
+    const scope = controls.takeRollback();
+    if (scope) {
+      controls.rearm();
+      const result = await runRollback(ports, scope);
+      if (result === 'done') return { outcome: 'rolled-back', cause: describeScope(scope) };
+      if (result === 'failed') return { outcome: 'failed', cause: 'the rollback did not end well; resume it' };
+      continue;
+    }
+    controls.rearm();
+    if (!controls.held) {
+      if (core.state.heldFor !== undefined) {
+        core.record({ type: 'run.unheld', who: ports.who });
+        core.live.set({ status: 'running', heldFor: undefined });
+      }
+      return undefined;
+    }
+    if (core.state.heldFor === undefined) {
+      core.record({ type: 'run.held', who: controls.held.who, reason: controls.held.reason });
+    }
+    core.live.set({
+      status: 'held',
+      heldFor: controls.held.reason,
+      waitingFor: { text: `held by ${controls.held.who}: ${controls.held.reason}`, since: core.timestamp() },
+    });
+    await controls.changed();
+  }
+}
+
+export const describeScope = (scope: RollbackScope): string =>
+  scope.kind === 'all'
+    ? 'all services are back on PostgreSQL'
+    : scope.kind === 'phase'
+      ? `the services of ${scope.phase} are back on PostgreSQL`
+      : `${scope.service} is back on PostgreSQL`;
+
+/** One step until it is complete, or something else has to happen first. */
+async function runStep(ports: RunnerPorts, step: Step): Promise<Turn> {
+  const { core, controls } = ports;
+  const { id } = step.info;
+  const attempt = (core.state.steps.find((view) => view.id === id)?.attempts ?? 0) + 1;
+  const signal = controls.signal;
+  const ctx = ports.context(id, signal);
+  core.record({ type: 'step.started', id, attempt });
+  core.live.set({ status: 'running', logLines: [], gates: [] });
+  ctx.waitingFor(`${step.info.title}: reading the cluster`);
+  try {
+    const changed = await makeChange(ports, step, ctx);
+    if (changed) return changed;
+    const verified = await step.verify(ctx);
+    if (controls.leaving !== undefined && signal.aborted) return { kind: 'interrupted' };
+    if (signal.aborted) return { kind: 'interrupted' };
+    if (!verified.ok) return await failed(ports, step, failureOf(verified.error), 'fail', verified.error);
+    return await finish(ports, step, verified.value);
+  } catch (thrown) {
+    // A wait inside the step was interrupted. Its state stays `running` in the journal: it starts again from live state.
+    if (thrown instanceof Interrupted || (signal.aborted && thrown === signal.reason)) return { kind: 'interrupted' };
+    throw thrown;
+  }
+}
+
+/** Plan, ask, apply. Returns a turn when the step ends here. */
+async function makeChange(ports: RunnerPorts, step: Step, ctx: StepContext): Promise<Turn | undefined> {
+  const { core, controls } = ports;
+  const { id } = step.info;
+  if (!step.plan) return undefined;
+  const planned = await step.plan(ctx);
+  if (ctx.signal.aborted) return { kind: 'interrupted' };
+  if (!planned.ok) return failed(ports, step, failureOf(planned.error), 'fail', planned.error);
+  const preview = planned.value;
+  if (!preview) return undefined;
+  core.record({ type: 'step.previewed', id, preview });
+  if (preview.alreadyDone) return undefined;
+  if (ports.dryRun !== 'none') {
+    core.record({
+      type: 'step.finished',
+      id,
+      state: 'skipped',
+      note: `dry run (${ports.dryRun}): previewed, not made`,
+    });
+    return { kind: 'next' };
+  }
+  const answer = await ask(ports, {
+    id: ports.asks.nextId(),
+    kind: 'confirm',
+    stepId: id,
+    title: step.info.title,
+    preview,
+    ...(preview.destructive ? { typed: ports.typedName } : {}),
+  });
+  if (answer.kind === 'confirm' && answer.action === 'skip') {
+    core.record({
+      type: 'step.finished',
+      id,
+      state: 'skipped',
+      note: `skipped by ${ports.who}: ${answer.reason ?? 'no reason given'}`,
+    });
+    return { kind: 'next' };
+  }
+  if (answer.kind !== 'confirm' || answer.action === 'leave') {
+    return {
+      kind: 'end',
+      end: {
+        outcome: 'parked',
+        cause: answer.kind === 'confirm' ? (answer.reason ?? 'left at a confirmation') : 'left',
+      },
+    };
+  }
+  if (controls.held) return { kind: 'again' };
+  const applied = await step.apply?.(ctx);
+  if (ctx.signal.aborted) return { kind: 'interrupted' };
+  if (applied && !applied.ok) return failed(ports, step, failureOf(applied.error), 'fail', applied.error);
+  return undefined;
+}
+
+async function finish(ports: RunnerPorts, step: Step, result: StepResult): Promise<Turn> {
+  const { core } = ports;
+  const { id } = step.info;
+  if (result.goBack) {
+    core.record({
+      type: 'step.finished',
+      id,
+      state: 'fail',
+      cause: 'the operator decided to roll back',
+      note: result.note,
+    });
+    ports.controls.rollback(result.goBack);
+    return { kind: 'again' };
+  }
+  if (result.verdict === 'skipped') {
+    core.record({ type: 'step.finished', id, state: 'skipped', note: result.note });
+    return { kind: 'next' };
+  }
+  const evidence = core.state.steps.find((view) => view.id === id)?.evidence ?? [];
+  // A tick needs an observation behind it: a step that saw nothing has not passed, whatever it says.
+  const verdict = result.verdict === 'pass' && evidence.length === 0 ? 'inconclusive' : result.verdict;
+  if (verdict === 'pass') {
+    core.record({ type: 'step.finished', id, state: 'pass', note: result.note });
+    return { kind: 'next' };
+  }
+  const failure = result.failure ?? failureFromEvidence(evidence, verdict);
+  return failed(ports, step, failure, verdict);
+}
+
+/** Writes the failure down and asks what to do about it. */
+async function failed(
+  ports: RunnerPorts,
+  step: Step,
+  failure: StepFailure,
+  verdict: 'fail' | 'inconclusive',
+  error?: WizardError,
+): Promise<Turn> {
+  const { core, controls } = ports;
+  const { id } = step.info;
+  if (error?.code === 'aborted' && controls.signal.aborted) return { kind: 'interrupted' };
+  core.record({ type: 'step.finished', id, state: verdict, cause: failure.cause, hint: failure.hint });
+  const service = failure.service ?? step.info.service;
+  for (;;) {
+    const put = failureAsk(ports, step, failure, verdict, service);
+    let answer: Answer;
+    try {
+      answer = await ask(ports, put);
+    } catch (thrown) {
+      if (thrown instanceof Interrupted) return { kind: 'interrupted' };
+      throw thrown;
+    }
+    const action: FailureAnswer['action'] = answer.kind === 'failure' ? answer.action : 'leave';
+    const reason = answer.kind === 'failure' ? answer.reason : undefined;
+    switch (action) {
+      case 'retry':
+        return { kind: 'again' };
+      case 'waive':
+        core.record({
+          type: 'step.finished',
+          id,
+          state: 'waived',
+          cause: failure.cause,
+          hint: failure.hint,
+          note: `waived by ${ports.who}: ${reason ?? 'no reason given'}`,
+        });
+        return { kind: 'next' };
+      case 'leave':
+        return { kind: 'end', end: endOfFailure(ports, step, failure, verdict, error) };
+      default: {
+        const scope = scopeOf(action, service, step.info.phase);
+        const result = await runRollback(ports, scope, ports.policy === undefined ? 'confirm' : 'asked');
+        if (result === 'cancelled') continue;
+        if (result === 'failed')
+          return { kind: 'end', end: { outcome: 'failed', cause: 'the rollback did not end well; resume it' } };
+        if (ports.policy || scope.kind !== 'service') {
+          return { kind: 'end', end: { outcome: 'rolled-back', cause: `${failure.cause}; ${describeScope(scope)}` } };
+        }
+        // A single service is back; the operator says whether to try it again, to go on without it, or to stop here.
+      }
+    }
+  }
+}
+
+function failureAsk(
+  ports: RunnerPorts,
+  step: Step,
+  failure: StepFailure,
+  verdict: 'fail' | 'inconclusive',
+  service: string | undefined,
+): Extract<Ask, { kind: 'failure' }> {
+  const moved = new Map(ports.core.state.services.map((one) => [one.name, one]));
+  const away = (state: string | undefined) => state === 'pooled' || state === 'switching';
+  const options: FailureAnswer['action'][] = ['retry'];
+  if (service && away(moved.get(service)?.state)) options.push('rollback-service');
+  if ([...moved.values()].some((one) => one.phase === step.info.phase && away(one.state)))
+    options.push('rollback-phase');
+  if ([...moved.values()].some((one) => away(one.state))) options.push('rollback-all');
+  options.push('waive', 'leave');
+  return {
+    id: ports.asks.nextId(),
+    kind: 'failure',
+    stepId: step.info.id,
+    title: step.info.title,
+    ...(service ? { service } : {}),
+    cause: failure.cause,
+    hint: failure.hint,
+    verdict,
+    findings: ports.diagnose(failure),
+    logTail: failure.logTail ?? [],
+    options,
+  };
+}
+
+function scopeOf(action: FailureAnswer['action'], service: string | undefined, phase: string): RollbackScope {
+  if (action === 'rollback-service' && service) return { kind: 'service', service };
+  if (action === 'rollback-phase') return { kind: 'phase', phase };
+  return { kind: 'all' };
+}
+
+function endOfFailure(
+  ports: RunnerPorts,
+  step: Step,
+  failure: StepFailure,
+  verdict: 'fail' | 'inconclusive',
+  error: WizardError | undefined,
+): RunEnd {
+  const cause = `${step.info.id}: ${failure.cause}`;
+  // A human who leaves parks the run; a policy that stops at a failed gate says so with its own exit code.
+  if (!ports.policy || verdict === 'inconclusive') return { outcome: 'parked', cause };
+  if (error && error.exitCode !== 1) return { outcome: 'failed', cause, error };
+  return { outcome: 'gate-failed', cause };
+}
+
+async function ask(ports: RunnerPorts, question: Ask): Promise<Answer> {
+  const { core } = ports;
+  core.live.set({ status: 'asking', waitingFor: { text: waitText(question), since: core.timestamp() } });
+  const answer = await ports.asks.put(question, ports.controls.signal);
+  core.live.set({ status: 'running' });
+  return answer;
+}
+
+const waitText = (question: Ask): string =>
+  question.kind === 'confirm'
+    ? 'your confirmation of the change'
+    : question.kind === 'failure'
+      ? 'your word on the failure'
+      : 'your answer';
+
+function failureOf(error: WizardError): StepFailure {
+  return {
+    cause: error.cause ? `${error.message} (${error.cause})` : error.message,
+    hint: error.next?.join(' ') ?? 'Look at the cause, mend it, and retry the step.',
+    symptoms: [error.message, ...(error.cause ? [error.cause] : [])],
+  };
+}
+
+function failureFromEvidence(evidence: StepView['evidence'], verdict: 'fail' | 'inconclusive'): StepFailure {
+  const bad = evidence.filter((one) => one.verdict === verdict);
+  if (bad.length === 0) {
+    return {
+      cause: 'nothing was observed',
+      hint: 'The step saw nothing that proves it. Retry it, or waive it with a reason.',
+    };
+  }
+  return {
+    cause: bad
+      .map((one) => `${one.check}: ${one.observed}${one.expected ? ` (expected ${one.expected})` : ''}`)
+      .join('; '),
+    hint:
+      verdict === 'fail'
+        ? 'Look at the failed checks; roll back or mend and retry.'
+        : 'It could not be measured. Retry, or waive it with a reason when you know it from elsewhere.',
+    symptoms: bad.map((one) => one.observed),
+  };
+}
+
+export type { Result };

@@ -1,0 +1,309 @@
+/** One session of a run: everything wired together, from the first look at the cluster to the last line of the journal. */
+import type { LeaseHandle } from '../kube/option-types.ts';
+import type { Kube } from '../kube/types.ts';
+import { diagnose } from '../pgbouncer/diagnosis.ts';
+import type { Plan } from '../plan/schema.ts';
+import { exportJournal } from '../record/write.ts';
+import type { Result } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
+import { Fleet } from '../steps/fleet.ts';
+import { ensureOriginals } from '../steps/p1-prepare.ts';
+import { PoolerPorts } from '../steps/pooler-ports.ts';
+import type { RunSecrets } from '../steps/run-secrets.ts';
+import type { Step, StepContext } from '../steps/types.ts';
+import { AskBroker } from './asks.ts';
+import { createCaller } from './calls.ts';
+import type { Clock } from './clock.ts';
+import { Controls } from './controls.ts';
+import { RunCore } from './core.ts';
+import type { RunState } from './fold.ts';
+import type { Journal } from './journal-types.ts';
+import { LedgerKeeper } from './ledger.ts';
+import { LiveView } from './live.ts';
+import type { Intent, PoolsView, RunHandle, RunSnapshot } from './model.ts';
+import { watchSurroundings } from './monitors.ts';
+import type { RunOptions } from './options.ts';
+import { recordDir, runDir } from './paths.ts';
+import { reconcile } from './reconcile.ts';
+import { type RunEnd, type RunnerPorts, runPlan } from './runner.ts';
+
+export interface SessionPorts {
+  readonly options: RunOptions;
+  readonly plan: Plan;
+  readonly clock: Clock;
+  readonly kube: Kube;
+  readonly journal: Journal;
+  readonly state: RunState;
+  readonly lease: LeaseHandle | undefined;
+  readonly steps: readonly Step[];
+  readonly version: string;
+  readonly resumed: boolean;
+  readonly window: () => Result<void>;
+  readonly saveIndex: { update(state: RunState): void; settle(): Promise<void> };
+  readonly notices: readonly string[];
+}
+
+/** Real time between two samples of the pools on the screen. */
+const POOLS_EVERY_MS = 2000;
+
+export function openSession(ports: SessionPorts): RunHandle {
+  const { options, clock, kube, lease, plan } = ports;
+  const who = options.operator;
+  const live = new LiveView({
+    status: 'starting',
+    pools: { poolers: [], rows: [], history: [], everyMs: POOLS_EVERY_MS },
+    gates: [],
+    rollouts: {},
+    connections: {},
+    logLines: [],
+    cluster: { state: 'ok', ageMs: 0, version: ports.version },
+  });
+  const core = new RunCore(
+    { journal: ports.journal, live, clock, onRecorded: (state) => ports.saveIndex.update(state) },
+    ports.state,
+  );
+  const controls = new Controls();
+  const asks = new AskBroker({
+    who,
+    ...(options.policy ? { policy: options.policy } : {}),
+    opened: (ask) =>
+      core.record({
+        type: 'asked',
+        askId: ask.id,
+        kind: ask.kind,
+        ...('stepId' in ask ? { stepId: ask.stepId } : {}),
+        title: 'title' in ask ? ask.title : 'Resume',
+      }),
+    changed: (ask) => live.set({ ask }),
+    answered: (ask, answer, by) => core.record({ type: 'answered', askId: ask.id, who: by, answer }),
+  });
+  const background = new AbortController();
+  const fleet = new Fleet(kube, plan, kube.ref.namespace);
+  const secrets: RunSecrets = {
+    ...(options.secrets.rolePassword ? { role: options.secrets.rolePassword } : {}),
+    ...(options.secrets.adminPassword ? { admin: options.secrets.adminPassword } : {}),
+    ...(options.secrets.statsPassword ? { stats: options.secrets.statsPassword } : {}),
+  };
+  const pooler = new PoolerPorts({
+    kube,
+    plan,
+    namespace: kube.ref.namespace,
+    secrets,
+    clock,
+    signal: background.signal,
+    everyMs: POOLS_EVERY_MS,
+    onSample: (view: PoolsView) =>
+      live.set({ pools: { ...view, ...(live.state.pools.postgres ? { postgres: live.state.pools.postgres } : {}) } }),
+  });
+  const ledger = new LedgerKeeper(kube, kube.ref.namespace, core);
+  const call = createCaller({
+    core,
+    lease: () => lease,
+    saveLedger: () => ledger.save('running', lease?.epoch),
+    windowOpen: ports.window,
+  });
+
+  const context = (step: string, signal: AbortSignal): StepContext => ({
+    runId: core.state.runId,
+    plan,
+    kube,
+    clock,
+    signal,
+    rehearsal: options.rehearsal,
+    who,
+    secrets,
+    fleet,
+    pooler,
+    asks,
+    ...(options.policy ? { policy: options.policy } : {}),
+    state: () => core.state,
+    waitingFor(text, limitMs) {
+      const line = sanitiseLine(text, 200);
+      const before = live.state.waitingFor;
+      const since = before?.text === line ? before.since : core.timestamp();
+      live.set({
+        waitingFor: {
+          text: line,
+          since,
+          ...(limitMs === undefined ? {} : { until: core.timestamp(Date.parse(since) + limitMs) }),
+        },
+      });
+    },
+    evidence: (evidence) =>
+      core.record({
+        type: 'step.evidence',
+        id: step,
+        evidence: { ...evidence, observed: sanitiseLine(evidence.observed, 600), at: core.timestamp() },
+      }),
+    fact: (key, value) => core.record({ type: 'fact', key, value }),
+    message: (level, text) => core.message(level, sanitiseLine(text, 600)),
+    rollout: (service, progress) => live.setRollout(service, progress),
+    serviceState(service, state) {
+      if (core.state.services.find((one) => one.name === service)?.state !== state) {
+        core.record({ type: 'service.state', service, state });
+      }
+    },
+    logLines: (source, lines) => live.addLogLines(sanitiseLine(source, 120), lines),
+    gates: (gates) => live.set({ gates }),
+    checklist: (items) => core.record({ type: 'checklist', items }),
+    sampled: (sample) => core.record({ type: 'pools.sampled', sample }, { durable: false }),
+    decided: (event) => core.record({ type: 'decided', ...event }),
+    call: (what, send) => call(step, what, send),
+  });
+
+  const runner: RunnerPorts = {
+    core,
+    controls,
+    asks,
+    who,
+    ...(options.policy ? { policy: options.policy } : {}),
+    dryRun: options.dryRun ?? 'none',
+    ...(options.stopAfter ? { stopAfter: options.stopAfter } : {}),
+    typedName: `${kube.ref.context}/${kube.ref.namespace}`,
+    steps: ports.steps,
+    redo: ports.resumed ? stepsToRedo(core.state, ports.steps) : new Set(),
+    context,
+    diagnose: (failure) => diagnose(failure.symptoms ?? []),
+  };
+
+  const exportRecord = async (): Promise<void> => {
+    const dir = recordDir(runDir(options.stateDir, core.state.runId));
+    core.journal.sync();
+    const written = await exportJournal(ports.journal.path, dir, { runId: core.state.runId });
+    if (written.ok) live.set({ exportedTo: dir });
+    else
+      core.tryRecord({ type: 'message', level: 'warn', text: `the record was not written: ${written.error.message}` });
+  };
+
+  const ended = (async (): Promise<RunSnapshot> => {
+    lease?.lost.addEventListener('abort', () => controls.lostLock('somebody else took the lock'), { once: true });
+    const surroundings = watchSurroundings({ kube, lease, live, fleet, pooler, clock, signal: background.signal });
+    let end: RunEnd;
+    try {
+      end = await (ports.resumed ? resumeThenRun() : runPlan(runner, options.rollback));
+    } catch (thrown) {
+      // A bug. The journal is closed properly, the lock given back, and the operator told where everything is.
+      end = {
+        outcome: 'parked',
+        cause: `an error in pgb-wizard: ${sanitiseLine((thrown as Error)?.stack ?? thrown, 1500)}`,
+        error: {
+          code: 'internal',
+          message: `an error in pgb-wizard: ${sanitiseLine((thrown as Error)?.message ?? thrown, 300)}`,
+          retryable: false,
+          exitCode: 1,
+          next: ['Nothing is lost: resume the run. Please report the error with the journal.'],
+        },
+      };
+    }
+    background.abort(new Error('the session ended'));
+    const over = end.outcome === 'done' || end.outcome === 'rolled-back';
+    core.tryRecord(
+      over
+        ? { type: 'run.ended', outcome: end.outcome, ...(end.cause ? { cause: end.cause } : {}) }
+        : { type: 'run.parked', reason: end.cause ?? end.outcome },
+    );
+    if (ledger.exists && lease && !lease.lost.aborted) await ledger.save(over ? 'ended' : 'parked', lease.epoch);
+    await exportRecord();
+    await lease?.release();
+    await surroundings;
+    await pooler.close();
+    kube.close();
+    await ports.saveIndex.settle();
+    core.journal.close();
+    live.set({
+      status: 'ended',
+      outcome: end.outcome,
+      ...(end.error ? { error: end.error } : {}),
+      ask: undefined,
+      waitingFor: undefined,
+    });
+    return core.snapshot();
+  })();
+
+  async function resumeThenRun(): Promise<RunEnd> {
+    const signal = controls.signal;
+    const ctx = context('resume', signal);
+    ctx.waitingFor('the cluster, to compare it with the journal');
+    const taken = await ledger.resume();
+    if (!taken.ok) return { outcome: 'parked', cause: taken.error.message, error: taken.error };
+    if (core.state.facts.originals !== undefined) {
+      const originals = await ensureOriginals(ctx);
+      if (!originals.ok) return { outcome: 'parked', cause: originals.error.message, error: originals.error };
+    }
+    const compared = await reconcile(kube, fleet, core.state);
+    if (!compared.ok) return { outcome: 'parked', cause: compared.error.message, error: compared.error };
+    const { rows, corrections } = compared.value;
+    live.set({ status: 'asking', waitingFor: { text: 'your word on going on', since: core.timestamp() } });
+    let answer: Awaited<ReturnType<AskBroker['put']>>;
+    try {
+      answer = await asks.put({ id: asks.nextId(), kind: 'reconcile', rows }, signal);
+    } catch {
+      return { outcome: 'parked', cause: controls.leaving ?? 'left before it was resumed' };
+    }
+    if (answer.kind !== 'reconcile' || answer.action === 'leave') {
+      return { outcome: 'parked', cause: 'the journal and the cluster differ, and nobody said to go on' };
+    }
+    core.record({
+      type: 'run.resumed',
+      operator: who,
+      host: options.host,
+      pid: process.pid,
+      toolVersion: options.toolVersion,
+      rows,
+    });
+    if (lease) core.record({ type: 'fact', key: 'lockHolder', value: lease.holder });
+    for (const { service, state } of corrections) core.record({ type: 'service.state', service, state });
+    const back = answer.action === 'rollback-all' ? ({ kind: 'all' } as const) : options.rollback;
+    return runPlan({ ...runner, redo: stepsToRedo(core.state, ports.steps) }, back);
+  }
+
+  if (!ports.resumed && lease) core.record({ type: 'fact', key: 'lockHolder', value: lease.holder });
+  for (const notice of ports.notices) core.message('warn', notice);
+
+  return {
+    snapshot: () => core.snapshot(),
+    subscribe: (listener) => live.subscribe(listener),
+    send: (intent) => take(intent),
+    ended,
+  };
+
+  function take(intent: Intent): void {
+    switch (intent.kind) {
+      case 'answer':
+        asks.answer(intent.askId, intent.answer);
+        return;
+      case 'rollback':
+        controls.rollback(intent.scope);
+        return;
+      case 'hold':
+        controls.hold(who, sanitiseLine(intent.reason, 300));
+        return;
+      case 'unhold':
+        controls.unhold();
+        return;
+      case 'leave':
+        controls.leave(`left by ${who}`);
+        return;
+      case 'export':
+        void exportRecord();
+        return;
+    }
+  }
+}
+
+/** Steps that are complete, or failed, for services that are not on the pooler any more: due again after a resume. */
+function stepsToRedo(state: RunState, steps: readonly Step[]): Set<string> {
+  const back = new Set(
+    state.services
+      .filter((service) => service.state === 'rolled-back' || service.state === 'direct')
+      .map((service) => service.name),
+  );
+  const phases = new Set(state.services.filter((service) => back.has(service.name)).map((service) => service.phase));
+  return new Set(
+    steps
+      .map((step) => state.steps.find((view) => view.id === step.info.id))
+      .filter((view) => view !== undefined && view.state === 'pass' && phases.has(view.phase))
+      .filter((view) => (view?.service === undefined ? true : back.has(view.service)))
+      .map((view) => view?.id ?? ''),
+  );
+}

@@ -1,0 +1,236 @@
+/** Starts or resumes a run: connects, opens the journal, takes the lock, reconciles, and lets the runner go. */
+import { connectKube } from '../kube/connect.ts';
+import { acquireLease } from '../kube/lease.ts';
+import type { LeaseHandle } from '../kube/option-types.ts';
+import type { Kube } from '../kube/types.ts';
+import { planFromJournal } from '../plan/load.ts';
+import type { Plan } from '../plan/schema.ts';
+import { fail, ok, type Result, type WizardError } from '../result.ts';
+import { stepsOf } from '../steps/index.ts';
+import { workloadIdOf } from '../steps/plan-facts.ts';
+import { type Checkpoint, checkpointEntry, openCheckpoint } from './checkpoint.ts';
+import { type Clock, realClock } from './clock.ts';
+import { foldAll, type RunState } from './fold.ts';
+import { openJournal, readJournal } from './journal.ts';
+import { isRunning } from './journal-lock.ts';
+import type { Journal } from './journal-types.ts';
+import type { JsonValue, RunHandle } from './model.ts';
+import type { RunOptions } from './options.ts';
+import { journalPath, newRunId, runDir } from './paths.ts';
+import { openSession } from './session.ts';
+
+/**
+ * Resolves when the run is under way (its handle shows the rest), or with the reason why it can't be. Errors: those of
+ * the kubeconfig and the cluster, `locked`, `plan-mismatch` (exit 9), `journal-corrupt`, `journal-write`, `not-found`.
+ */
+export async function startRun(options: RunOptions): Promise<Result<RunHandle>> {
+  const earlier = options.resume === undefined ? ok(undefined) : earlierState(options, options.resume);
+  if (!earlier.ok) return earlier;
+  const plan = earlier.value ? planFromJournal(earlier.value.plan, earlier.value.planHash) : ok(options.loadedPlan);
+  if (!plan.ok) return plan;
+  if (earlier.value && options.loadedPlan.hash !== earlier.value.planHash) {
+    return fail(
+      'plan-mismatch',
+      `run ${earlier.value.runId} was started with another plan (${earlier.value.planName})`,
+      {
+        next: ['Leave --plan out to go on with the plan of the run, or start a new run with --fresh.'],
+      },
+    );
+  }
+  const scale = earlier.value?.timeScale ?? options.timeScale;
+  const clock = realClock(scale, earlier.value ? Date.parse(earlier.value.updatedAt) : 0);
+  const runId = options.resume ?? newRunId();
+
+  const kube = await connectKube({
+    ...options.kube,
+    namespace: options.kube.namespace ?? earlier.value?.cluster.namespace ?? plan.value.plan.namespace,
+    runId,
+    toolVersion: options.toolVersion,
+    clock,
+    // kubectl's own pace is 50 requests/s with bursts of 300; a look at three pods must not wait for a bucket of 10.
+    rate: { perSecond: 40, burst: 80 },
+  });
+  if (!kube.ok) return kube;
+  const begun = await begin({
+    options,
+    plan: plan.value.plan,
+    planHash: plan.value.hash,
+    clock,
+    runId,
+    kube: kube.value,
+    earlier: earlier.value,
+  });
+  if (!begun.ok) kube.value.close();
+  return begun;
+}
+
+interface Beginning {
+  readonly options: RunOptions;
+  readonly plan: Plan;
+  readonly planHash: string;
+  readonly clock: Clock;
+  readonly runId: string;
+  readonly kube: Kube;
+  readonly earlier: RunState | undefined;
+}
+
+async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
+  const { options, plan, clock, runId, kube, earlier } = beginning;
+  const same = sameCluster(kube, earlier);
+  if (!same.ok) return same;
+  const version = await kube.version();
+  if (!version.ok) return version;
+  const window = windowCheck(plan, clock);
+  const open = window();
+  if (!open.ok && options.dryRun !== 'client') return open;
+
+  // The lock comes before the journal: a run that never got it leaves no trace.
+  const lease = options.dryRun && options.dryRun !== 'none' ? ok(undefined) : await takeLock(beginning);
+  if (!lease.ok) return lease;
+  const release = async (error: WizardError): Promise<Result<never>> => {
+    await lease.value?.release();
+    return { ok: false, error };
+  };
+
+  const journal = await openJournal({
+    dir: runDir(options.stateDir, runId),
+    runId,
+    clock,
+    create: earlier === undefined,
+  });
+  if (!journal.ok) return release(journal.error);
+  const state = firstState(beginning, journal.value, version.value.gitVersion);
+  if (!state.ok) {
+    journal.value.close();
+    return release(state.error);
+  }
+  const checkpoint = await openCheckpoint(options.stateDir);
+  if (!checkpoint.ok) {
+    journal.value.close();
+    return release(checkpoint.error);
+  }
+  await checkpoint.value.put(checkpointEntry(state.value, kube.ref.server));
+  return ok(
+    openSession({
+      options,
+      plan,
+      clock,
+      kube,
+      journal: journal.value,
+      state: state.value,
+      lease: lease.value,
+      steps: stepsOf(plan),
+      version: version.value.gitVersion,
+      resumed: earlier !== undefined,
+      window,
+      saveIndex: indexWriter(checkpoint.value, kube.ref.server),
+      notices: checkpoint.value.notices,
+    }),
+  );
+}
+
+function earlierState(options: RunOptions, runId: string): Result<RunState> {
+  const content = readJournal(journalPath(runDir(options.stateDir, runId)), runId);
+  if (!content.ok) return content;
+  const state = foldAll(content.value.lines);
+  return state ? ok(state) : fail('journal-corrupt', `the journal of run ${runId} does not begin with its start`);
+}
+
+function sameCluster(kube: Kube, earlier: RunState | undefined): Result<void> {
+  const uid = kube.ref.clusterUid ?? '';
+  if (!earlier || earlier.cluster.uid === '' || uid === '' || earlier.cluster.uid === uid) return ok(undefined);
+  return fail(
+    'plan-mismatch',
+    `run ${earlier.runId} belongs to another cluster (context ${earlier.cluster.context} at its start)`,
+    {
+      next: ['Give the context of that cluster with --context.'],
+    },
+  );
+}
+
+/** `run.started` for a new run; for a resumed one the state that its journal folds to. */
+function firstState(beginning: Beginning, journal: Journal, version: string): Result<RunState> {
+  const { options, plan, planHash, kube } = beginning;
+  if (beginning.earlier) {
+    const state = foldAll(journal.opened.lines);
+    return state ? ok(state) : fail('journal-corrupt', 'the journal does not begin with the start of a run');
+  }
+  const written = journal.append({
+    type: 'run.started',
+    runId: beginning.runId,
+    operator: options.operator,
+    host: options.host,
+    pid: process.pid,
+    toolVersion: options.toolVersion,
+    planName: plan.name,
+    planHash,
+    plan: plan as unknown as JsonValue,
+    cluster: { context: kube.ref.context, namespace: kube.ref.namespace, uid: kube.ref.clusterUid ?? '', version },
+    rehearsal: options.rehearsal,
+    timeScale: options.timeScale,
+    steps: stepsOf(plan).map((step) => step.info),
+    services: plan.phases.flatMap((phase) =>
+      phase.services.map((service) => ({ name: service.name, phase: phase.id, workload: workloadIdOf(service) })),
+    ),
+    ...(options.change ? { change: options.change } : {}),
+  });
+  if (!written.ok) return written;
+  const state = foldAll([written.value]);
+  return state ? ok(state) : fail('internal', 'a new journal does not fold');
+}
+
+async function takeLock(beginning: Beginning): Promise<Result<LeaseHandle>> {
+  const { options, kube, clock, runId, earlier } = beginning;
+  const holder = earlier?.facts.lockHolder;
+  // The dead process of this very run on this very machine: nobody else can be driving it.
+  const ours =
+    earlier !== undefined && earlier.host === options.host && !isRunning(earlier.pid) && typeof holder === 'string';
+  return acquireLease(kube, {
+    namespace: kube.ref.namespace,
+    runId,
+    who: options.operator,
+    title: options.change?.title ?? options.loadedPlan.plan.name,
+    clock,
+    signal: new AbortController().signal,
+    ...(ours ? { replaceHolder: holder } : {}),
+  });
+}
+
+/** The plan's change window; without one every moment is inside. */
+function windowCheck(plan: Plan, clock: Clock): () => Result<void> {
+  return () => {
+    if (!plan.window) return ok(undefined);
+    const now = clock.now();
+    if (now >= Date.parse(plan.window.start) && now <= Date.parse(plan.window.end)) return ok(undefined);
+    return fail('outside-window', `now is outside of the change window (${plan.window.start} to ${plan.window.end})`, {
+      next: ['Come back inside the window, or change the window in the plan.'],
+    });
+  };
+}
+
+/** Keeps the index of runs fresh without a write per event: at most one is under way, and the newest state wins. */
+function indexWriter(
+  checkpoint: Checkpoint,
+  server: string,
+): { update(state: RunState): void; settle(): Promise<void> } {
+  let wanted: RunState | undefined;
+  let working: Promise<void> | undefined;
+  const work = async () => {
+    while (wanted) {
+      const state = wanted;
+      wanted = undefined;
+      // A failing index is no reason to stop: it is rebuilt from the journals.
+      await checkpoint.put(checkpointEntry(state, server));
+    }
+    working = undefined;
+  };
+  return {
+    update(state) {
+      wanted = state;
+      working ??= work();
+    },
+    async settle() {
+      await working;
+    },
+  };
+}

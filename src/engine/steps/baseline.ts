@@ -1,0 +1,254 @@
+/**
+ * Guide 5.2, before and after: a short read-only pgbench in the cluster, directly before the first switch and through
+ * the pooler at the end; and the response times of the services' own health endpoints before they move.
+ */
+import { listOf, ref, refOf } from '../kube/refs.ts';
+import type { KubeObject } from '../kube/types.ts';
+import { baselineJob, checkBaselineHeadroom, compareBaselines, parsePgbench } from '../postgres/baseline.ts';
+import { readCapacity } from '../postgres/capacity.ts';
+import type { BaselineResult } from '../postgres/types.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { JsonValue, StepInfo } from '../run/model.ts';
+import { sanitiseLines } from '../sanitise.ts';
+import { measureResponse, podReady, podsByWorkload, quantile } from './looks.ts';
+import { ensureSecrets } from './p1-credentials.ts';
+import type { Step, StepContext } from './types.ts';
+
+const RESPONSES = 12;
+
+/** Response times before anything moved; no change, so nothing to confirm. */
+export const responses = (info: StepInfo): Step => ({
+  info,
+  async verify(ctx) {
+    const pods = await podsByWorkload(ctx);
+    if (!pods.ok) return pods;
+    const kept: Record<string, JsonValue> = {};
+    const silent: string[] = [];
+    for (const service of ctx.fleet.services()) {
+      ctx.waitingFor(`response times of ${service.name}`);
+      const pod = (pods.value.get(service.name) ?? []).find(podReady);
+      const times = pod ? await measureResponse(ctx, service, pod, RESPONSES) : [];
+      const median = quantile(times, 0.5);
+      const p90 = quantile(times, 0.9);
+      if (median === undefined || p90 === undefined) silent.push(service.name);
+      else kept[service.name] = { medianMs: round(median), p90Ms: round(p90) };
+    }
+    ctx.fact('responseBaseline', kept);
+    const measured = Object.keys(kept).length;
+    ctx.evidence({
+      check: 'response times before',
+      verdict: silent.length === 0 ? 'pass' : 'inconclusive',
+      observed: `${measured} of ${measured + silent.length} services measured${silent.length > 0 ? `; no answer from ${silent.join(', ')}` : ''}`,
+      data: kept,
+    });
+    return ok({ verdict: silent.length === 0 ? 'pass' : 'inconclusive' });
+  },
+});
+
+const round = (ms: number) => Math.round(ms * 100) / 100;
+
+export function baselineStep(info: StepInfo, which: 'before' | 'after'): Step {
+  const key = `pgbench.${which}`;
+  return {
+    info,
+    async plan(ctx) {
+      const ready = await ensureSecrets(ctx);
+      if (!ready.ok) return ready;
+      const objects = objectsOf(ctx, which);
+      if (!objects.ok) return objects;
+      const { seconds, clients } = ctx.plan.baseline;
+      const { host, port } = target(ctx, which);
+      if (ctx.state().facts[key] !== undefined)
+        return ok({ summary: 'measured already', diff: [], commands: [], alreadyDone: true });
+      if (which === 'before') {
+        const room = await headroom(ctx);
+        if (!room.ok) return room;
+      }
+      return ok({
+        summary: `run pgbench for ${seconds} s with ${clients} clients against ${host}:${port}`,
+        diff: objects.value.map((object) => ({
+          kind: 'add' as const,
+          text: `${object.kind}/${object.metadata.name} (removed afterwards)`,
+        })),
+        commands: [
+          `kubectl create job ${nameOf(ctx, which)} --image=${imageOf(ctx)} -n ${ctx.fleet.namespace} -- pgbench -n -M extended -f select.sql -c ${clients} -T ${seconds} -h ${host} -p ${port} -U ${ctx.plan.postgres.role} ${ctx.plan.postgres.database}`,
+        ],
+        departures: [
+          "The guide's pgbench writes a million transactions into production, needs tables that only -i makes (it drops and creates them), names no port and gives no password; -d means --debug before version 17. This one reads only, is short, and takes the password from a Secret.",
+        ],
+      });
+    },
+    async apply(ctx) {
+      const objects = objectsOf(ctx, which);
+      if (!objects.ok) return objects;
+      for (const object of objects.value) {
+        const made = await create(ctx, object);
+        if (!made.ok) return made;
+      }
+      return ok(undefined);
+    },
+    async verify(ctx) {
+      const kept = ctx.state().facts[key] as BaselineResult | undefined;
+      let result = kept;
+      if (!result) {
+        const measured = await collect(ctx, which);
+        const cleaned = await cleanUp(ctx, which);
+        if (!measured.ok) return measured;
+        if (!cleaned.ok) ctx.message('warn', `the baseline's objects could not be removed: ${cleaned.error.message}`);
+        result = measured.value;
+        ctx.fact(key, { ...result, progress: result.progress.map((one) => ({ ...one })) });
+      }
+      ctx.evidence({
+        check: `pgbench ${which === 'before' ? 'against PostgreSQL directly' : 'through the pooler'}`,
+        verdict: result.aborted || result.failed > 0 ? 'fail' : 'pass',
+        observed: `${Math.round(result.tps)} transactions/s, ${result.latencyAverageMs} ms on average, ${result.transactions} transactions, ${result.failed} failed`,
+        expected: 'no failed transaction',
+      });
+      if (which === 'before') return ok({ verdict: result.aborted || result.failed > 0 ? 'fail' : 'pass' });
+      const before = ctx.state().facts['pgbench.before'] as BaselineResult | undefined;
+      if (!before) return ok({ verdict: 'inconclusive' });
+      const comparison = compareBaselines(before, result, ctx.plan.gates.responseTimeWithin);
+      // A pooler is one more hop: a bare SELECT pays for it, an application's transaction hardly does. The services' own
+      // response times are the gate; this comparison is for the record unless a query became slow to notice.
+      const slow = result.latencyAverageMs - before.latencyAverageMs > HOP_MS;
+      ctx.evidence({
+        check: 'pgbench before and after',
+        verdict:
+          comparison.verdict === 'fail' && !slow && !result.aborted && result.failed === 0
+            ? 'pass'
+            : comparison.verdict === 'inconclusive'
+              ? 'pass'
+              : comparison.verdict,
+        observed: comparison.summary,
+        expected: `within ${ctx.plan.gates.responseTimeWithin} %, or ${HOP_MS} ms for the hop`,
+      });
+      return ok({
+        verdict: result.aborted || result.failed > 0 || (comparison.verdict === 'fail' && slow) ? 'fail' : 'pass',
+      });
+    },
+  };
+}
+
+/** What one more hop inside a cluster may cost at saturation of a small pool. */
+const HOP_MS = 15;
+
+const nameOf = (ctx: StepContext, which: 'before' | 'after') => `pgb-wizard-baseline-${which}-${ctx.runId}`;
+const imageOf = (ctx: StepContext) => ctx.plan.baseline.image ?? 'postgres:16';
+
+const target = (ctx: StepContext, which: 'before' | 'after') =>
+  which === 'before'
+    ? { host: ctx.plan.postgres.service, port: ctx.plan.postgres.port }
+    : { host: ctx.plan.pooler.name, port: ctx.plan.pooler.port };
+
+function objectsOf(ctx: StepContext, which: 'before' | 'after'): Result<KubeObject[]> {
+  const { plan, secrets } = ctx;
+  if (!secrets.role) return fail('secret-missing', `the password of ${plan.postgres.role} is not known`);
+  const name = nameOf(ctx, which);
+  const seconds =
+    ctx.rehearsal && ctx.clock.scale > 1
+      ? Math.max(3, Math.ceil(plan.baseline.seconds / ctx.clock.scale))
+      : plan.baseline.seconds;
+  return ok([
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: ctx.fleet.namespace, labels: { 'app.kubernetes.io/managed-by': 'pgb-wizard' } },
+      type: 'Opaque',
+      immutable: true,
+      data: { password: Buffer.from(secrets.role.reveal(), 'utf8').toString('base64') },
+    },
+    ...(baselineJob({
+      namespace: ctx.fleet.namespace,
+      name,
+      image: imageOf(ctx),
+      ...target(ctx, which),
+      database: plan.postgres.database,
+      user: plan.postgres.role,
+      passwordSecret: { name, key: 'password' },
+      clients: plan.baseline.clients,
+      seconds,
+    }) as KubeObject[]),
+  ]);
+}
+
+async function headroom(ctx: StepContext): Promise<Result<void>> {
+  const session = await ctx.pooler.postgres();
+  if (!session.ok) return ok(undefined);
+  const facts = await readCapacity(session.value, {
+    role: ctx.plan.postgres.role,
+    database: ctx.plan.postgres.database,
+  });
+  if (!facts.ok) return ok(undefined);
+  const room = checkBaselineHeadroom(facts.value, ctx.plan.baseline.clients);
+  return room.ok ? ok(undefined) : room;
+}
+
+async function create(ctx: StepContext, object: KubeObject): Promise<Result<void>> {
+  const where = refOf(object);
+  if (!where) return fail('internal', `no reference for ${object.kind}`);
+  const sent = await ctx.call(
+    {
+      verb: 'create',
+      target: { kind: where.kind, namespace: ctx.fleet.namespace, name: where.name },
+      direction: 'forward',
+    },
+    async (auditId) => {
+      const made = await ctx.kube.create(where, object, { auditId });
+      // Left by a session that was cut off: the names are this run's own.
+      return made.ok || made.error.code === 'already-exists' ? ok({}) : made;
+    },
+  );
+  return sent.ok ? ok(undefined) : sent;
+}
+
+/** Waits for the Job and reads its log. */
+async function collect(ctx: StepContext, which: 'before' | 'after'): Promise<Result<BaselineResult>> {
+  const name = nameOf(ctx, which);
+  const limitMs = (ctx.plan.baseline.seconds + 90) * 1000;
+  const began = ctx.clock.monotonic();
+  for (;;) {
+    const job = await ctx.kube.get(ref('Job', ctx.fleet.namespace, name), { signal: ctx.signal });
+    if (!job.ok) return job;
+    const conditions: { type: string; status: string; message?: string }[] = job.value.status?.conditions ?? [];
+    const done = conditions.find((one) => (one.type === 'Complete' || one.type === 'Failed') && one.status === 'True');
+    if (done) break;
+    if (ctx.clock.monotonic() - began > limitMs) {
+      return fail('timeout', `pgbench did not end within ${Math.round(limitMs / 1000)} s`, {
+        next: ['Look at the events of its pod (image, quota); retry, or waive the step.'],
+      });
+    }
+    ctx.waitingFor(`pgbench (${ctx.plan.baseline.seconds} s)`, limitMs);
+    await ctx.clock.sleep(500, ctx.signal);
+  }
+  const pods = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace, { labelSelector: `app=${name}` }), {
+    signal: ctx.signal,
+  });
+  if (!pods.ok) return pods;
+  const [pod] = pods.value.items;
+  if (!pod)
+    return fail('not-found', `the pod of ${name} is gone before its log was read`, { next: ['Retry the step.'] });
+  const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, { container: 'pgbench', signal: ctx.signal });
+  if (!log.ok) return log;
+  ctx.logLines(pod.metadata.name, sanitiseLines(log.value, 12));
+  return parsePgbench(log.value);
+}
+
+async function cleanUp(ctx: StepContext, which: 'before' | 'after'): Promise<Result<void>> {
+  const name = nameOf(ctx, which);
+  const { namespace } = ctx.fleet;
+  for (const where of [
+    ref('Job', namespace, name),
+    ref('ConfigMap', namespace, `${name}-script`),
+    ref('Secret', namespace, name),
+  ]) {
+    const sent = await ctx.call(
+      { verb: 'delete', target: { kind: where.kind, namespace, name: where.name }, direction: 'back' },
+      async (auditId) => {
+        const gone = await ctx.kube.delete(where, { auditId, propagationPolicy: 'Background' });
+        return gone.ok || gone.error.code === 'not-found' ? ok({}) : gone;
+      },
+    );
+    if (!sent.ok) return sent;
+  }
+  return ok(undefined);
+}

@@ -1,0 +1,122 @@
+/** The guide's monitoring checklist: eight items after every phase, each an observation made now. */
+import { ok } from '../result.ts';
+import { createGates } from '../run/gates.ts';
+import type { ChecklistItem, StepInfo } from '../run/model.ts';
+import { GateWatch } from './gate-watch.ts';
+import { type Look, lookAtHealth, lookAtLogs, lookAtPods, lookAtPoolerLogs, podsOf } from './looks.ts';
+import { ensureSecrets } from './p1-credentials.ts';
+import type { Step, StepContext } from './types.ts';
+
+/** In the guide's words and order. */
+export const CHECKLIST = [
+  'Pod is Running and Ready',
+  'No errors in pod logs',
+  'PgBouncer pool shows idle connections',
+  'Application health checks passing',
+  'Database queries executing normally',
+  'No connection timeouts',
+  'Response times normal (within 10% of baseline)',
+  'Error rate normal (0%)',
+] as const;
+
+type Item = (typeof CHECKLIST)[number];
+
+export function checklistStep(info: StepInfo, services: readonly string[]): Step {
+  return {
+    info,
+    async verify(ctx) {
+      const ready = await ensureSecrets(ctx);
+      if (!ready.ok) return ready;
+      const due = services.filter((name) =>
+        ctx.state().services.some((one) => one.name === name && one.state === 'pooled'),
+      );
+      if (due.length === 0) return ok({ verdict: 'skipped', note: 'no service of the phase is switched' });
+      const seen = await observeAll(ctx, due);
+      const items: ChecklistItem[] = CHECKLIST.map((item) => ({
+        phase: info.phase,
+        item,
+        verdict: seen[item].verdict,
+        observed: seen[item].observed,
+        at: new Date(ctx.clock.now()).toISOString(),
+      }));
+      ctx.checklist(items);
+      for (const item of items)
+        ctx.evidence({
+          check: item.item,
+          verdict: item.verdict === 'todo' ? 'inconclusive' : item.verdict,
+          observed: item.observed,
+        });
+      const verdicts = items.map((item) => item.verdict);
+      return ok({
+        verdict: verdicts.includes('fail') ? 'fail' : verdicts.includes('inconclusive') ? 'inconclusive' : 'pass',
+      });
+    },
+  };
+}
+
+const LOOK_BACK_SECONDS = 120;
+
+async function observeAll(ctx: StepContext, services: readonly string[]): Promise<Record<Item, Look>> {
+  const pods: Look[] = [];
+  const logs: Look[] = [];
+  const health: Look[] = [];
+  for (const name of services) {
+    const service = ctx.fleet.service(name);
+    const found = await podsOf(ctx, name);
+    if (!found.ok || !service) {
+      pods.push({ verdict: 'inconclusive', observed: found.ok ? `${name} is not in the plan` : found.error.message });
+      continue;
+    }
+    ctx.waitingFor(`${name}: pods, logs and health`);
+    pods.push(lookAtPods(found.value, name));
+    logs.push(await lookAtLogs(ctx, found.value, LOOK_BACK_SECONDS));
+    health.push(await lookAtHealth(ctx, service, found.value));
+  }
+  ctx.waitingFor('the pools and their logs');
+  // A gate needs N failures in a row; the checklist looks as often as that, so that one spike is no verdict.
+  const watch = new GateWatch(ctx, createGates(ctx.plan.gates), services);
+  const views = await watch.over(0, 1);
+  const gate = (id: string): Look => {
+    const view = views.find((one) => one.id === id);
+    return view
+      ? { verdict: view.verdict, observed: view.observed, expected: view.limit }
+      : { verdict: 'inconclusive', observed: 'not measured' };
+  };
+  const pooler = await lookAtPoolerLogs(ctx, LOOK_BACK_SECONDS);
+  const timeouts = pooler.ids.filter((id) => /timeout|unreachable|dns/.test(id));
+  const view = await ctx.pooler.sample();
+  const warm = view?.rows.reduce((sum, row) => sum + row.svIdle + row.svUsed, 0) ?? 0;
+  return {
+    'Pod is Running and Ready': together(pods),
+    'No errors in pod logs': together(logs),
+    // Between 30 s and their next use, idle connections stand in sv_used; both are idle.
+    'PgBouncer pool shows idle connections': view
+      ? {
+          verdict: warm > 0 ? 'pass' : 'inconclusive',
+          observed: `${warm} idle (sv_idle + sv_used) in ${view.poolers.length} poolers`,
+        }
+      : { verdict: 'inconclusive', observed: 'no console answered' },
+    'Application health checks passing': together(health),
+    'Database queries executing normally': gate('query-time'),
+    'No connection timeouts':
+      pooler.verdict === 'inconclusive'
+        ? { verdict: 'inconclusive', observed: pooler.observed }
+        : {
+            verdict: timeouts.length === 0 ? 'pass' : 'fail',
+            observed: timeouts.length === 0 ? 'none in the logs of the poolers' : timeouts.join(', '),
+          },
+    'Response times normal (within 10% of baseline)': gate('response-time'),
+    'Error rate normal (0%)': gate('error-rate'),
+  };
+}
+
+/** Several looks as one: the worst verdict, and what was seen of it. */
+function together(looks: readonly Look[]): Look {
+  const bad = looks.find((one) => one.verdict === 'fail') ?? looks.find((one) => one.verdict === 'inconclusive');
+  if (bad) return bad;
+  if (looks.length === 0) return { verdict: 'inconclusive', observed: 'nothing looked at' };
+  return {
+    verdict: 'pass',
+    observed: looks.length === 1 ? looks[0]!.observed : `${looks.length} services: ${looks[0]!.observed}, and so on`,
+  };
+}

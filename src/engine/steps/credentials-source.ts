@@ -1,0 +1,67 @@
+/**
+ * Where the passwords come from. The guide invents a new one for nova_user in its step 1.1, uses it in every address, and
+ * goes back to a third one in its rollback; PostgreSQL knows only one. So the role's password is the one the services use
+ * now, and it is proved by a login.
+ */
+import type { Discovery } from '../kube/workload-types.ts';
+import { checkPassword, generatePassword } from '../pgbouncer/credentials.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { Secret } from '../secret.ts';
+import type { StepContext } from './types.ts';
+
+/** Puts the role's password into the run's secrets: the operator's when given, else the one in the services' addresses. */
+export function takeRolePassword(ctx: StepContext, found: Discovery): Result<void> {
+  const { secrets, plan } = ctx;
+  if (secrets.role) {
+    secrets.roleFrom ??= 'given by the operator';
+    return ok(undefined);
+  }
+  const seen = new Map<string, { secret: Secret; services: string[] }>();
+  for (const workload of found.workloads) {
+    for (const consumer of workload.consumers) {
+      if (!consumer.password || (consumer.user !== undefined && consumer.user !== plan.postgres.role)) continue;
+      const value = consumer.password.reveal();
+      const entry = seen.get(value) ?? { secret: consumer.password, services: [] };
+      entry.services.push(workload.ref.name);
+      seen.set(value, entry);
+    }
+  }
+  const candidates = [...seen.values()].sort((a, b) => b.services.length - a.services.length);
+  const [best, ...others] = candidates;
+  if (!best) {
+    return fail('secret-missing', `no address of a service holds the password of ${plan.postgres.role}`, {
+      cause: 'the services take it from a place the wizard cannot read, or log in as another role',
+      next: ['Give it with --role-password-file FILE, PGBOUNCER_NOVA_USER_PASS, or --password-secret NAME.'],
+    });
+  }
+  secrets.role = best.secret;
+  const rest = others.flatMap((one) => one.services);
+  secrets.roleFrom = `in the addresses of ${best.services.length} services${rest.length > 0 ? ` (${rest.join(', ')} have another one)` : ''}`;
+  return ok(undefined);
+}
+
+/** Admin's and statistics reader's passwords: given, kept by an earlier session in the Secret, or generated. */
+export function takeConsolePasswords(
+  ctx: StepContext,
+  stored: { readonly admin?: Secret; readonly stats?: Secret },
+): Result<void> {
+  const { secrets } = ctx;
+  for (const [key, from] of [
+    ['admin', 'adminFrom'],
+    ['stats', 'statsFrom'],
+  ] as const) {
+    if (secrets[key]) {
+      secrets[from] ??= 'given by the operator';
+    } else if (stored[key]) {
+      secrets[key] = stored[key];
+      secrets[from] = 'in the Secret of an earlier session';
+    } else {
+      secrets[key] = generatePassword();
+      secrets[from] = 'generated';
+    }
+    const secret = secrets[key];
+    const checked = secret ? checkPassword(secret) : ok(undefined);
+    if (!checked.ok) return checked;
+  }
+  return ok(undefined);
+}

@@ -1,0 +1,133 @@
+/**
+ * The services of the plan as the cluster has them: discovery, the change of each, and the originals that are kept in
+ * the cluster for the way back.
+ */
+import { discoverConsumers } from '../kube/discover.ts';
+import { listOf, ref } from '../kube/refs.ts';
+import { restoreChange } from '../kube/switch.ts';
+import type { Kube, KubeObject, Ref } from '../kube/types.ts';
+import type { Discovery, Workload, WorkloadChange } from '../kube/workload-types.ts';
+import type { PodOwner } from '../pgbouncer/types.ts';
+import type { Plan, PlanService } from '../plan/schema.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { Secret } from '../secret.ts';
+
+export class Fleet {
+  readonly #kube: Kube;
+  readonly #plan: Plan;
+  readonly namespace: string;
+  #discovery: Discovery | undefined;
+  readonly #originals = new Map<string, WorkloadChange>();
+
+  constructor(kube: Kube, plan: Plan, namespace: string) {
+    this.#kube = kube;
+    this.#plan = plan;
+    this.namespace = namespace;
+  }
+
+  services(phase?: string): PlanService[] {
+    return this.#plan.phases.filter((one) => phase === undefined || one.id === phase).flatMap((one) => one.services);
+  }
+
+  service(name: string): PlanService | undefined {
+    return this.services().find((one) => one.name === name);
+  }
+
+  refOf(name: string): Ref {
+    return ref(this.service(name)?.kind ?? 'Deployment', this.namespace, name);
+  }
+
+  /** Reads every workload of the namespace and where it takes its address from. */
+  async discover(signal: AbortSignal): Promise<Result<Discovery>> {
+    const found = await this.#discover(signal);
+    if (found.ok) this.#discovery = found.value;
+    return found;
+  }
+
+  get discovery(): Discovery | undefined {
+    return this.#discovery;
+  }
+
+  /** One service, read anew; the error says why when it has nothing to switch. */
+  async readService(name: string, signal: AbortSignal): Promise<Result<Workload>> {
+    const id = `${(this.service(name)?.kind ?? 'Deployment').toLowerCase()}/${name}`;
+    const found = await this.#discover(signal, [id]);
+    if (!found.ok) return found;
+    const workload = found.value.workloads.find((one) => one.ref.name === name);
+    if (workload) return ok(workload);
+    const known = found.value.notConsumers.find((one) => one.workload.ref.name === name);
+    if (known) {
+      return fail(
+        'not-eligible',
+        `${id} does not reach ${this.#plan.postgres.service}:${this.#plan.postgres.port}: ${known.reason}`,
+        {
+          next: ['Skip the service, or take it out of the plan.'],
+        },
+      );
+    }
+    return fail('not-found', `${id} is not in namespace ${this.namespace}`, {
+      next: [`kubectl get deployments -n ${this.namespace}`, 'Correct the name in the plan.'],
+    });
+  }
+
+  #discover(signal: AbortSignal, only?: readonly string[]): Promise<Result<Discovery>> {
+    const { service, port } = this.#plan.postgres;
+    return discoverConsumers(this.#kube, {
+      namespace: this.namespace,
+      target: { service, port },
+      ...(only ? { only } : {}),
+      signal,
+    });
+  }
+
+  /** Keeps the originals of a service, as they were saved in the cluster. */
+  keepOriginal(name: string, change: WorkloadChange): void {
+    this.#originals.set(name, change);
+  }
+
+  original(name: string): WorkloadChange | undefined {
+    return this.#originals.get(name);
+  }
+
+  /** Reads back what `saveOriginals` stored. */
+  restoreOriginals(changes: Readonly<Record<string, unknown>>): Result<void> {
+    for (const [workload, sealed] of Object.entries(changes)) {
+      if (typeof sealed !== 'string')
+        return fail('checkpoint-corrupt', `the original of ${workload} in the cluster is not readable`);
+      const change = restoreChange(new Secret(sealed));
+      if (!change.ok) return change;
+      this.#originals.set(change.value.ref.name, change.value);
+    }
+    return ok(undefined);
+  }
+
+  /** Address → who has it, for pg_stat_activity and SHOW CLIENTS. Pods of host-network share an address and are left out. */
+  async podOwners(signal: AbortSignal): Promise<Result<ReadonlyMap<string, PodOwner>>> {
+    const listed = await this.#kube.list(listOf('Pod', this.namespace), { signal });
+    if (!listed.ok) return listed;
+    const owners = new Map<string, PodOwner>();
+    const services = new Set(this.services().map((one) => one.name));
+    for (const pod of listed.value.items) {
+      const ip: unknown = pod.status?.podIP;
+      if (typeof ip !== 'string' || pod.spec?.hostNetwork === true) continue;
+      const owner = workloadOf(pod);
+      owners.set(ip, {
+        pod: pod.metadata.name,
+        ...(owner && services.has(owner) ? { service: owner } : {}),
+        ...(owner === this.#plan.pooler.name ? { pooler: true } : {}),
+      });
+    }
+    return ok(owners);
+  }
+}
+
+/** Name of the workload a pod belongs to. A ReplicaSet's name is the Deployment's and the hash label. */
+export function workloadOf(pod: KubeObject): string | undefined {
+  const owner = (pod.metadata.ownerReferences ?? []).find((one: { controller?: boolean }) => one.controller);
+  if (!owner) return undefined;
+  const hash: unknown = pod.metadata.labels?.['pod-template-hash'];
+  if (owner.kind === 'ReplicaSet' && typeof hash === 'string' && owner.name.endsWith(`-${hash}`)) {
+    return owner.name.slice(0, -hash.length - 1);
+  }
+  return owner.name;
+}

@@ -1,0 +1,198 @@
+/**
+ * One measurement of everything the gates look at, and the watch over a stretch of time that observation windows and
+ * soaks share. A measurement that fails is repeated soon: N in a row is meant to tell a spike from a state, and a state
+ * should be known in seconds, not after N observation intervals.
+ */
+import type { GateSample, Gates } from '../run/gates-types.ts';
+import type { GateView, PoolsView } from '../run/model.ts';
+import { lookAtPoolerLogs, lookAtPostgres, measureResponse, podsByWorkload, quantile } from './looks.ts';
+import type { StepContext } from './types.ts';
+
+/** Real time between measurements while a gate is failing but has not failed N times in a row. */
+const SUSPICIOUS_EVERY_MS = 1500;
+const RESPONSES_PER_LOOK = 7;
+/** Services asked in one look; the others follow in the next ones. */
+const SERVICES_PER_LOOK = 3;
+/** Below this a difference is the network's and the port-forward's, not the service's. */
+const NOISE_MS = 20;
+
+export interface Measured {
+  readonly sample: GateSample;
+  readonly pools?: PoolsView;
+  readonly notes: readonly string[];
+}
+
+export class GateWatch {
+  readonly #ctx: StepContext;
+  readonly #gates: Gates;
+  readonly #services: readonly string[];
+  #logsSince = performance.now();
+  #next = 0;
+  readonly texts = new Set<string>();
+
+  constructor(ctx: StepContext, gates: Gates, services: readonly string[]) {
+    this.#ctx = ctx;
+    this.#gates = gates;
+    this.#services = services;
+  }
+
+  /** Measures once and lets the gates judge. */
+  async look(): Promise<{ views: readonly GateView[]; pools?: PoolsView }> {
+    const { sample, pools } = await this.#measure();
+    const views = this.#gates.observe(sample);
+    this.#ctx.gates(views);
+    return { views, ...(pools ? { pools } : {}) };
+  }
+
+  /** True while some gate's newest measurement failed. */
+  static suspicious(views: readonly GateView[]): boolean {
+    return views.some((view) => view.history.at(-1)?.verdict === 'fail');
+  }
+
+  /**
+   * Lets `ms` of run time pass, looking every `everyMs` (and more often while something looks wrong). Stops at the
+   * first gate that fails for good. Answers with the last views.
+   */
+  async over(
+    ms: number,
+    everyMs: number,
+    onLook?: (views: readonly GateView[], leftMs: number, pools?: PoolsView) => void,
+  ): Promise<readonly GateView[]> {
+    const { clock, signal } = this.#ctx;
+    const until = clock.now() + ms;
+    for (;;) {
+      const { views, pools } = await this.look();
+      signal.throwIfAborted();
+      const left = until - clock.now();
+      onLook?.(views, Math.max(0, left), pools);
+      if (views.some((view) => view.verdict === 'fail')) return views;
+      if (GateWatch.suspicious(views)) {
+        await clock.sleep(SUSPICIOUS_EVERY_MS, signal);
+        continue;
+      }
+      if (left <= 0) return views;
+      await clock.passTime(Math.min(everyMs, left), signal);
+    }
+  }
+
+  async #measure(): Promise<Measured> {
+    const ctx = this.#ctx;
+    const notes: string[] = [];
+    const pools = await ctx.pooler.sample();
+    const whole =
+      pools !== undefined && pools.poolers.length > 0 && pools.poolers.every((pooler) => pooler.state === 'ok');
+    const activity = await lookAtPostgres(ctx);
+    const since = performance.now();
+    const logs = await lookAtPoolerLogs(ctx, Math.max(1, (since - this.#logsSince) / 1000));
+    this.#logsSince = since;
+    for (const line of logs.lines ?? []) this.texts.add(line);
+    const response = await this.#responses();
+    const longest = await longestQuery(ctx);
+    const switched = new Set(
+      ctx
+        .state()
+        .services.filter((one) => one.state === 'pooled')
+        .map((one) => one.name),
+    );
+    const seenByPoolers = whole
+      ? pools.rows.reduce((sum, row) => sum + row.svActive + row.svIdle + row.svUsed + row.svTested + row.svLogin, 0)
+      : undefined;
+    const average = whole ? Math.max(0, ...pools.rows.map((row) => row.avgQueryMs ?? 0)) : undefined;
+    const sample: GateSample = {
+      at: new Date(ctx.clock.now()).toISOString(),
+      ...(whole ? { pools: pools.rows } : {}),
+      ...(logs.verdict === 'inconclusive' ? {} : { logErrors: Number(logs.data?.kinds ?? 0) }),
+      ...(average === undefined && longest === undefined ? {} : { queryTimeMs: Math.max(average ?? 0, longest ?? 0) }),
+      ...(response.time ? { responseTime: response.time } : {}),
+      ...(response.requests ? { requests: response.requests } : {}),
+      ...(activity.ok
+        ? {
+            directLeft: [...activity.value.direct].reduce(
+              (sum, [service, count]) => sum + (switched.has(service) ? count : 0),
+              0,
+            ),
+            ...(seenByPoolers === undefined
+              ? {}
+              : { pgConnections: { observed: activity.value.pooled, expected: seenByPoolers } }),
+          }
+        : {}),
+    };
+    if (pools) ctx.sampled({ at: sample.at, rows: pools.rows });
+    return { sample, ...(pools ? { pools } : {}), notes };
+  }
+
+  /** Health endpoints of the watched services against their recorded baseline. */
+  async #responses(): Promise<{ time?: GateSample['responseTime']; requests?: GateSample['requests'] }> {
+    const ctx = this.#ctx;
+    const kept = (ctx.state().facts.responseBaseline ?? {}) as Record<string, { medianMs: number; p90Ms: number }>;
+    let worst: GateSample['responseTime'];
+    let asked = 0;
+    let answered = 0;
+    const pods = await podsByWorkload(ctx);
+    const turn = Array.from(
+      { length: Math.min(SERVICES_PER_LOOK, this.#services.length) },
+      () => this.#services[this.#next++ % this.#services.length]!,
+    );
+    for (const name of pods.ok ? turn : []) {
+      const service = ctx.fleet.service(name);
+      const own = (pods.ok ? pods.value.get(name) : undefined) ?? [];
+      const pod = own[this.#next % Math.max(1, own.length)];
+      if (!service || !pod) continue;
+      const times = await measureResponse(ctx, service, pod, RESPONSES_PER_LOOK);
+      asked += RESPONSES_PER_LOOK;
+      answered += times.length;
+      const median = quantile(times, 0.5);
+      const before = kept[name];
+      if (median === undefined || !before) continue;
+      // The baseline's own spread is its noise: a median below its 90th percentile is no change that was seen.
+      const within = ctx.plan.gates.responseTimeWithin / 100;
+      const baselineMs = Math.max(before.medianMs, before.p90Ms / (1 + within), NOISE_MS);
+      if (!worst || median / baselineMs > worst.observedMs / worst.baselineMs)
+        worst = { observedMs: median, baselineMs };
+    }
+    return {
+      ...(worst ? { time: worst } : {}),
+      ...(asked > 0 ? { requests: { failed: asked - answered, total: asked } } : {}),
+    };
+  }
+}
+
+/** The longest query of the services' role that runs now, ms; a slow query is seen here before any average moves. */
+async function longestQuery(ctx: StepContext): Promise<number | undefined> {
+  const session = await ctx.pooler.postgres();
+  if (!session.ok) return undefined;
+  const rows = await session.value.query(
+    `select coalesce(max(extract(epoch from clock_timestamp() - query_start) * 1000), 0)::float8 as ms
+       from pg_stat_activity
+      where usename = $1 and state = 'active' and pid <> pg_backend_pid() and backend_type = 'client backend'`,
+    [ctx.plan.postgres.role],
+  );
+  return rows.ok ? Number(rows.value[0]?.ms ?? 0) : undefined;
+}
+
+/** What a failed gate says on the failure screen. */
+export function gateFailure(views: readonly GateView[], texts: Iterable<string>, service?: string) {
+  const bad = views.filter((view) => view.verdict === 'fail');
+  const lines = [...texts].slice(0, 20);
+  return {
+    cause: bad.map((view) => `${view.title}: ${view.observed}, limit ${view.limit}`).join('; '),
+    hint: hintOf(bad.map((view) => view.id)),
+    ...(service ? { service } : {}),
+    logTail: lines,
+    symptoms: [...lines, ...bad.map((view) => `${view.id} ${view.observed}`)],
+  };
+}
+
+function hintOf(ids: readonly string[]): string {
+  if (ids.includes('clients-waiting') || ids.includes('max-wait')) {
+    return 'The pool is exhausted: look for transactions that stay open (idle in transaction) before making the pool larger; roll the service back meanwhile.';
+  }
+  if (ids.includes('query-time'))
+    return 'Queries run far longer than the limit: roll the service back and look at what it asks (pg_stat_activity).';
+  if (ids.includes('response-time'))
+    return 'The service answers slower than before: roll it back and compare pool wait and query time.';
+  if (ids.includes('log-errors')) return "The pooler's log names the error; the doctor knows the common ones.";
+  if (ids.includes('direct-left'))
+    return 'A switched service still goes past the pooler: look for a second address in it.';
+  return 'Look at the gate that failed; roll back when in doubt.';
+}

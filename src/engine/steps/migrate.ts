@@ -1,0 +1,112 @@
+/** Guide 2.1, 2.5, 3.1, 3.3, 4.1, 4.3, 4.4: one service, or a batch with bounded parallelism. */
+import { ok, type Result } from '../result.ts';
+import type { ChangePreview, StepInfo } from '../run/model.ts';
+import { ensureSecrets } from './p1-credentials.ts';
+import { ensureOriginals } from './p1-prepare.ts';
+import { goForward, previewForward, verifyForward } from './switch-service.ts';
+import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
+
+/** Services of the step that are to be switched: not those that the plan names but the cluster gives nothing to switch. */
+const due = (ctx: StepContext, services: readonly string[]): string[] =>
+  services.filter((service) => ctx.fleet.original(service) !== undefined);
+
+export function migrateStep(info: StepInfo, services: readonly string[], parallelism: number): Step {
+  return {
+    info,
+    async plan(ctx) {
+      const ready = await ready_(ctx);
+      if (!ready.ok) return ready;
+      const previews: ChangePreview[] = [];
+      for (const service of due(ctx, services)) {
+        ctx.waitingFor(`${service}: reading what is there now`);
+        const preview = await previewForward(ctx, service);
+        if (!preview.ok) return preview;
+        previews.push(preview.value);
+      }
+      if (previews.length === 0) return ok(undefined);
+      return ok(joined(previews, services, parallelism));
+    },
+    async apply(ctx) {
+      // A batch sends and follows each service in `verify`, so that no more than `parallelism` are on their way at once.
+      if (services.length > 1) return ok(undefined);
+      return goForward(ctx, services[0]!);
+    },
+    async verify(ctx) {
+      const ready = await ready_(ctx);
+      if (!ready.ok) return ready;
+      const [only, ...more] = due(ctx, services);
+      if (!only) return ok({ verdict: 'skipped', note: 'no service of this step has an address to switch' });
+      if (services.length === 1 && more.length === 0) return verifyForward(ctx, only);
+      return verifyBatch(ctx, [only, ...more], parallelism);
+    },
+  };
+}
+
+async function ready_(ctx: StepContext): Promise<Result<void>> {
+  const secrets = await ensureSecrets(ctx);
+  if (!secrets.ok) return secrets;
+  const originals = await ensureOriginals(ctx);
+  if (originals.ok) ctx.pooler.watch();
+  return originals;
+}
+
+function joined(previews: readonly ChangePreview[], services: readonly string[], parallelism: number): ChangePreview {
+  const [first] = previews;
+  if (previews.length === 1 && first) return first;
+  return {
+    summary: `switch ${previews.length} services to the pooler, ${parallelism} at a time`,
+    diff: previews.flatMap((preview, index) => [
+      { kind: 'note' as const, text: services[index] ?? '' },
+      ...preview.diff,
+    ]),
+    commands: previews.flatMap((preview) => preview.commands),
+    departures: [
+      `The guide switches all ${previews.length} at once, which is its largest blast radius. Here ${parallelism} move at a time, and none starts after one failed.`,
+      ...new Set(previews.flatMap((preview) => preview.departures ?? [])),
+    ],
+    alreadyDone: previews.every((preview) => preview.alreadyDone === true),
+    destructive: true,
+  };
+}
+
+async function verifyBatch(
+  ctx: StepContext,
+  services: readonly string[],
+  parallelism: number,
+): Promise<Result<StepResult>> {
+  const queue = [...services];
+  const failures: StepFailure[] = [];
+  let open = false;
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      if (failures.length > 0 || ctx.signal.aborted) return;
+      const service = queue.shift();
+      if (service === undefined) return;
+      const sent = await goForward(ctx, service);
+      if (!sent.ok) {
+        failures.push({
+          cause: `${service}: ${sent.error.message}`,
+          hint: sent.error.next?.join(' ') ?? '',
+          service,
+          symptoms: [sent.error.message],
+        });
+        return;
+      }
+      const seen = await verifyForward(ctx, service);
+      if (!seen.ok)
+        failures.push({ cause: `${service}: ${seen.error.message}`, hint: seen.error.next?.join(' ') ?? '', service });
+      else if (seen.value.verdict === 'fail')
+        failures.push(seen.value.failure ?? { cause: `${service} failed`, hint: '', service });
+      else if (seen.value.verdict !== 'pass') open = true;
+    }
+  };
+  // goForward is safe to call again: a service that is switched already is only followed and proved anew.
+  await Promise.all(Array.from({ length: Math.max(1, parallelism) }, worker));
+  const [first] = failures;
+  if (first) {
+    const left =
+      queue.length > 0 ? ` ${queue.length} services of the batch were not started: ${queue.join(', ')}.` : '';
+    return ok({ verdict: 'fail', failure: { ...first, hint: `${first.hint}${left}` } });
+  }
+  return ok({ verdict: open ? 'inconclusive' : 'pass' });
+}

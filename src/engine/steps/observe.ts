@@ -1,0 +1,128 @@
+/** Guide 2.2, 2.3, 4.2: watch the pools after a switch, then ask each new pod itself. */
+import { parseDuration } from '../plan/duration.ts';
+import { ok, type Result } from '../result.ts';
+import { createGates } from '../run/gates.ts';
+import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
+import { GateWatch, gateFailure } from './gate-watch.ts';
+import { lookAtHealth, lookAtLogs, lookAtPods, podsOf } from './looks.ts';
+import { ensureSecrets } from './p1-credentials.ts';
+import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
+
+const pooledOf = (ctx: StepContext, services: readonly string[]): string[] =>
+  services.filter((name) => ctx.state().services.some((one) => one.name === name && one.state === 'pooled'));
+
+export function observeStep(info: StepInfo, services: readonly string[]): Step {
+  return {
+    info,
+    async verify(ctx) {
+      const watched = pooledOf(ctx, services);
+      if (watched.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
+      const ready = await ensureSecrets(ctx);
+      if (!ready.ok) return ready;
+      ctx.pooler.watch();
+      const everyMs = parseDuration(ctx.plan.observe.every) ?? 30_000;
+      const forMs = parseDuration(ctx.plan.observe.for) ?? 300_000;
+      const watch = new GateWatch(ctx, createGates(ctx.plan.gates), watched);
+      const seen: PoolsView[] = [];
+      const views = await watch.over(forMs, everyMs, (_, leftMs, pools) => {
+        if (pools) seen.push(pools);
+        ctx.waitingFor(`the pools to be watched a while longer (every ${ctx.plan.observe.every})`, leftMs);
+      });
+      ctx.evidence({
+        check: `pools over ${ctx.plan.observe.for}`,
+        verdict: seen.length > 0 ? 'pass' : 'inconclusive',
+        observed: describe(seen),
+        data: { samples: seen.length },
+      });
+      return ok(judge(ctx, views, watch, services.length === 1 ? services[0] : undefined));
+    },
+  };
+}
+
+function judge(
+  ctx: StepContext,
+  views: readonly GateView[],
+  watch: GateWatch,
+  service: string | undefined,
+): StepResult {
+  for (const view of views) {
+    ctx.evidence({
+      check: `gate: ${view.title}`,
+      verdict: view.verdict,
+      observed: view.observed,
+      expected: view.limit,
+    });
+  }
+  if (views.some((view) => view.verdict === 'fail')) {
+    return { verdict: 'fail', failure: gateFailure(views, watch.texts, service) };
+  }
+  return { verdict: views.some((view) => view.verdict === 'inconclusive') ? 'inconclusive' : 'pass' };
+}
+
+function describe(seen: readonly PoolsView[]): string {
+  const most = (pick: (row: PoolsView['rows'][number]) => number) =>
+    Math.max(0, ...seen.map((view) => view.rows.reduce((sum, row) => sum + pick(row), 0)));
+  return `${seen.length} samples of ${seen.at(-1)?.poolers.length ?? 0} poolers; at most ${most((row) => row.clActive)} clients, ${most((row) => row.clWaiting)} waiting, ${most((row) => row.svActive)} active servers`;
+}
+
+/** Health, logs and readiness of the new pods (guide 2.3). `exec deployment/x` may ask an old pod; each new one is asked here. */
+export function healthStep(info: StepInfo, services: readonly string[]): Step {
+  return {
+    info,
+    async verify(ctx) {
+      const looked = pooledOf(ctx, services);
+      if (looked.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
+      const failures: StepFailure[] = [];
+      let open = false;
+      for (const name of looked) {
+        const result = await healthOf(ctx, name);
+        if (!result.ok) return result;
+        if (result.value.failure) failures.push(result.value.failure);
+        if (result.value.verdict === 'inconclusive') open = true;
+      }
+      const [first] = failures;
+      if (first) return ok({ verdict: 'fail', failure: first });
+      return ok({ verdict: open ? 'inconclusive' : 'pass' });
+    },
+  };
+}
+
+async function healthOf(ctx: StepContext, name: string): Promise<Result<StepResult>> {
+  const service = ctx.fleet.service(name);
+  if (!service) return ok({ verdict: 'pass' });
+  ctx.waitingFor(`${name}: pods, logs and health`);
+  const pods = await podsOf(ctx, name);
+  if (!pods.ok) return pods;
+  const looks = [
+    [`pods of ${name}`, lookAtPods(pods.value, name)],
+    [`pod logs of ${name}`, await lookAtLogs(ctx, pods.value)],
+    [
+      `health GET :${service.health.port}${service.health.path} of ${name}`,
+      await lookAtHealth(ctx, service, pods.value),
+    ],
+  ] as const;
+  for (const [check, look] of looks) {
+    ctx.evidence({
+      check,
+      verdict: look.verdict,
+      observed: look.observed,
+      ...(look.expected ? { expected: look.expected } : {}),
+      ...(look.data ? { data: look.data } : {}),
+    });
+  }
+  const bad = looks.find(([, look]) => look.verdict === 'fail');
+  if (bad) {
+    const [check, look] = bad;
+    return ok({
+      verdict: 'fail',
+      failure: {
+        cause: `${check}: ${look.observed}`,
+        hint: 'Roll the service back, or read the log and retry.',
+        service: name,
+        logTail: look.lines ?? [],
+        symptoms: [look.observed, ...(look.lines ?? [])],
+      },
+    });
+  }
+  return ok({ verdict: looks.some(([, look]) => look.verdict === 'inconclusive') ? 'inconclusive' : 'pass' });
+}

@@ -1,0 +1,121 @@
+/** Guide 1.4: every pooler pod is asked itself, with a login, a query, a write that is taken back, and the pools as they really are. */
+import { atLeast } from '../pgbouncer/version.ts';
+import { runCanary } from '../postgres/canary.ts';
+import { fail, ok } from '../result.ts';
+import { lookAtPoolerLogs } from './looks.ts';
+import { ensureSecrets } from './p1-credentials.ts';
+import type { Step, StepContext } from './types.ts';
+
+export const connectivity: Step = {
+  info: {
+    id: 'p1.connectivity',
+    guide: '1.4',
+    title: 'Verify connectivity',
+    phase: 'p1',
+    kind: 'check',
+    why: 'A port-forward to the Service tests one pooler of several; here each pod is asked. The console and readiness stay green even when PgBouncer cannot log in to PostgreSQL, so a query and a forced new login are what counts.',
+  },
+  async verify(ctx) {
+    const ready = await ensureSecrets(ctx);
+    if (!ready.ok) return ready;
+    const began = performance.now();
+    ctx.pooler.watch();
+    const pods = await ctx.pooler.pods(ctx.signal);
+    if (!pods.ok) return pods;
+    const up = pods.value.filter((pod) => pod.ready);
+    if (up.length === 0) {
+      return fail('pooler-unreachable', 'no pooler pod is ready', { next: ['Run p1.deploy again.'] });
+    }
+    for (const pod of up) {
+      const cause = await lookAtPod(ctx, pod.name);
+      if (cause) {
+        const logs = await lookAtPoolerLogs(ctx, (performance.now() - began) / 1000 + 30);
+        return ok({
+          verdict: 'fail',
+          failure: {
+            cause: `${pod.name}: ${cause}`,
+            hint: 'PgBouncer accepts clients only as far as it can log in to PostgreSQL: compare the password of the role, its HBA and the name of the host.',
+            logTail: logs.lines ?? [],
+            symptoms: [cause, ...(logs.lines ?? [])],
+          },
+        });
+      }
+    }
+    return ok({ verdict: 'pass' });
+  },
+};
+
+/** All checks of one pod; answers with the cause of the first failure. */
+async function lookAtPod(ctx: StepContext, pod: string): Promise<string | undefined> {
+  const { plan } = ctx;
+  ctx.waitingFor(`the console of ${pod}`);
+  const console = await ctx.pooler.console(pod);
+  if (!console) {
+    ctx.evidence({ check: `console of ${pod}`, verdict: 'fail', observed: 'no login' });
+    return 'the admin console refuses the login or does not answer';
+  }
+  const version = await console.version();
+  if (!version.ok) return version.error.message;
+  ctx.evidence({ check: `SHOW VERSION of ${pod}`, verdict: 'pass', observed: `PgBouncer ${version.value.text}` });
+  ctx.fact('poolerVersion', version.value.text);
+
+  const config = await console.config();
+  if (!config.ok) return config.error.message;
+  const mode = config.value.get('pool_mode') ?? '?';
+  ctx.evidence({
+    check: `SHOW CONFIG of ${pod}`,
+    verdict: mode === 'transaction' ? 'pass' : 'fail',
+    observed: `pool_mode ${mode}, max_client_conn ${config.value.get('max_client_conn') ?? '?'}, max_prepared_statements ${config.value.get('max_prepared_statements') ?? 'not in this version'}`,
+    expected: 'pool_mode transaction',
+  });
+  if (mode !== 'transaction') return `pool_mode is ${mode}; a session pool saves no connection`;
+
+  // Warm connections can hide a wrong password until they are recycled: only a login made now proves it. No service is a
+  // client yet, so nobody notices.
+  const clientsNow = (await ctx.pooler.sample())?.rows
+    .filter((row) => row.pod === pod)
+    .reduce((sum, row) => sum + row.clActive, 0);
+  if (clientsNow === 0) {
+    const again = await console.command('RECONNECT');
+    if (!again.ok) ctx.message('warn', `RECONNECT of ${pod}: ${again.error.message}`);
+  }
+  ctx.waitingFor(`a query through ${pod}`);
+  const checks = await runCanary(() => ctx.pooler.throughPooler(pod), {
+    role: plan.postgres.role,
+    database: plan.postgres.database,
+  });
+  if (!checks.ok) {
+    ctx.evidence({ check: `login through ${pod}`, verdict: 'fail', observed: checks.error.message });
+    return checks.error.cause ? `${checks.error.message}: ${checks.error.cause}` : checks.error.message;
+  }
+  for (const check of checks.value) {
+    ctx.evidence({
+      check: `${check.title} through ${pod}`,
+      verdict: check.verdict,
+      observed: check.observed,
+      expected: check.expected,
+    });
+  }
+  const bad = checks.value.find((check) => check.verdict === 'fail');
+  if (bad) return `${bad.title}: ${bad.observed}`;
+  await lookAtPools(ctx, pod, atLeast(version.value, 1, 21), plan.postgres.database);
+  return undefined;
+}
+
+/** The guide waits for sv_idle = 10. Idle connections move to sv_used after 30 s, and before 1.21 none is opened ahead. */
+async function lookAtPools(ctx: StepContext, pod: string, warms: boolean, database: string): Promise<void> {
+  const view = await ctx.pooler.sample();
+  const rows = view?.rows.filter((row) => row.pod === pod && row.database === database) ?? [];
+  const warm = rows.reduce((sum, row) => sum + row.svIdle + row.svUsed + row.svTested + row.svActive, 0);
+  ctx.evidence({
+    check: `SHOW POOLS of ${pod}`,
+    verdict: rows.length > 0 && warm > 0 ? 'pass' : 'inconclusive',
+    observed:
+      rows.length === 0
+        ? 'no row of the database yet'
+        : `${warm} server connections (idle ${rows.reduce((sum, row) => sum + row.svIdle, 0)}, used ${rows.reduce((sum, row) => sum + row.svUsed, 0)}), ${rows.reduce((sum, row) => sum + row.clWaiting, 0)} clients waiting`,
+    expected: warms
+      ? 'at least one; min_pool_size within seconds'
+      : 'at least one after the first client (this version opens none ahead)',
+  });
+}

@@ -1,0 +1,238 @@
+/** Guide 1.1 and 1.2: passwords, an arrangement PgBouncer can really log in with, and the Secret that holds it. */
+import { createHash } from 'node:crypto';
+import { ref } from '../kube/refs.ts';
+import type { KubeObject } from '../kube/types.ts';
+import { parseVersion } from '../pgbouncer/config.ts';
+import { chooseArrangement, parseUserlist, renderUserlist } from '../pgbouncer/credentials.ts';
+import { EXPORTER_KEY, exporterConnection, poolerSecret, USERLIST_KEY } from '../pgbouncer/manifests.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { Secret } from '../secret.ts';
+import { takeConsolePasswords, takeRolePassword } from './credentials-source.ts';
+import { assumedPoolerVersion } from './plan-facts.ts';
+import type { Step, StepContext } from './types.ts';
+
+export const credentials: Step = {
+  info: {
+    id: 'p1.credentials',
+    guide: '1.1',
+    title: 'Credentials',
+    phase: 'p1',
+    kind: 'check',
+    why: "The guide's freshly salted verifiers let clients in but not PgBouncer into PostgreSQL. An arrangement is chosen that works with what is known here; no password touches a command line or a file.",
+  },
+  async verify(ctx) {
+    const { plan, secrets } = ctx;
+    const ready = await ensureSecrets(ctx);
+    if (!ready.ok) return ready;
+    ctx.evidence({
+      check: `password of ${plan.postgres.role}`,
+      verdict: 'pass',
+      observed: `${secrets.roleFrom}`,
+      expected: 'the one PostgreSQL knows',
+    });
+    ctx.waitingFor(`a login of ${plan.postgres.role} in PostgreSQL`);
+    const login = await ctx.pooler.postgres();
+    if (login.ok) {
+      const who = await login.value.query('select current_user::text as who');
+      ctx.evidence({
+        check: 'login in PostgreSQL',
+        verdict: who.ok ? 'pass' : 'fail',
+        observed: who.ok ? `logged in as ${who.value[0]?.who}` : who.error.message,
+      });
+      if (!who.ok) return who;
+    } else if (login.error.code === 'auth-failed') {
+      ctx.evidence({ check: 'login in PostgreSQL', verdict: 'fail', observed: login.error.message });
+      return fail('auth-failed', `PostgreSQL refuses ${plan.postgres.role} with this password`, {
+        cause: login.error.message,
+        next: ['Give the password that the role really has: PgBouncer logs in with it.'],
+      });
+    } else {
+      ctx.message(
+        'warn',
+        `the password could not be tried against PostgreSQL yet: ${login.error.message}. It is proved through the pooler at p1.connectivity.`,
+      );
+    }
+    const version = parseVersion(assumedPoolerVersion(plan));
+    if (!version.ok) return version;
+    const arrangement = chooseArrangement({
+      poolerVersion: version.value,
+      passwordKnown: secrets.role !== undefined,
+      canReadVerifier: false,
+      canAlterRole: false,
+      canCreateAuthQuery: false,
+      serviceRoles: 1,
+      hba: true,
+    });
+    if (!arrangement.ok) return arrangement;
+    const { kind, explanation, forcedUser, rejected } = arrangement.value;
+    ctx.fact('arrangement', { kind, forcedUser, explanation });
+    ctx.evidence({
+      check: 'arrangement',
+      verdict: 'pass',
+      observed: `${kind}: ${explanation}`,
+      data: { rejected: rejected.map((one) => `${one.kind}: ${one.why}`) },
+    });
+    ctx.evidence({
+      check: 'console users',
+      verdict: 'pass',
+      observed: `${plan.pooler.adminUser} ${secrets.adminFrom}, ${plan.pooler.statsUser} ${secrets.statsFrom}`,
+    });
+    return ok({ verdict: 'pass' });
+  },
+};
+
+/** Fills in what is missing of the run's passwords: after a resume they are read from the cluster's Secret again. */
+export async function ensureSecrets(ctx: StepContext): Promise<Result<void>> {
+  const { plan, secrets } = ctx;
+  const live = await readSecret(ctx);
+  if (!live.ok) return live;
+  const stored = live.value ? storedPasswords(ctx, live.value) : {};
+  if (!secrets.role && stored.role) {
+    secrets.role = stored.role;
+    secrets.roleFrom = `in the Secret ${plan.pooler.userlistSecret}`;
+  }
+  if (!secrets.role) {
+    const found = ctx.fleet.discovery ? ok(ctx.fleet.discovery) : await ctx.fleet.discover(ctx.signal);
+    if (!found.ok) return found;
+    const taken = takeRolePassword(ctx, found.value);
+    if (!taken.ok) return taken;
+  }
+  return takeConsolePasswords(ctx, stored);
+}
+
+async function readSecret(ctx: StepContext): Promise<Result<KubeObject | undefined>> {
+  const found = await ctx.kube.get(ref('Secret', ctx.fleet.namespace, ctx.plan.pooler.userlistSecret), {
+    signal: ctx.signal,
+  });
+  if (found.ok) return found;
+  return found.error.code === 'not-found' ? ok(undefined) : found;
+}
+
+const decode = (object: KubeObject, key: string): string | undefined => {
+  const data: unknown = object.data?.[key];
+  return typeof data === 'string' ? Buffer.from(data, 'base64').toString('utf8') : undefined;
+};
+
+/** Clear passwords of a Secret that an earlier session of the wizard wrote. A verifier is no password and is passed over. */
+function storedPasswords(ctx: StepContext, object: KubeObject): { role?: Secret; admin?: Secret; stats?: Secret } {
+  if (object.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'pgb-wizard') return {};
+  const text = decode(object, USERLIST_KEY);
+  const parsed = text === undefined ? undefined : parseUserlist(text);
+  if (!parsed?.ok) return {};
+  const of = (user: string) => parsed.value.find((entry) => entry.user === user && entry.kind === 'plaintext')?.secret;
+  const role = of(ctx.plan.postgres.role);
+  const admin = of(ctx.plan.pooler.adminUser);
+  const stats = of(ctx.plan.pooler.statsUser);
+  return { ...(role ? { role } : {}), ...(admin ? { admin } : {}), ...(stats ? { stats } : {}) };
+}
+
+/** The Secret this run wants. */
+function wanted(ctx: StepContext): Result<KubeObject> {
+  const { plan, secrets } = ctx;
+  if (!secrets.role || !secrets.admin || !secrets.stats) {
+    return fail('secret-missing', 'a password of the userlist is not known', { next: ['Run p1.credentials again.'] });
+  }
+  return ok(
+    poolerSecret({
+      namespace: ctx.fleet.namespace,
+      name: plan.pooler.userlistSecret,
+      userlist: renderUserlist([
+        { user: plan.postgres.role, secret: secrets.role },
+        { user: plan.pooler.adminUser, secret: secrets.admin },
+        { user: plan.pooler.statsUser, secret: secrets.stats },
+      ]),
+      exporterConnection: new Secret(exporterConnection(plan.pooler.statsUser, secrets.stats, plan.pooler.port)),
+      labels: { 'app.kubernetes.io/managed-by': 'pgb-wizard' },
+    }) as KubeObject,
+  );
+}
+
+const digest = (object: KubeObject): string => {
+  const hash = createHash('sha256');
+  for (const key of Object.keys(object.data ?? {}).sort()) hash.update(`${key}\0${object.data[key]}\0`);
+  return hash.digest('hex').slice(0, 16);
+};
+
+const describe = (object: KubeObject): string[] =>
+  Object.entries((object.data ?? {}) as Record<string, string>).map(
+    ([key, value]) => `${key}: ${Buffer.from(value, 'base64').length} bytes`,
+  );
+
+export const secret: Step = {
+  info: {
+    id: 'p1.secret',
+    guide: '1.2',
+    title: 'Secret pgbouncer-userlist',
+    phase: 'p1',
+    kind: 'change',
+    why: 'The userlist lives in a Secret that only the pooler mounts. It is checked by digest; names and byte counts are shown, never the content.',
+  },
+  async plan(ctx) {
+    const ready = await ensureSecrets(ctx);
+    if (!ready.ok) return ready;
+    const target = wanted(ctx);
+    if (!target.ok) return target;
+    const live = await readSecret(ctx);
+    if (!live.ok) return live;
+    const name = ctx.plan.pooler.userlistSecret;
+    const same = live.value !== undefined && digest(live.value) === digest(target.value);
+    return ok({
+      summary: `${live.value ? 'update' : 'create'} Secret ${name}`,
+      alreadyDone: same,
+      diff: [
+        ...(live.value && !same ? describe(live.value).map((text) => ({ kind: 'remove' as const, text })) : []),
+        ...describe(target.value).map((text) => ({ kind: same ? ('context' as const) : ('add' as const), text })),
+      ],
+      commands: [
+        `kubectl create secret generic ${name} --from-file=userlist.txt=/dev/stdin -n ${ctx.fleet.namespace}   # content on standard input, never on the command line`,
+      ],
+      departures: [
+        'The guide writes passwords on the command line and userlist.txt to disk, prints both, and fails when it is run a second time. Here they go from memory to the API server.',
+      ],
+    });
+  },
+  async apply(ctx) {
+    const target = wanted(ctx);
+    if (!target.ok) return target;
+    const name = ctx.plan.pooler.userlistSecret;
+    const where = ref('Secret', ctx.fleet.namespace, name);
+    const sent = await ctx.call(
+      { verb: 'apply', target: { kind: 'Secret', namespace: ctx.fleet.namespace, name }, direction: 'forward' },
+      async (auditId) => {
+        const live = await readSecret(ctx);
+        if (!live.ok) return live;
+        if (live.value && digest(live.value) === digest(target.value)) return ok({ facts: { unchanged: true } });
+        const answer = live.value
+          ? await ctx.kube.replace(
+              where,
+              {
+                ...target.value,
+                metadata: { ...target.value.metadata, resourceVersion: live.value.metadata.resourceVersion },
+              },
+              { auditId },
+            )
+          : await ctx.kube.create(where, target.value, { auditId });
+        return answer.ok ? ok({ facts: { replaced: live.value !== undefined } }) : answer;
+      },
+    );
+    return sent.ok ? ok(undefined) : sent;
+  },
+  async verify(ctx) {
+    const ready = await ensureSecrets(ctx);
+    if (!ready.ok) return ready;
+    const target = wanted(ctx);
+    if (!target.ok) return target;
+    const live = await readSecret(ctx);
+    if (!live.ok) return live;
+    const same = live.value !== undefined && digest(live.value) === digest(target.value);
+    ctx.evidence({
+      check: `Secret ${ctx.plan.pooler.userlistSecret}`,
+      verdict: same ? 'pass' : 'fail',
+      observed: live.value
+        ? `${describe(live.value).join(', ')}; ${same ? 'digest as written' : 'another digest than written'}`
+        : 'not there',
+      expected: `${USERLIST_KEY} and ${EXPORTER_KEY} as written`,
+    });
+    return ok({ verdict: same ? 'pass' : 'fail' });
+  },
+};

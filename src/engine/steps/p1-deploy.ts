@@ -1,0 +1,291 @@
+/** Guide 1.3: the pooler's objects, rendered for the version that runs, or the operator's own manifests. */
+
+import { canonicalJson, fingerprint } from '../kube/fingerprint.ts';
+import { ref, refOf } from '../kube/refs.ts';
+import { followRollout, templateOf } from '../kube/rollout.ts';
+import type { KubeObject } from '../kube/types.ts';
+import { parseVersion, renderHba, renderIni } from '../pgbouncer/config.ts';
+import { loadManifests } from '../pgbouncer/load-manifests.ts';
+import { poolerObjects } from '../pgbouncer/manifests.ts';
+import type { PgBouncerVersion, PoolerSettings } from '../pgbouncer/types.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { DiffLine } from '../run/model.ts';
+import { sanitiseLine } from '../sanitise.ts';
+import { podReady } from './looks.ts';
+import { ensureSecrets } from './p1-credentials.ts';
+import { assumedPoolerVersion } from './plan-facts.ts';
+import type { Step, StepContext } from './types.ts';
+
+const ROLLOUT_LIMIT_MS = 180_000;
+
+/** Sizes computed at preflight; the plan's own, or small safe ones, when PostgreSQL could not be asked. */
+function sizes(ctx: StepContext) {
+  const kept = ctx.state().facts.sizing as
+    | { poolSize: number; minPoolSize: number; reservePool: number; maxDbConnections: number; maxClientConn: number }
+    | undefined;
+  const { pooler } = ctx.plan;
+  const poolSize = kept?.poolSize ?? pooler.poolSize ?? 10;
+  const reserve = kept?.reservePool ?? pooler.reserve ?? 2;
+  return {
+    poolSize,
+    minPoolSize: kept?.minPoolSize ?? pooler.minPoolSize ?? Math.min(5, poolSize),
+    reservePool: reserve,
+    maxDbConnections: kept?.maxDbConnections ?? poolSize + reserve,
+    maxClientConn: kept?.maxClientConn ?? pooler.maxClientConn ?? 1000,
+  };
+}
+
+function settings(ctx: StepContext): PoolerSettings {
+  const { plan } = ctx;
+  const { maxClientConn, ...pool } = sizes(ctx);
+  const arrangement = ctx.state().facts.arrangement as { forcedUser?: boolean } | undefined;
+  const host = plan.postgres.service.includes('.')
+    ? plan.postgres.service
+    : `${plan.postgres.service}.${ctx.fleet.namespace}.svc.cluster.local`;
+  return {
+    databases: [
+      {
+        name: plan.postgres.database,
+        host,
+        port: plan.postgres.port,
+        dbname: plan.postgres.database,
+        ...(arrangement?.forcedUser === false ? {} : { forcedUser: plan.postgres.role }),
+        ...pool,
+      },
+    ],
+    clientUsers: [plan.postgres.role],
+    adminUser: plan.pooler.adminUser,
+    statsUser: plan.pooler.statsUser,
+    maxClientConn,
+    listenPort: plan.pooler.port,
+  };
+}
+
+/** The version to render for: what a running pooler said, else the assumption. */
+function version(ctx: StepContext): Result<PgBouncerVersion> {
+  const seen = ctx.state().facts.poolerVersion;
+  return parseVersion(typeof seen === 'string' ? seen : assumedPoolerVersion(ctx.plan));
+}
+
+async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
+  const { plan } = ctx;
+  if (plan.pooler.manifests) return loadManifests(plan.pooler.manifests, ctx.fleet.namespace);
+  const image = plan.pooler.image ?? (ctx.rehearsal ? 'pgbouncer:rehearsal' : undefined);
+  if (!image) {
+    return fail('plan-invalid', 'the plan names no image of PgBouncer', {
+      next: [
+        'Set pooler.image (and pooler.exporterImage) in the plan, or pooler.manifests to a folder with your own objects.',
+      ],
+    });
+  }
+  const exporterImage = plan.pooler.exporterImage ?? (ctx.rehearsal ? 'pgbouncer-exporter:rehearsal' : undefined);
+  const running = version(ctx);
+  if (!running.ok) return running;
+  const config = settings(ctx);
+  return ok(
+    poolerObjects({
+      namespace: ctx.fleet.namespace,
+      name: plan.pooler.name,
+      image,
+      ...(exporterImage ? { exporterImage } : {}),
+      replicas: plan.pooler.replicas,
+      version: running.value,
+      ini: renderIni(running.value, config),
+      hba: renderHba(config),
+      userlistSecretName: plan.pooler.userlistSecret,
+      port: plan.pooler.port,
+      ...(plan.pooler.networkPolicy ? { networkPolicy: { postgres: { port: plan.postgres.port } } } : {}),
+      serviceMonitor: plan.pooler.serviceMonitor,
+    }) as KubeObject[],
+  );
+}
+
+/** What the server says would be there, against what is there. */
+async function compare(ctx: StepContext, object: KubeObject): Promise<Result<'create' | 'change' | 'same'>> {
+  const where = refOf(object);
+  if (!where)
+    return fail(
+      'plan-invalid',
+      `the manifests hold a kind the wizard does not apply: ${sanitiseLine(object.kind, 60)}`,
+    );
+  const live = await ctx.kube.get(where, { signal: ctx.signal });
+  if (!live.ok && live.error.code !== 'not-found') return live;
+  const dry = await ctx.kube.apply(where, object, { dryRun: true, signal: ctx.signal });
+  if (!dry.ok) return dry;
+  if (!live.ok) return ok('create');
+  return ok(canonicalJson(essence(live.value)) === canonicalJson(essence(dry.value)) ? 'same' : 'change');
+}
+
+function essence(object: KubeObject): unknown {
+  const { metadata, status: _, ...rest } = object;
+  return { ...rest, labels: metadata.labels, annotations: withoutRevision(metadata.annotations) };
+}
+
+const withoutRevision = (annotations: Record<string, string> | undefined) =>
+  Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith('deployment.kubernetes.io/')));
+
+export const deploy: Step = {
+  info: {
+    id: 'p1.deploy',
+    guide: '1.3',
+    title: 'Deploy PgBouncer',
+    phase: 'p1',
+    kind: 'change',
+    why: 'ConfigMap, Deployment with exporter, Service, disruption budget and network policy; the configuration is rendered for the PgBouncer version that runs it.',
+  },
+  async plan(ctx) {
+    const objects = await wanted(ctx);
+    if (!objects.ok) return objects;
+    const diff: DiffLine[] = [];
+    let changes = 0;
+    for (const object of objects.value) {
+      ctx.waitingFor(`a dry run of ${object.kind} ${object.metadata.name}`);
+      const compared = await compare(ctx, object);
+      if (!compared.ok) return compared;
+      if (compared.value !== 'same') changes++;
+      diff.push({
+        kind: compared.value === 'same' ? 'context' : 'add',
+        text: `${object.kind}/${object.metadata.name} (${compared.value === 'same' ? 'as it is' : compared.value})`,
+      });
+      if (object.kind === 'ConfigMap') {
+        for (const [file, content] of Object.entries((object.data ?? {}) as Record<string, string>)) {
+          diff.push({ kind: 'note', text: file });
+          for (const line of content.split('\n')) {
+            if (line.trim() !== '')
+              diff.push({ kind: compared.value === 'same' ? 'context' : 'add', text: sanitiseLine(line, 200) });
+          }
+        }
+      }
+    }
+    const arithmetic = (ctx.state().facts.sizing as { arithmetic?: string[] } | undefined)?.arithmetic ?? [];
+    return ok({
+      summary: `apply ${objects.value.length} objects of PgBouncer (${ctx.plan.pooler.replicas} pods)`,
+      diff: [...diff, ...arithmetic.map((text) => ({ kind: 'note' as const, text }))],
+      commands: [`kubectl apply --server-side --field-manager=pgb-wizard -n ${ctx.fleet.namespace} -f pgbouncer/`],
+      departures: ctx.plan.pooler.manifests
+        ? []
+        : [
+            'Without a warm-up PgBouncer before 1.21 opens no server connection until the first client comes: sv_idle = 10 is not waited for.',
+          ],
+      alreadyDone: changes === 0,
+    });
+  },
+  async apply(ctx) {
+    const first = await applyAll(ctx);
+    if (!first.ok) return first;
+    // The running pooler says its version; a newer one gets the keys that only it knows.
+    if (ctx.plan.pooler.version !== 'auto' || ctx.plan.pooler.manifests) return ok(undefined);
+    const rendered = version(ctx);
+    const up = await waitForPods(ctx);
+    if (!up.ok || !rendered.ok) return ok(undefined);
+    const running = await askVersion(ctx);
+    if (!running || running === rendered.value.text) return ok(undefined);
+    ctx.message('info', `PgBouncer ${running} runs; its configuration is rendered for that version`);
+    ctx.fact('poolerVersion', running);
+    return applyAll(ctx);
+  },
+  async verify(ctx) {
+    const ready = await ensureSecrets(ctx);
+    if (!ready.ok) return ready;
+    const rolled = await waitForPods(ctx);
+    if (!rolled.ok) return rolled;
+    const pods = await ctx.pooler.pods(ctx.signal);
+    if (!pods.ok) return pods;
+    for (const pod of pods.value) {
+      const live = await ctx.kube.get(ref('Pod', ctx.fleet.namespace, pod.name), { signal: ctx.signal });
+      if (!live.ok) return live;
+      const statuses: { ready: boolean }[] = live.value.status?.containerStatuses ?? [];
+      const up = statuses.filter((one) => one.ready).length;
+      ctx.evidence({
+        check: `pod ${pod.name}`,
+        verdict: podReady(live.value) && up === statuses.length && up > 0 ? 'pass' : 'fail',
+        observed: `${up}/${statuses.length} Ready`,
+        expected: `${statuses.length}/${statuses.length} Ready`,
+      });
+    }
+    const enough = pods.value.filter((pod) => pod.ready).length >= ctx.plan.pooler.replicas;
+    if (!enough) {
+      return ok({
+        verdict: 'fail',
+        failure: {
+          cause: `${pods.value.filter((pod) => pod.ready).length} of ${ctx.plan.pooler.replicas} pooler pods are ready`,
+          hint: 'Look at their events and logs; mend the configuration and retry.',
+        },
+      });
+    }
+    ctx.pooler.watch();
+    return ok({ verdict: 'pass' });
+  },
+};
+
+async function applyAll(ctx: StepContext): Promise<Result<void>> {
+  const objects = await wanted(ctx);
+  if (!objects.ok) return objects;
+  for (const object of objects.value) {
+    const where = refOf(object);
+    if (!where)
+      return fail(
+        'plan-invalid',
+        `the manifests hold a kind the wizard does not apply: ${sanitiseLine(object.kind, 60)}`,
+      );
+    ctx.waitingFor(`the API server to take ${object.kind} ${object.metadata.name}`);
+    const sent = await ctx.call(
+      {
+        verb: 'apply',
+        target: { kind: where.kind, namespace: ctx.fleet.namespace, name: where.name },
+        direction: 'forward',
+      },
+      async (auditId) => {
+        const answer = await ctx.kube.apply(where, object, { auditId });
+        return answer.ok ? ok({ facts: { resourceVersion: String(answer.value.metadata.resourceVersion) } }) : answer;
+      },
+    );
+    if (!sent.ok) return sent;
+  }
+  return ok(undefined);
+}
+
+/** Waits for the pooler's own rollout; gives the evidence, and an error with cause and log lines when it fails. */
+async function waitForPods(ctx: StepContext): Promise<Result<void>> {
+  const where = ref('Deployment', ctx.fleet.namespace, ctx.plan.pooler.name);
+  const live = await ctx.kube.get(where, { signal: ctx.signal });
+  if (!live.ok) return live;
+  const target = fingerprint(templateOf(live.value));
+  const verdict = await followRollout(ctx.kube, where, {
+    uid: live.value.metadata.uid,
+    match: (template) => (fingerprint(template) === target ? 'target' : 'other'),
+    limitMs: ROLLOUT_LIMIT_MS,
+    until: 'available',
+    clock: ctx.clock,
+    signal: ctx.signal,
+    onProgress: (update) => {
+      ctx.rollout(ctx.plan.pooler.name, update.progress);
+      ctx.waitingFor(update.waitingFor, ROLLOUT_LIMIT_MS);
+    },
+  });
+  if (verdict.outcome === 'aborted') return fail('aborted', 'interrupted');
+  const good = verdict.outcome === 'available' || verdict.outcome === 'drained';
+  ctx.evidence({
+    check: `rollout of ${ctx.plan.pooler.name}`,
+    verdict: good ? 'pass' : 'fail',
+    observed: good ? `${verdict.message}, ${(verdict.elapsedMs / 1000).toFixed(1)} s` : verdict.message,
+    data: { events: [...verdict.events].slice(-10), log: [...verdict.logTail].slice(-20) },
+  });
+  if (good) return ok(undefined);
+  ctx.logLines(verdict.pod ?? ctx.plan.pooler.name, verdict.logTail);
+  return fail('rollout-failed', `PgBouncer does not start: ${verdict.message}`, {
+    cause: verdict.logTail.at(-1) ?? verdict.events.at(-1),
+    next: [verdict.hint ?? 'Look at the pod log above; mend the plan or the manifests and retry.'],
+  });
+}
+
+async function askVersion(ctx: StepContext): Promise<string | undefined> {
+  const pods = await ctx.pooler.pods(ctx.signal);
+  if (!pods.ok) return undefined;
+  for (const pod of pods.value.filter((one) => one.ready)) {
+    const console = await ctx.pooler.console(pod.name);
+    const seen = await console?.version();
+    if (seen?.ok) return seen.value.text;
+  }
+  return undefined;
+}

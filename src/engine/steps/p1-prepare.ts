@@ -1,0 +1,187 @@
+/**
+ * Guide 1.5: where each service takes its address from, the smallest change of it, proved by a server-side dry run; and
+ * the originals, kept in the cluster before the first service is touched.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { listOf, ref } from '../kube/refs.ts';
+import { loadOriginals, saveOriginals } from '../kube/run-state.ts';
+import { planSwitch } from '../kube/switch.ts';
+import type { WorkloadChange } from '../kube/workload-types.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { DiffLine, JsonValue } from '../run/model.ts';
+import type { Step, StepContext } from './types.ts';
+
+/** Originals of this run, from memory or from the cluster. True when all services of the plan are among them. */
+async function haveOriginals(ctx: StepContext): Promise<Result<boolean>> {
+  const all = () =>
+    ctx.fleet
+      .services()
+      .every((service) => ctx.fleet.original(service.name) !== undefined || isSkipped(ctx, service.name));
+  if (ctx.state().facts.originals === undefined) return ok(false);
+  if (all()) return ok(true);
+  const stored = await loadOriginals(ctx.kube, ctx.fleet.namespace, ctx.runId);
+  if (!stored.ok) return stored.error.code === 'not-found' ? ok(false) : stored;
+  const restored = ctx.fleet.restoreOriginals(stored.value.changes);
+  return restored.ok ? ok(all()) : restored;
+}
+
+const isSkipped = (ctx: StepContext, service: string): boolean =>
+  (ctx.state().facts.notSwitched as Record<string, string> | undefined)?.[service] !== undefined;
+
+/** For steps after a resume: the originals must be there before anything is switched or taken back. */
+export async function ensureOriginals(ctx: StepContext): Promise<Result<void>> {
+  const have = await haveOriginals(ctx);
+  if (!have.ok) return have;
+  return have.value
+    ? ok(undefined)
+    : fail('secret-missing', 'the originals of this run are not in the cluster', {
+        cause: `Secret pgb-wizard-run-${ctx.runId} is missing or incomplete`,
+        next: ['Without them no exact way back exists. Start a new run.'],
+      });
+}
+
+const planned = new WeakMap<StepContext, { changes: WorkloadChange[]; notSwitched: Record<string, string> }>();
+
+export const prepare: Step = {
+  info: {
+    id: 'p1.prepare',
+    guide: '1.5',
+    title: 'Prepare the services',
+    phase: 'p1',
+    kind: 'change',
+    why: 'Finds every place the address comes from, plans the smallest change of each, proves it by a dry run, and keeps the originals in the cluster. The guide rewrites manifests with sed and misses Secrets, JDBC, split variables and longer host names.',
+  },
+  async plan(ctx) {
+    const have = await haveOriginals(ctx);
+    if (!have.ok) return have;
+    const diff: DiffLine[] = [];
+    const commands: string[] = [];
+    const departures = new Set<string>();
+    if (have.value) {
+      for (const service of ctx.fleet.services()) {
+        diff.push({ kind: 'note', text: service.name }, ...(ctx.fleet.original(service.name)?.preview.diff ?? []));
+      }
+      return ok({ summary: 'the originals are kept in the cluster already', diff, commands, alreadyDone: true });
+    }
+    const found = await ctx.fleet.discover(ctx.signal);
+    if (!found.ok) return found;
+    const changes: WorkloadChange[] = [];
+    const notSwitched: Record<string, string> = {};
+    for (const service of ctx.fleet.services()) {
+      ctx.waitingFor(`a dry run of the change of ${service.name}`);
+      const workload = found.value.workloads.find((one) => one.ref.name === service.name);
+      if (!workload) {
+        const known = found.value.notConsumers.find((one) => one.workload.ref.name === service.name);
+        notSwitched[service.name] = known?.reason ?? 'not found in the namespace';
+        diff.push({ kind: 'note', text: `${service.name}: not switched, ${notSwitched[service.name]}` });
+        continue;
+      }
+      const change = await planSwitch(ctx.kube, workload, {
+        to: { host: ctx.plan.pooler.name, port: ctx.plan.pooler.port },
+        runId: ctx.runId,
+        signal: ctx.signal,
+      });
+      if (!change.ok) {
+        return fail('not-eligible', `${service.name} can't be switched: ${change.error.message}`, {
+          ...(change.error.cause ? { cause: change.error.cause } : {}),
+          next: change.error.next ?? ['Mend it, or take the service out of the plan.'],
+        });
+      }
+      changes.push(change.value);
+      diff.push({ kind: 'note', text: service.name }, ...change.value.preview.diff);
+      commands.push(...change.value.preview.commands);
+      for (const one of change.value.preview.departures ?? []) departures.add(one);
+    }
+    planned.set(ctx, { changes, notSwitched });
+    return ok({
+      summary: `keep the originals of ${changes.length} services in Secret pgb-wizard-run-${ctx.runId}; no service is touched yet`,
+      diff,
+      commands,
+      departures: [...departures],
+      warnings: Object.entries(notSwitched).map(([service, why]) => `${service} is not switched: ${why}`),
+    });
+  },
+  async apply(ctx) {
+    const prepared = planned.get(ctx);
+    if (!prepared) return fail('internal', 'p1.prepare was applied without a plan');
+    const { changes, notSwitched } = prepared;
+    const name = `pgb-wizard-run-${ctx.runId}`;
+    const saved = await ctx.call(
+      { verb: 'create', target: { kind: 'Secret', namespace: ctx.fleet.namespace, name }, direction: 'forward' },
+      async () => {
+        const done = await saveOriginals(ctx.kube, ctx.fleet.namespace, {
+          v: 1,
+          runId: ctx.runId,
+          planName: ctx.plan.name,
+          changes: Object.fromEntries(changes.map((change) => [change.ref.name, change.sealed.reveal()])),
+          hmacKey: randomBytes(32).toString('hex'),
+        });
+        return done.ok ? ok({}) : done;
+      },
+    );
+    if (!saved.ok) return saved;
+    for (const change of changes) ctx.fleet.keepOriginal(change.ref.name, change);
+    ctx.fact(
+      'originals',
+      Object.fromEntries(
+        changes.map((change) => [change.ref.name, { before: change.before, after: change.after, uid: change.uid }]),
+      ),
+    );
+    ctx.fact('notSwitched', notSwitched);
+    const sets = await activeReplicaSets(ctx, changes);
+    if (sets.ok) ctx.fact('replicaSets', sets.value);
+    return ok(undefined);
+  },
+  async verify(ctx) {
+    const have = await ensureOriginals(ctx);
+    if (!have.ok) return have;
+    for (const service of ctx.fleet.services()) {
+      const change = ctx.fleet.original(service.name);
+      if (!change) {
+        const why = (ctx.state().facts.notSwitched as Record<string, string>)[service.name];
+        ctx.message('warn', `${service.name} is not switched: ${why}`);
+        continue;
+      }
+      ctx.evidence({
+        check: `change of ${service.name}`,
+        verdict: 'pass',
+        observed: `${change.sources.map((one) => `${one.container}: ${one.name} (${one.source})`).join(', ')}; the server's dry run accepts it`,
+        data: { before: change.before, after: change.after },
+      });
+    }
+    const where = ref('Secret', ctx.fleet.namespace, `pgb-wizard-run-${ctx.runId}`);
+    const kept = await ctx.kube.get(where, { signal: ctx.signal });
+    const verdict = kept.ok && kept.value.immutable === true ? 'pass' : 'fail';
+    ctx.evidence({
+      check: 'originals in the cluster',
+      verdict,
+      observed: kept.ok
+        ? `Secret ${where.name}, ${kept.value.immutable === true ? 'immutable' : 'not immutable'}`
+        : kept.error.message,
+      expected: 'an immutable Secret',
+    });
+    return ok({ verdict });
+  },
+};
+
+/** ReplicaSet of each Deployment's current revision: the one that must be active again after a rollback. */
+async function activeReplicaSets(
+  ctx: StepContext,
+  changes: readonly WorkloadChange[],
+): Promise<Result<Record<string, JsonValue>>> {
+  const REVISION = 'deployment.kubernetes.io/revision';
+  const sets = await ctx.kube.list(listOf('ReplicaSet', ctx.fleet.namespace), { signal: ctx.signal });
+  if (!sets.ok) return sets;
+  const newest: Record<string, { name: string; uid: string; revision: number }> = {};
+  const uids = new Map(changes.map((change) => [change.uid, change.ref.name]));
+  for (const set of sets.value.items) {
+    const owner = (set.metadata.ownerReferences ?? []).find((one: { controller?: boolean }) => one.controller);
+    const service = owner ? uids.get(owner.uid) : undefined;
+    const revision = Number(set.metadata.annotations?.[REVISION] ?? 0);
+    if (service && revision > (newest[service]?.revision ?? -1)) {
+      newest[service] = { name: set.metadata.name, uid: set.metadata.uid, revision };
+    }
+  }
+  return ok(newest);
+}

@@ -1,0 +1,184 @@
+/** Guide phase 5: the whole system looked at once more, the baseline, the papers; and what to do after 48 hours. */
+
+import { redactObject } from '../kube/redact.ts';
+import { listOf, ref } from '../kube/refs.ts';
+import { ok, type Result } from '../result.ts';
+import type { JsonValue, StepInfo } from '../run/model.ts';
+import { lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf } from './looks.ts';
+import { ensureSecrets } from './p1-credentials.ts';
+import type { Step, StepContext } from './types.ts';
+
+export const verifyAll = (info: StepInfo): Step => ({
+  info,
+  async verify(ctx) {
+    const ready = await ensureSecrets(ctx);
+    if (!ready.ok) return ready;
+    ctx.pooler.watch();
+    ctx.waitingFor('all pods of the plan');
+    const pods = await podsByWorkload(ctx);
+    if (!pods.ok) return pods;
+    const planned = ctx.fleet.services().map((service) => service.name);
+    const all = [...planned, ctx.plan.pooler.name].flatMap((name) => pods.value.get(name) ?? []);
+    const looked = lookAtPods(all, 'the plan');
+    // The guide counts Running and Pending pods together and greps for "crash"; readiness is what counts.
+    ctx.evidence({
+      check: 'all pods Running and Ready',
+      verdict: looked.verdict,
+      observed: looked.observed,
+      expected: `${all.length}/${all.length}`,
+    });
+    const crashing = all
+      .filter((pod) => restartsOf(pod) > 0 && !podReady(pod))
+      .map((pod) => pod.metadata.name as string);
+    ctx.evidence({
+      check: 'no pod is crash looping',
+      verdict: crashing.length === 0 ? 'pass' : 'fail',
+      observed: crashing.length === 0 ? `none of ${all.length}` : crashing.join(', '),
+    });
+    return ok(await connections(ctx, looked.verdict === 'fail' || crashing.length > 0));
+  },
+});
+
+async function connections(ctx: StepContext, failedBefore: boolean) {
+  ctx.waitingFor('who is connected to PostgreSQL');
+  const activity = await lookAtPostgres(ctx);
+  const view = await ctx.pooler.sample();
+  if (!activity.ok) {
+    ctx.evidence({ check: 'PostgreSQL connections', verdict: 'inconclusive', observed: activity.error.message });
+    return { verdict: 'inconclusive' as const };
+  }
+  const pooledServices = ctx
+    .state()
+    .services.filter((one) => one.state === 'pooled')
+    .map((one) => one.name);
+  const direct = pooledServices.reduce((sum, name) => sum + (activity.value.direct.get(name) ?? 0), 0);
+  ctx.evidence({
+    check: 'no switched service is connected directly',
+    verdict: direct === 0 ? 'pass' : 'fail',
+    observed: `${direct} direct connections of ${pooledServices.length} services`,
+    expected: '0',
+    data: { byService: Object.fromEntries(activity.value.direct) },
+  });
+  const most = (ctx.state().facts.sizing as { expectedServerConnections?: number } | undefined)
+    ?.expectedServerConnections;
+  const within = ctx.plan.gates.pgConnectionsWithin;
+  const fits = most === undefined || activity.value.pooled <= most + within;
+  // The guide expects 50: one pooler's pool. Each pooler process has its own, and opens only what is needed.
+  ctx.evidence({
+    check: 'PostgreSQL connections',
+    verdict: fits ? 'pass' : 'fail',
+    observed: `${activity.value.pooled} pooled, ${activity.value.directTotal} direct, ${activity.value.other} other of ${activity.value.maxConnections}`,
+    expected: most === undefined ? 'within max_connections' : `at most ${most} (computed) + ${within} pooled`,
+  });
+  const up =
+    view !== undefined &&
+    view.poolers.length >= ctx.plan.pooler.replicas &&
+    view.poolers.every((pooler) => pooler.state === 'ok');
+  ctx.evidence({
+    check: 'pools of every pooler',
+    verdict: up ? 'pass' : 'inconclusive',
+    observed: `${view?.poolers.length ?? 0} poolers; ${view?.rows.reduce((sum, row) => sum + row.clActive, 0) ?? 0} clients, ${view?.rows.reduce((sum, row) => sum + row.clWaiting, 0) ?? 0} waiting`,
+    expected: `${ctx.plan.pooler.replicas} poolers answer`,
+  });
+  const bad = failedBefore || direct > 0 || !fits;
+  return { verdict: bad ? ('fail' as const) : up ? ('pass' as const) : ('inconclusive' as const) };
+}
+
+/** Guide 5.3: the final state without the passwords that `describe deployment` prints, and the line for the history. */
+export const document = (info: StepInfo): Step => ({
+  info,
+  async verify(ctx) {
+    ctx.waitingFor('the final state of the pooler');
+    const state = await finalState(ctx);
+    if (!state.ok) return state;
+    ctx.fact('finalState', state.value);
+    const pooled = ctx.state().services.filter((one) => one.state === 'pooled').length;
+    const entry = `${new Date(ctx.clock.now()).toISOString().slice(0, 19)}Z  ${ctx.plan.name}: ${pooled} of ${ctx.state().services.length} services reach PostgreSQL through ${ctx.plan.pooler.name} (run ${ctx.runId}, ${ctx.who})`;
+    ctx.fact('historyEntry', entry);
+    ctx.evidence({
+      check: 'final state',
+      verdict: 'pass',
+      observed: `${Object.keys(state.value).length} objects kept in the record, credentials masked`,
+    });
+    ctx.evidence({ check: 'MIGRATION_HISTORY.md', verdict: 'pass', observed: entry });
+    return ok({ verdict: 'pass' });
+  },
+});
+
+async function finalState(ctx: StepContext): Promise<Result<Record<string, JsonValue>>> {
+  const { name } = ctx.plan.pooler;
+  const { namespace } = ctx.fleet;
+  const kept: Record<string, JsonValue> = {};
+  for (const where of [ref('Deployment', namespace, name), ref('Service', namespace, name)]) {
+    const object = await ctx.kube.get(where, { signal: ctx.signal });
+    if (!object.ok) return object;
+    kept[`${where.kind}/${where.name}`] = redactObject(object.value);
+  }
+  const pods = await ctx.kube.list(listOf('Pod', namespace, { labelSelector: `app=${name}` }), { signal: ctx.signal });
+  if (!pods.ok) return pods;
+  for (const pod of pods.value.items) {
+    kept[`Pod/${pod.metadata.name}`] = {
+      phase: String(pod.status?.phase ?? ''),
+      ready: podReady(pod),
+      restarts: restartsOf(pod),
+    };
+  }
+  return ok(kept);
+}
+
+/** After 48 h: what each application's own pool should come down to, from what the run saw it use. */
+export const post = (info: StepInfo): Step => ({
+  info,
+  async verify(ctx) {
+    const due = new Date(ctx.clock.now() + 48 * 3_600_000).toISOString();
+    const view = await ctx.pooler.sample();
+    const clients = await clientsByService(ctx);
+    const replicas = (ctx.state().facts.replicas ?? {}) as Record<string, number>;
+    const advice: Record<string, JsonValue> = {};
+    for (const { name, state } of ctx.state().services) {
+      if (state !== 'pooled') continue;
+      const pods = Math.max(1, replicas[name] ?? 1);
+      const perPod = Math.ceil((clients.get(name) ?? 0) / pods);
+      // The guide: from 16 down to 4-8. What was seen in use plus a quarter, never below 2.
+      const suggested = Math.max(2, Math.min(8, Math.ceil(perPod * 1.25)));
+      advice[name] = { pods, clientsPerPod: perPod, suggestedPoolSize: suggested };
+    }
+    ctx.fact('afterwards', { due, advice });
+    const activity = await lookAtPostgres(ctx);
+    ctx.evidence({
+      check: 'pool sizes of the applications',
+      verdict: 'pass',
+      observed: Object.entries(advice)
+        .map(([name, one]) => `${name} ${(one as { suggestedPoolSize: number }).suggestedPoolSize}`)
+        .join(', '),
+      expected: `reviewed after ${due}`,
+      data: advice,
+    });
+    if (activity.ok) {
+      const free = activity.value.maxConnections - activity.value.reserved - activity.value.total;
+      ctx.evidence({
+        check: 'headroom of PostgreSQL',
+        verdict: 'pass',
+        observed: `${free} of ${activity.value.maxConnections} connections free; ${view?.rows.reduce((sum, row) => sum + row.svActive, 0) ?? 0} active`,
+      });
+    }
+    return ok({ verdict: 'pass' });
+  },
+});
+
+async function clientsByService(ctx: StepContext): Promise<Map<string, number>> {
+  const owners = await ctx.fleet.podOwners(ctx.signal);
+  const counts = new Map<string, number>();
+  const pods = await ctx.pooler.pods(ctx.signal);
+  if (!owners.ok || !pods.ok) return counts;
+  for (const pod of pods.value) {
+    const console = await ctx.pooler.console(pod.name);
+    const clients = await console?.show('CLIENTS');
+    if (!clients?.ok) continue;
+    for (const row of clients.value) {
+      const service = owners.value.get(String(row.addr ?? ''))?.service;
+      if (service) counts.set(service, (counts.get(service) ?? 0) + 1);
+    }
+  }
+  return counts;
+}

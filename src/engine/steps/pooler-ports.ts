@@ -1,0 +1,208 @@
+/**
+ * The wizard's doors to PgBouncer and PostgreSQL: a port-forward to each pooler *pod* (through the Service one would see
+ * one replica of several), and a session in PostgreSQL that tells who is connected how.
+ */
+import { listOf, ref } from '../kube/refs.ts';
+import type { Kube, KubeObject } from '../kube/types.ts';
+import { createPoolWatcher, type PoolWatcher } from '../pgbouncer/pools.ts';
+import type { AdminConsole, Connect, PodOwner } from '../pgbouncer/types.ts';
+import type { Plan } from '../plan/schema.ts';
+import { readActivity } from '../postgres/activity.ts';
+import { openPostgres } from '../postgres/connect.ts';
+import type { Activity, Postgres } from '../postgres/types.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { Clock } from '../run/clock.ts';
+import type { PoolsView } from '../run/model.ts';
+import type { RunSecrets } from './run-secrets.ts';
+
+export interface PoolerPod {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly ip?: string;
+}
+
+export interface PoolerPortsOptions {
+  readonly kube: Kube;
+  readonly plan: Plan;
+  readonly namespace: string;
+  readonly secrets: RunSecrets;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly everyMs: number;
+  readonly onSample: (view: PoolsView) => void;
+}
+
+export class PoolerPorts {
+  readonly #options: PoolerPortsOptions;
+  #watcher: PoolWatcher | undefined;
+  #postgres: Promise<Result<Postgres>> | undefined;
+  #postgresPod: string | undefined;
+
+  constructor(options: PoolerPortsOptions) {
+    this.#options = options;
+  }
+
+  /** The pods of the pooler, by the Service's selector (the operator's own manifests may label them as they like). */
+  async pods(signal: AbortSignal = this.#options.signal): Promise<Result<PoolerPod[]>> {
+    const { kube, namespace, plan } = this.#options;
+    const selector = await this.#selectorOf(plan.pooler.name, signal);
+    const listed = await kube.list(listOf('Pod', namespace, { labelSelector: selector ?? `app=${plan.pooler.name}` }), {
+      signal,
+    });
+    if (!listed.ok) return listed;
+    return ok(
+      listed.value.items
+        .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
+        .map((pod) => ({ name: pod.metadata.name as string, ready: isReady(pod), ip: pod.status?.podIP })),
+    );
+  }
+
+  async #selectorOf(service: string, signal: AbortSignal): Promise<string | undefined> {
+    const found = await this.#options.kube.get(ref('Service', this.#options.namespace, service), { signal });
+    const selector: Record<string, string> | undefined = found.ok ? found.value.spec?.selector : undefined;
+    if (!selector || Object.keys(selector).length === 0) return undefined;
+    return Object.entries(selector)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(',');
+  }
+
+  connect(pod: string): Connect {
+    const { kube, namespace, plan } = this.#options;
+    return () => kube.portForward(namespace, pod, plan.pooler.port);
+  }
+
+  /** Starts the live view of the pools, when the admin's password is known. Safe to call again. */
+  watch(): void {
+    const { secrets, plan, clock, signal, everyMs, onSample } = this.#options;
+    if (this.#watcher || !secrets.admin || signal.aborted) return;
+    this.#watcher = createPoolWatcher({
+      poolers: async () => {
+        const pods = await this.pods();
+        if (!pods.ok) throw new Error(pods.error.message);
+        return pods.value.filter((pod) => pod.ready).map((pod) => ({ pod: pod.name, connect: this.connect(pod.name) }));
+      },
+      user: plan.pooler.adminUser,
+      password: secrets.admin,
+      everyMs,
+      clock,
+      signal,
+      onSample,
+    });
+  }
+
+  /** A fresh sample of all poolers. */
+  async sample(): Promise<PoolsView | undefined> {
+    this.watch();
+    return this.#watcher?.refresh();
+  }
+
+  async console(pod: string): Promise<AdminConsole | undefined> {
+    this.watch();
+    if (this.#watcher && !this.#watcher.pods().includes(pod)) await this.#watcher.refresh();
+    return this.#watcher?.console(pod);
+  }
+
+  /** A session of the services' own role through one pooler pod. The caller closes it. */
+  async throughPooler(pod: string): Promise<Result<Postgres>> {
+    const { plan, secrets, signal } = this.#options;
+    if (!secrets.role) return fail('secret-missing', `the password of ${plan.postgres.role} is not known yet`);
+    return openPostgres({
+      connect: this.connect(pod),
+      user: plan.postgres.role,
+      password: secrets.role,
+      database: plan.postgres.database,
+      signal,
+    });
+  }
+
+  /** The session that looks at PostgreSQL past the pooler; kept open, opened again when it was lost. */
+  async postgres(): Promise<Result<Postgres>> {
+    const current = await this.#postgres;
+    if (current?.ok && current.value.open) return current;
+    this.#postgres = this.#openPostgres();
+    return this.#postgres;
+  }
+
+  async #openPostgres(): Promise<Result<Postgres>> {
+    const { kube, namespace, plan, secrets, signal } = this.#options;
+    if (!secrets.role) return fail('secret-missing', `the password of ${plan.postgres.role} is not known yet`);
+    const pod = await this.#findPostgresPod();
+    if (!pod.ok) return pod;
+    return openPostgres({
+      connect: () => kube.portForward(namespace, pod.value.name, pod.value.port),
+      user: plan.postgres.role,
+      password: secrets.role,
+      database: plan.postgres.database,
+      signal,
+    });
+  }
+
+  async #findPostgresPod(): Promise<Result<{ name: string; port: number }>> {
+    const { kube, namespace, plan, signal } = this.#options;
+    const { postgres } = plan;
+    if (postgres.pod?.name) return ok({ name: postgres.pod.name, port: postgres.port });
+    const selector = postgres.pod?.selector ?? (await this.#selectorOf(postgres.service, signal));
+    if (selector) {
+      const listed = await kube.list(listOf('Pod', namespace, { labelSelector: selector }), { signal });
+      if (!listed.ok) return listed;
+      const pod = listed.value.items.find((one) => isReady(one) && one.metadata.deletionTimestamp === undefined);
+      if (pod) {
+        this.#postgresPod = pod.metadata.name;
+        return ok({ name: pod.metadata.name, port: targetPort(pod, postgres.port) });
+      }
+    }
+    return fail('postgres-unreachable', `no ready pod stands behind the Service ${postgres.service} in ${namespace}`, {
+      next: [
+        'If PostgreSQL runs outside of the cluster, its sessions are read through the pooler once that is deployed.',
+      ],
+      retryable: true,
+    });
+  }
+
+  get postgresPod(): string | undefined {
+    return this.#postgresPod;
+  }
+
+  /** Who is connected to PostgreSQL how. Falls back to a session through a pooler when PostgreSQL has no pod here. */
+  async activity(podIps: ReadonlyMap<string, PodOwner>): Promise<Result<Activity>> {
+    const { plan } = this.#options;
+    const options = { podIps, role: plan.postgres.role, database: plan.postgres.database };
+    const direct = await this.postgres();
+    if (direct.ok) {
+      const seen = await readActivity(direct.value, options);
+      if (seen.ok || direct.value.open) return seen;
+      const again = await this.postgres();
+      return again.ok ? readActivity(again.value, options) : again;
+    }
+    const pods = await this.pods();
+    const pod = pods.ok ? pods.value.find((one) => one.ready) : undefined;
+    if (!pod) return direct;
+    const through = await this.throughPooler(pod.name);
+    if (!through.ok) return direct;
+    try {
+      return await readActivity(through.value, options);
+    } finally {
+      await through.value.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    const session = await this.#postgres;
+    if (session?.ok) await session.value.close();
+    await this.#watcher?.done;
+  }
+}
+
+function isReady(pod: KubeObject): boolean {
+  const conditions: { type: string; status: string }[] = pod.status?.conditions ?? [];
+  return conditions.some((one) => one.type === 'Ready' && one.status === 'True');
+}
+
+/** The container port: the Service's port may be another one, but a declared 5432 (or a port named so) wins. */
+function targetPort(pod: KubeObject, servicePort: number): number {
+  const ports: number[] = (pod.spec?.containers ?? []).flatMap((container: { ports?: { containerPort: number }[] }) =>
+    (container.ports ?? []).map((port) => port.containerPort),
+  );
+  if (ports.includes(servicePort)) return servicePort;
+  return ports.includes(5432) ? 5432 : (ports[0] ?? servicePort);
+}

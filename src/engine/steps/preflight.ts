@@ -1,0 +1,309 @@
+/** Before anything is written: can this run end well here, and where would it stop? */
+import { checkAccess, neededAccess } from '../kube/access.ts';
+import type { Discovery } from '../kube/workload-types.ts';
+import { parseVersion } from '../pgbouncer/config.ts';
+import { computeSizing } from '../pgbouncer/sizing.ts';
+import { checkPlanAgainst } from '../plan/check.ts';
+import { readCapacity } from '../postgres/capacity.ts';
+import { findHazards } from '../postgres/hazards.ts';
+import { ok, type Result } from '../result.ts';
+import type { Verdict } from '../run/model.ts';
+import { takeRolePassword } from './credentials-source.ts';
+import { lookAtPostgres } from './looks.ts';
+import { accessInput, assumedPoolerVersion, workloadIdOf } from './plan-facts.ts';
+import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
+
+export const preflight: Step = {
+  info: {
+    id: 'preflight',
+    guide: '-',
+    title: 'Preflight',
+    phase: 'preflight',
+    kind: 'check',
+    why: 'Permissions, versions, owners of the workloads, connection arithmetic, what transaction pooling breaks, and the way back: checked before the first write.',
+  },
+  async verify(ctx) {
+    const failures: StepFailure[] = [];
+    const note = (failure: StepFailure | undefined) => {
+      if (failure) failures.push(failure);
+    };
+    note(await versions(ctx));
+    note(await permissions(ctx));
+    ctx.waitingFor('reading every workload of the namespace');
+    const found = await ctx.fleet.discover(ctx.signal);
+    if (!found.ok) return found;
+    const planned = checkPlanAgainst(ctx.plan, [
+      ...found.value.workloads.map((one) => one.ref.name),
+      ...found.value.notConsumers.map((one) => one.workload.ref.name),
+    ]);
+    if (!planned.ok) return planned;
+    note(services(ctx, found.value));
+    note(owners(ctx, found.value));
+    note(await database(ctx, found.value));
+    return ok(sumUp(failures));
+  },
+};
+
+function sumUp(failures: readonly StepFailure[]): StepResult {
+  const [first] = failures;
+  if (!first) return { verdict: 'pass' };
+  return {
+    verdict: 'fail',
+    failure: {
+      cause: failures.map((one) => one.cause).join('; '),
+      hint: failures.map((one) => one.hint).join(' '),
+      symptoms: failures.flatMap((one) => one.symptoms ?? []),
+    },
+  };
+}
+
+async function versions(ctx: StepContext): Promise<StepFailure | undefined> {
+  ctx.waitingFor('the API server to say its version');
+  const version = await ctx.kube.version(ctx.signal);
+  if (!version.ok) {
+    ctx.evidence({ check: 'Kubernetes version', verdict: 'fail', observed: version.error.message });
+    return {
+      cause: version.error.message,
+      hint: version.error.next?.join(' ') ?? 'Check the connection to the cluster.',
+    };
+  }
+  const { gitVersion, major, minor } = version.value;
+  const supported = major > 1 || minor >= 27;
+  ctx.evidence({
+    check: 'Kubernetes version',
+    verdict: supported ? 'pass' : 'fail',
+    observed: gitVersion,
+    expected: '1.27 or later',
+  });
+  return supported
+    ? undefined
+    : { cause: `Kubernetes ${gitVersion} is older than 1.27`, hint: 'Use a supported cluster.' };
+}
+
+async function permissions(ctx: StepContext): Promise<StepFailure | undefined> {
+  ctx.waitingFor('access reviews');
+  const needs = neededAccess(accessInput(ctx.plan, ctx.fleet.namespace));
+  const rows = await checkAccess(ctx.kube, needs, { signal: ctx.signal });
+  if (!rows.ok) {
+    ctx.evidence({ check: 'permissions', verdict: 'inconclusive', observed: rows.error.message });
+    return undefined;
+  }
+  const denied = rows.value.filter((row) => row.allowed === false && !row.optional);
+  const unknown = rows.value.filter((row) => row.allowed === 'unknown');
+  const verdict: Verdict = denied.length > 0 ? 'fail' : unknown.length > 0 ? 'inconclusive' : 'pass';
+  const name = (row: (typeof rows.value)[number]) =>
+    `${row.verb} ${row.resource}${row.subresource ? `/${row.subresource}` : ''}${row.name ? ` ${row.name}` : ''}`;
+  ctx.evidence({
+    check: 'permissions',
+    verdict,
+    observed:
+      denied.length > 0
+        ? `missing: ${denied.map((row) => `${name(row)} (will fail at ${row.neededBy})`).join('; ')}`
+        : `${rows.value.filter((row) => row.allowed === true).length} of ${rows.value.length} allowed`,
+    expected: 'every permission of the plan',
+    data: { denied: denied.map(name), checked: rows.value.length },
+  });
+  if (denied.length === 0) return undefined;
+  return {
+    cause: `${denied.length} permissions are missing; the first one would stop the run at ${denied[0]!.neededBy}`,
+    hint: 'Apply the Role that `pgb-wizard rbac -o yaml` prints, then retry.',
+  };
+}
+
+function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
+  const planned = ctx.fleet.services();
+  const blocked: string[] = [];
+  const warned: string[] = [];
+  for (const service of planned) {
+    const workload = found.workloads.find((one) => one.id === workloadIdOf(service));
+    if (!workload) {
+      const known = found.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
+      blocked.push(`${service.name}: ${known ? known.reason : 'not found'}`);
+      continue;
+    }
+    for (const finding of workload.findings) {
+      if (finding.severity === 'block') blocked.push(`${service.name}: ${finding.text}`);
+      else if (finding.severity === 'warn') warned.push(`${service.name}: ${finding.text}`);
+    }
+  }
+  const consumers = found.workloads.filter((one) => planned.some((service) => workloadIdOf(service) === one.id));
+  ctx.evidence({
+    check: 'services of the plan',
+    verdict: blocked.length > 0 ? 'fail' : 'pass',
+    observed:
+      blocked.length > 0
+        ? blocked.join('; ')
+        : `${consumers.length} of ${planned.length} found, each with an address to switch`,
+    expected: 'every service exists and reaches PostgreSQL directly',
+    data: { warnings: warned, scanned: found.scanned },
+  });
+  for (const text of warned) ctx.message('warn', text);
+  const others = found.workloads.filter(
+    (one) => !planned.some((service) => workloadIdOf(service) === one.id) && one.ref.name !== ctx.plan.pooler.name,
+  );
+  if (others.length > 0 || found.unexplained.length > 0) {
+    ctx.message(
+      'warn',
+      `reach PostgreSQL but are not in the plan: ${[...others.map((one) => one.id), ...found.unexplained.map((one) => `${one.workload} (${one.reason})`)].join(', ')}`,
+    );
+  }
+  ctx.fact('replicas', Object.fromEntries(consumers.map((one) => [one.ref.name, one.replicas])));
+  if (blocked.length === 0) return undefined;
+  return {
+    cause: `${blocked.length} services can't be switched as they are: ${blocked.join('; ')}`,
+    hint: 'Mend them, or take them out of the plan, then retry.',
+  };
+}
+
+function owners(ctx: StepContext, found: Discovery): StepFailure | undefined {
+  const planned = new Set(ctx.fleet.services().map(workloadIdOf));
+  const fights = found.workloads.filter((one) => planned.has(one.id) && one.manager.class === 'WILL_REVERT_NOW');
+  const later = found.workloads.filter((one) => planned.has(one.id) && one.manager.class === 'WILL_REVERT_LATER');
+  ctx.evidence({
+    check: 'who else writes these workloads',
+    verdict: fights.length > 0 ? 'fail' : 'pass',
+    observed:
+      fights.length > 0
+        ? fights.map((one) => `${one.id}: ${one.manager.managers.join(', ')}`).join('; ')
+        : later.length > 0
+          ? `nobody reverts at once; later: ${later.map((one) => `${one.ref.name} (${one.manager.managers.join(', ')})`).join(', ')}`
+          : 'nobody reverts the change',
+    expected: 'no manager that takes the change back at once',
+  });
+  for (const one of later) for (const reason of one.manager.reasons) ctx.message('warn', `${one.ref.name}: ${reason}`);
+  if (fights.length === 0) return undefined;
+  return {
+    cause: `${fights.length} workloads are reconciled by ${[...new Set(fights.flatMap((one) => one.manager.managers))].join(', ')} and would be reverted at once`,
+    hint: fights[0]!.manager.reasons.join(' '),
+  };
+}
+
+/** PostgreSQL: reachable, room, hazards. */
+async function database(ctx: StepContext, found: Discovery): Promise<StepFailure | undefined> {
+  const password = takeRolePassword(ctx, found);
+  if (!password.ok) {
+    ctx.evidence({ check: 'password of the role', verdict: 'fail', observed: password.error.message });
+    return { cause: password.error.message, hint: password.error.next?.join(' ') ?? '' };
+  }
+  ctx.waitingFor('a session in PostgreSQL');
+  const session = await ctx.pooler.postgres();
+  if (!session.ok) {
+    // PostgreSQL outside of the cluster: seen through the pooler later. Anything else is a failure now.
+    const outside = session.error.code === 'postgres-unreachable' && session.error.retryable;
+    ctx.evidence({ check: 'PostgreSQL', verdict: outside ? 'inconclusive' : 'fail', observed: session.error.message });
+    return outside
+      ? undefined
+      : {
+          cause: session.error.message,
+          hint: session.error.next?.join(' ') ?? 'Check the pod of PostgreSQL.',
+          symptoms: [session.error.message],
+        };
+  }
+  const capacity = await readCapacity(session.value, {
+    role: ctx.plan.postgres.role,
+    database: ctx.plan.postgres.database,
+  });
+  const activity = await lookAtPostgres(ctx);
+  if (!capacity.ok || !activity.ok) {
+    const error = !capacity.ok ? capacity.error : (activity as Extract<Result<never>, { ok: false }>).error;
+    ctx.evidence({ check: 'connection arithmetic', verdict: 'inconclusive', observed: error.message });
+    return undefined;
+  }
+  const version = parseVersion(assumedPoolerVersion(ctx.plan));
+  if (!version.ok) return { cause: version.error.message, hint: '' };
+  const sizing = computeSizing({
+    maxConnections: capacity.value.maxConnections,
+    superuserReserved: capacity.value.superuserReserved,
+    reservedConnections: capacity.value.reservedConnections,
+    poolerReplicas: ctx.plan.pooler.replicas,
+    poolerVersion: version.value,
+    peakDirect: activity.value.directTotal,
+    otherSessions: activity.value.other,
+    services: found.workloads.map((one) => ({ name: one.ref.name, replicas: one.replicas, appPool: 16 })),
+    roleConnectionLimit: capacity.value.roleConnectionLimit,
+    databaseConnectionLimit: capacity.value.databaseConnectionLimit,
+    wanted: {
+      poolSize: ctx.plan.pooler.poolSize,
+      minPoolSize: ctx.plan.pooler.minPoolSize,
+      reservePool: ctx.plan.pooler.reserve,
+      maxClientConn: ctx.plan.pooler.maxClientConn,
+    },
+  });
+  const blocks = sizing.findings.filter((one) => one.severity === 'block');
+  ctx.fact('sizing', {
+    ...sizing,
+    arithmetic: [...sizing.arithmetic],
+    findings: sizing.findings.map((one) => ({
+      id: one.id,
+      severity: one.severity,
+      title: one.title,
+      detail: one.detail,
+    })),
+  });
+  ctx.fact('postgres', {
+    version: capacity.value.serverVersion,
+    maxConnections: capacity.value.maxConnections,
+    storedAs: capacity.value.storedAs ?? 'unknown',
+  });
+  ctx.evidence({
+    check: 'connection arithmetic',
+    verdict: blocks.length > 0 ? 'fail' : 'pass',
+    observed:
+      blocks.length > 0
+        ? blocks.map((one) => one.detail).join('; ')
+        : `${ctx.plan.pooler.replicas} poolers x ${sizing.maxDbConnections} = ${sizing.expectedServerConnections} of ${capacity.value.maxConnections}; ${activity.value.directTotal} direct now`,
+    expected: 'room for all poolers beside the services that are not switched yet',
+    data: { arithmetic: [...sizing.arithmetic] },
+  });
+  for (const one of sizing.findings) if (one.severity === 'warn') ctx.message('warn', `${one.title}: ${one.detail}`);
+  const hazard = await hazards(ctx, session.value, version.value);
+  const block = blocks[0];
+  return block
+    ? { cause: `${block.title}: ${block.detail}`, hint: block.fix ?? 'Lower the pool sizes of the plan.' }
+    : hazard;
+}
+
+async function hazards(
+  ctx: StepContext,
+  session: Parameters<typeof findHazards>[0],
+  poolerVersion: Parameters<typeof findHazards>[1]['poolerVersion'],
+): Promise<StepFailure | undefined> {
+  ctx.waitingFor('what transaction pooling would break, from the live database');
+  const owners = await ctx.fleet.podOwners(ctx.signal);
+  const report = await findHazards(session, {
+    podIps: owners.ok ? owners.value : new Map(),
+    role: ctx.plan.postgres.role,
+    database: ctx.plan.postgres.database,
+    poolerVersion,
+  });
+  if (!report.ok) {
+    ctx.evidence({ check: 'transaction pooling hazards', verdict: 'inconclusive', observed: report.error.message });
+    return undefined;
+  }
+  const blocks = report.value.findings.filter((one) => one.severity === 'block');
+  const warns = report.value.findings.filter((one) => one.severity === 'warn');
+  const looked = report.value.looked.filter((one) => one.state === 'done').map((one) => one.check);
+  const blind = report.value.looked
+    .filter((one) => one.state === 'not-possible')
+    .map((one) => `${one.check} (${one.note})`);
+  ctx.evidence({
+    check: 'transaction pooling hazards',
+    verdict: blocks.length > 0 ? 'fail' : 'pass',
+    observed:
+      blocks.length > 0
+        ? blocks.map((one) => `${one.title}${one.services?.length ? ` (${one.services.join(', ')})` : ''}`).join('; ')
+        : `${warns.length} warnings; looked at ${looked.length} sources${blind.length > 0 ? `, not possible: ${blind.join(', ')}` : ''}`,
+    expected: 'nothing that needs a session of its own',
+    data: {
+      looked,
+      notPossible: blind,
+      findings: report.value.findings.map((one) => `${one.severity}: ${one.title}: ${one.detail}`),
+    },
+  });
+  for (const one of warns) ctx.message('warn', `${one.title}: ${one.detail}${one.fix ? ` ${one.fix}` : ''}`);
+  if (blocks.length === 0) return undefined;
+  return {
+    cause: blocks.map((one) => `${one.title}: ${one.detail}`).join('; '),
+    hint: blocks.map((one) => one.fix ?? '').join(' '),
+  };
+}

@@ -1,0 +1,313 @@
+/**
+ * One service's way there and back: the change that was planned and kept at p1.prepare, sent with its preconditions,
+ * followed until the old pods and their direct connections are gone.
+ */
+
+import { followRollout } from '../kube/rollout.ts';
+import { changeMatch, classifyLive, createObjects, sendChange } from '../kube/switch.ts';
+import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
+import { parseDuration } from '../plan/duration.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { ChangePreview } from '../run/model.ts';
+import { lookAtPostgres } from './looks.ts';
+import type { StepContext, StepResult } from './types.ts';
+
+/** A direct session may outlive its pod by a FIN in flight; after this it is a finding, not a race. */
+const LEFT_DIRECT_LIMIT_MS = 45_000;
+const LOOK_EVERY_MS = 400;
+
+function originalOf(ctx: StepContext, service: string): Result<WorkloadChange> {
+  const change = ctx.fleet.original(service);
+  if (change) return ok(change);
+  return fail('secret-missing', `the original address of ${service} was never kept in the cluster`, {
+    cause: 'p1.prepare did not plan this service',
+    next: ['Take the service into the plan and run p1.prepare again.'],
+  });
+}
+
+/** What the switch will send, or that it is done already. */
+export async function previewForward(ctx: StepContext, service: string): Promise<Result<ChangePreview>> {
+  const change = originalOf(ctx, service);
+  if (!change.ok) return change;
+  const live = await classifyLive(ctx.kube, change.value);
+  if (!live.ok) return live;
+  if (live.value.contested) {
+    return fail(
+      'contested',
+      `${service} was switched before and somebody took it back (${live.value.manager ?? 'manager unknown'})`,
+      {
+        next: ['Pause that manager, or make the change where it takes its manifests from; then retry.'],
+      },
+    );
+  }
+  switch (live.value.state) {
+    case 'before':
+      return ok(change.value.preview);
+    case 'after':
+      return ok({ ...change.value.preview, alreadyDone: true });
+    case 'gone':
+      return fail('drift', `${service} was deleted or recreated since it was planned: ${live.value.detail}`, {
+        next: ['Leave the run and start a new one: the originals belong to an object that is gone.'],
+      });
+    default:
+      return fail('drift', `${service} is neither as planned nor switched: ${live.value.detail}`, {
+        next: ['Look at what changed the address; put it back, or skip the service.'],
+      });
+  }
+}
+
+/** Creates what the change needs and sends the patch. Safe to call again. */
+export async function goForward(ctx: StepContext, service: string): Promise<Result<void>> {
+  const change = originalOf(ctx, service);
+  if (!change.ok) return change;
+  const [first] = change.value.objects;
+  if (first) {
+    const created = await ctx.call(
+      { verb: 'create', target: targetOf(first.ref, ctx), direction: 'forward' },
+      async (auditId) => {
+        const done = await createObjects(ctx.kube, change.value, { auditId });
+        return done.ok
+          ? ok({ facts: { objects: change.value.objects.map((one) => `${one.ref.kind}/${one.ref.name}`) } })
+          : done;
+      },
+    );
+    if (!created.ok) return created;
+  }
+  ctx.serviceState(service, 'switching');
+  const sent = await sendFenced(ctx, change.value, 'forward');
+  return sent.ok ? ok(undefined) : sent;
+}
+
+function targetOf(ref: { kind: string; namespace?: string; name: string }, ctx: StepContext, uid?: string) {
+  return { kind: ref.kind, namespace: ref.namespace ?? ctx.fleet.namespace, name: ref.name, ...(uid ? { uid } : {}) };
+}
+
+/** Sends a patch; when its outcome stays unknown, the cluster is asked before anything is said. */
+async function sendFenced(
+  ctx: StepContext,
+  change: WorkloadChange,
+  direction: 'forward' | 'back',
+): Promise<Result<void>> {
+  const [before, expect] = direction === 'forward' ? [change.before, change.after] : [change.after, change.before];
+  const sent = await ctx.call(
+    { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction, before, expect },
+    async (auditId) => {
+      const answer = await sendChange(ctx.kube, change, direction, { auditId });
+      if (!answer.ok) return answer;
+      const { generation, fingerprint, patched, keptChanges } = answer.value;
+      return ok({ after: fingerprint, facts: { generation, patched, keptChanges: [...keptChanges] } });
+    },
+  );
+  if (sent.ok) return ok(undefined);
+  if (sent.error.code !== 'outcome-unknown') return sent;
+  const live = await classifyLive(ctx.kube, change);
+  if (!live.ok) return sent;
+  const wanted = direction === 'forward' ? 'after' : 'before';
+  if (live.value.state === wanted) {
+    ctx.message('warn', `${change.ref.name}: the answer to the patch was lost; the cluster shows that it was made`);
+    return ok(undefined);
+  }
+  return sent;
+}
+
+/** Follows the rollout of the switch and waits until the service holds no direct connection any more. */
+export async function verifyForward(ctx: StepContext, service: string): Promise<Result<StepResult>> {
+  const change = originalOf(ctx, service);
+  if (!change.ok) return change;
+  const verdict = await follow(ctx, service, change.value, 'forward');
+  if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
+  const rolled = rolloutResult(ctx, service, verdict);
+  if (rolled) return ok(rolled);
+  const left = await leftDirect(ctx, service);
+  if (left.verdict === 'pass') ctx.serviceState(service, 'pooled');
+  return ok(left);
+}
+
+/** Restores the original entries. Safe to call again; says `done` when they are there already. */
+export async function goBack(ctx: StepContext, service: string): Promise<Result<void>> {
+  const change = originalOf(ctx, service);
+  if (!change.ok) return change;
+  ctx.waitingFor(`${service}: reading what is there now`);
+  const live = await classifyLive(ctx.kube, change.value);
+  if (!live.ok) return live;
+  if (live.value.state === 'before') return ok(undefined);
+  if (live.value.state === 'gone') {
+    return fail('drift', `${service} was deleted or recreated since it was switched: ${live.value.detail}`, {
+      next: ['There is nothing of this run left in it. Check its address by hand.'],
+    });
+  }
+  return sendFenced(ctx, change.value, 'back');
+}
+
+/** Proof of the way back: rollout, template, ReplicaSet, connections. */
+export async function verifyBack(ctx: StepContext, service: string): Promise<Result<StepResult>> {
+  const change = originalOf(ctx, service);
+  if (!change.ok) return change;
+  const verdict = await follow(ctx, service, change.value, 'back');
+  if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
+  const rolled = rolloutResult(ctx, service, verdict);
+  if (rolled) return ok(rolled);
+
+  const live = await classifyLive(ctx.kube, change.value);
+  if (!live.ok) return live;
+  const exact = live.value.exact;
+  ctx.evidence({
+    check: 'template equals the original',
+    verdict: live.value.state === 'before' ? 'pass' : 'fail',
+    observed: exact
+      ? 'the whole template is the recorded one'
+      : `the entries are the original ones; ${live.value.detail}`,
+    expected: 'the original entries, byte for byte',
+    data: { fingerprint: live.value.fingerprint ?? null, original: change.value.before, exact },
+  });
+  const original = originalReplicaSet(ctx, service);
+  if (original && verdict.target) {
+    // With other people's changes in the template, or no history kept, another ReplicaSet is right and said so.
+    const same = original.uid === verdict.target.uid;
+    ctx.evidence({
+      check: 'original ReplicaSet active again',
+      verdict: same || !exact ? 'pass' : 'inconclusive',
+      observed: same ? `${verdict.target.name} (same uid)` : `${verdict.target.name} instead of ${original.name}`,
+      expected: original.name,
+      data: { uid: verdict.target.uid ?? null, original: original.uid },
+    });
+  }
+  const activity = await lookAtPostgres(ctx);
+  if (activity.ok) {
+    const direct = activity.value.direct.get(service) ?? 0;
+    ctx.evidence({
+      check: 'connected to PostgreSQL directly',
+      // A service that opens connections on demand may have none yet; its readiness was observed above.
+      verdict: 'pass',
+      observed: `${direct} direct connections`,
+      data: { direct },
+    });
+  }
+  if (live.value.state !== 'before') {
+    return ok({
+      verdict: 'fail',
+      failure: {
+        cause: `${service} does not carry its original entries: ${live.value.detail}`,
+        hint: 'Somebody changed them since. Compare the live object with the record and decide by hand.',
+        service,
+      },
+    });
+  }
+  ctx.serviceState(service, 'rolled-back');
+  return ok({ verdict: 'pass' });
+}
+
+export function originalReplicaSet(ctx: StepContext, service: string): { name: string; uid: string } | undefined {
+  const kept = ctx.state().facts.replicaSets as Record<string, { name: string; uid: string }> | undefined;
+  return kept?.[service];
+}
+
+async function follow(
+  ctx: StepContext,
+  service: string,
+  change: WorkloadChange,
+  direction: 'forward' | 'back',
+): Promise<RolloutVerdict> {
+  const limitMs = parseDuration(ctx.fleet.service(service)?.rolloutTimeout ?? '5m') ?? 300_000;
+  return followRollout(ctx.kube, change.ref, {
+    uid: change.uid,
+    match: changeMatch(change, direction),
+    limitMs,
+    until: 'drained',
+    clock: ctx.clock,
+    signal: ctx.signal,
+    onProgress: (update) => {
+      ctx.rollout(service, update.progress);
+      ctx.waitingFor(update.waitingFor, limitMs);
+    },
+  });
+}
+
+/** Evidence of the rollout; a result only when it did not end well. */
+function rolloutResult(ctx: StepContext, service: string, verdict: RolloutVerdict): StepResult | undefined {
+  ctx.rollout(service, verdict.progress);
+  const good =
+    verdict.outcome === 'drained' || verdict.outcome === 'available' || verdict.outcome === 'switched-unverified';
+  const seconds = (verdict.elapsedMs / 1000).toFixed(1);
+  ctx.evidence({
+    check: `rollout of ${service}`,
+    verdict: verdict.outcome === 'switched-unverified' ? 'inconclusive' : good ? 'pass' : 'fail',
+    observed: good
+      ? `${verdict.message}, ${verdict.progress.available}/${verdict.progress.desired} available, ${verdict.progress.old} old pods left, ${seconds} s`
+      : verdict.message,
+    expected: 'all pods of the new revision available, all old pods gone',
+    data: {
+      outcome: verdict.outcome,
+      cause: verdict.cause ?? null,
+      elapsedMs: Math.round(verdict.elapsedMs),
+      replicaSet: verdict.target?.name ?? null,
+      replicaSetUid: verdict.target?.uid ?? null,
+      events: [...verdict.events].slice(-10),
+    },
+  });
+  if (good && verdict.outcome !== 'switched-unverified') return undefined;
+  if (verdict.outcome === 'switched-unverified') {
+    return {
+      verdict: 'inconclusive',
+      failure: {
+        cause: `${service} has no replicas: its template is switched, but no pod ever ran it`,
+        hint: 'Scale it up and retry to see it work, or waive it with a reason.',
+        service,
+      },
+    };
+  }
+  return {
+    verdict: 'fail',
+    failure: {
+      cause: verdict.manager ? `${verdict.message} (by ${verdict.manager})` : verdict.message,
+      hint: verdict.hint ?? 'Roll the service back; its original is kept. Then look at the log of the failed pod.',
+      service,
+      logTail: verdict.logTail,
+      symptoms: [verdict.message, ...verdict.events, ...verdict.logTail],
+    },
+  };
+}
+
+/** Waits until no pod of the service is connected to PostgreSQL past the pooler. */
+async function leftDirect(ctx: StepContext, service: string): Promise<StepResult> {
+  const check = `${service} left direct PostgreSQL`;
+  const began = ctx.clock.monotonic();
+  for (;;) {
+    const activity = await lookAtPostgres(ctx);
+    if (ctx.signal.aborted) return { verdict: 'inconclusive' };
+    const waited = ctx.clock.monotonic() - began;
+    if (!activity.ok) {
+      if (waited < LEFT_DIRECT_LIMIT_MS && activity.error.retryable) {
+        await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
+        continue;
+      }
+      ctx.evidence({ check, verdict: 'inconclusive', observed: `could not measure: ${activity.error.message}` });
+      return { verdict: 'inconclusive' };
+    }
+    const remain = activity.value.direct.get(service) ?? 0;
+    if (remain === 0) {
+      ctx.evidence({
+        check,
+        // Hidden sessions could be its own: zero seen is then a lower bound, and said so.
+        verdict: activity.value.hidden > 0 && !activity.value.direct.has(service) ? 'inconclusive' : 'pass',
+        observed: `0 direct connections; ${activity.value.pooled} pooled, ${activity.value.directTotal} direct of others`,
+        expected: '0 direct connections',
+        data: { direct: 0, pooled: activity.value.pooled, directTotal: activity.value.directTotal },
+      });
+      return { verdict: 'pass' };
+    }
+    if (waited >= LEFT_DIRECT_LIMIT_MS) {
+      ctx.evidence({ check, verdict: 'fail', observed: `${remain} direct connections remain`, expected: '0' });
+      return {
+        verdict: 'fail',
+        failure: {
+          cause: `pods of ${service} still hold ${remain} direct connections to PostgreSQL`,
+          hint: 'Another container, a migration or a second address of the service goes past the pooler. Look at its other sources in the plan.',
+          service,
+        },
+      };
+    }
+    ctx.waitingFor(`${remain} direct connections of ${service} to close`, LEFT_DIRECT_LIMIT_MS);
+    await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
+  }
+}

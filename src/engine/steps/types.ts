@@ -1,0 +1,113 @@
+/**
+ * What a step is made of. A step is data and four functions over ports that are handed in; the runner is the only one
+ * who calls them. A step knows no screen, no flag and no wall clock.
+ */
+import type { Kube } from '../kube/types.ts';
+import type { Plan } from '../plan/schema.ts';
+import type { Result } from '../result.ts';
+import type { AskBroker } from '../run/asks.ts';
+import type { Clock } from '../run/clock.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { RunState } from '../run/fold.ts';
+import type {
+  ChangePreview,
+  ChecklistItem,
+  Evidence,
+  GateView,
+  JsonValue,
+  PoolSample,
+  RollbackScope,
+  RolloutProgress,
+  ServiceState,
+  StepInfo,
+  Verdict,
+} from '../run/model.ts';
+import type { HeadlessPolicy } from '../run/options.ts';
+import type { Fleet } from './fleet.ts';
+import type { PoolerPorts } from './pooler-ports.ts';
+import type { RunSecrets } from './run-secrets.ts';
+
+type IntentEvent = Extract<RunEvent, { type: 'call.intent' }>;
+
+/** A mutating call as the write-ahead protocol sees it (kubernetes.md 4.3). */
+export interface MutatingCall {
+  readonly verb: IntentEvent['verb'];
+  readonly target: IntentEvent['target'];
+  readonly direction: 'forward' | 'back';
+  /** Digests, never values. */
+  readonly before?: string;
+  readonly expect?: string;
+}
+
+export interface CallReceipt {
+  /** Digest of what the server says is there now. */
+  readonly after?: string;
+  readonly facts?: Readonly<Record<string, JsonValue>>;
+}
+
+export interface StepContext {
+  readonly runId: string;
+  readonly plan: Plan;
+  readonly kube: Kube;
+  readonly clock: Clock;
+  /** Aborted when the run is left, or when the operator asks for a rollback while the step works. */
+  readonly signal: AbortSignal;
+  readonly rehearsal: boolean;
+  /** `alice@bastion`. */
+  readonly who: string;
+  readonly secrets: RunSecrets;
+  /** Workloads, their changes and originals. */
+  readonly fleet: Fleet;
+  /** Consoles of every pooler pod, the pools, and PostgreSQL. */
+  readonly pooler: PoolerPorts;
+  state(): RunState;
+  /** What is waited for, for the screen; never empty while something runs. */
+  waitingFor(text: string, limitMs?: number): void;
+  evidence(evidence: Omit<Evidence, 'at'>): void;
+  fact(key: string, value: JsonValue): void;
+  message(level: 'info' | 'warn' | 'error', text: string): void;
+  rollout(service: string, progress: RolloutProgress): void;
+  serviceState(service: string, state: ServiceState): void;
+  logLines(source: string, lines: readonly string[]): void;
+  gates(gates: readonly GateView[]): void;
+  /** Asks, or follows the policy; used by the decision step, whose question lives as long as its soak. */
+  readonly asks: AskBroker;
+  readonly policy?: HeadlessPolicy;
+  /** Journals a pool sample (bounded use: the observation interval of the plan). */
+  sampled(sample: PoolSample): void;
+  decided(event: Omit<Extract<RunEvent, { type: 'decided' }>, 'type'>): void;
+  checklist(items: readonly ChecklistItem[]): void;
+  /** Intent → lock check → send → outcome, each on disk before the next. */
+  call(call: MutatingCall, send: (auditId: string) => Promise<Result<CallReceipt>>): Promise<Result<CallReceipt>>;
+}
+
+/** Why a step failed, in the words of the failure screen. */
+export interface StepFailure {
+  readonly cause: string;
+  readonly hint: string;
+  /** The service the failure belongs to, when it is one of many. */
+  readonly service?: string;
+  readonly logTail?: readonly string[];
+  /** Texts for the doctor (log lines, error messages, events). */
+  readonly symptoms?: readonly string[];
+}
+
+export interface StepResult {
+  readonly verdict: Verdict | 'skipped';
+  readonly failure?: StepFailure;
+  readonly note?: string;
+  /** The operator decided to go back. */
+  readonly goBack?: RollbackScope;
+}
+
+export interface Step {
+  readonly info: StepInfo;
+  /** What would change. `undefined`: the step changes nothing and asks for nothing. No side effects. */
+  plan?(ctx: StepContext): Promise<Result<ChangePreview | undefined>>;
+  /** Makes the change. Must be safe to call again after a crash at any instant. */
+  apply?(ctx: StepContext): Promise<Result<void>>;
+  /** Observes, gives evidence through `ctx.evidence`, and sums up. */
+  verify(ctx: StepContext): Promise<Result<StepResult>>;
+  /** The inverse of `apply`. Steps without it change nothing that has to be taken back. */
+  undo?(ctx: StepContext): Promise<Result<void>>;
+}
