@@ -23,6 +23,8 @@ export interface DriveRequest {
   readonly resume: (runId: string) => string;
   /** What the first frame says before the run answers. */
   readonly start?: StartInfo;
+  /** Ends the command instead of the run's own envelope or summary; answers the exit code. */
+  readonly finish?: (last: RunSnapshot) => Promise<number>;
   /** What the envelope says besides the run. Called once, at the end. */
   readonly more?: (last: RunSnapshot) => Promise<Record<string, unknown>>;
 }
@@ -47,6 +49,7 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
     const begun = await handle;
     if (!begun.ok) return begun;
     const last = await followRun(begun.value, io, signal);
+    if (request.finish && !signal.aborted) return ok(await request.finish(last));
     const more = request.more ? await request.more(last) : {};
     const exitCode = signal.aborted ? exitOfSignal(signal.reason) : undefined;
     return ok(

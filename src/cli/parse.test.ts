@@ -138,7 +138,7 @@ describe('the table', () => {
   test('has examples that can be parsed', () => {
     for (const command of commands) {
       for (const [line] of command.examples ?? []) {
-        const words = (line.replace(/^source <\(|\)$/g, '').split(' > ')[0] ?? '').match(/'[^']*'|\S+/g) ?? [];
+        const words = (line.replace(/^source <\(|^.* \| |\)$/g, '').split(' > ')[0] ?? '').match(/'[^']*'|\S+/g) ?? [];
         const argv = words.slice(1).map((word) => word.replaceAll("'", ''));
         expect(parseArguments(argv, commands), line).toMatchObject({ ok: true, value: { kind: 'run', command } });
       }

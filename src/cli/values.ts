@@ -64,3 +64,12 @@ export function suggestion(text: string, candidates: readonly string[]): string 
   const near = didYouMean(text, candidates);
   return near === undefined ? '' : ` Did you mean ${near}?`;
 }
+
+/** `postgres:5432`: the name of a Service and a port. */
+export function parseEndpoint(text: string): Result<{ readonly service: string; readonly port: number }> {
+  const [, service, port] = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?):(\d{1,5})$/.exec(text)?.filter((_, i) => i !== 2) ?? [];
+  if (service === undefined || Number(port) < 1 || Number(port) > 65535) {
+    return usage(`'${text}' is not SERVICE:PORT.`, 'Write it like postgres:5432.');
+  }
+  return ok({ service, port: Number(port) });
+}

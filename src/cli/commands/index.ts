@@ -3,22 +3,32 @@ import type { AnyCommand } from '../command.ts';
 import { approveCommand } from './approve.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
+import { doctorCommand } from './doctor.ts';
+import { exportCommand } from './export.ts';
 import { holdCommand } from './hold.ts';
+import { initCommand } from './init.ts';
 import { planCommand } from './plan.ts';
+import { preflightCommand } from './preflight.ts';
 import { rehearseCommand } from './rehearse.ts';
 import { rollbackCommand } from './rollback.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
+import { verifyCommand } from './verify.ts';
 import { versionCommand } from './version.ts';
 
 export const commands: readonly AnyCommand[] = [
   runCommand,
   rehearseCommand,
+  initCommand,
   planCommand,
+  preflightCommand,
   statusCommand,
   holdCommand,
   approveCommand,
   rollbackCommand,
+  exportCommand,
+  verifyCommand,
+  doctorCommand,
   configCommand,
   completionCommand,
   versionCommand,
