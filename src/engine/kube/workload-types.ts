@@ -3,6 +3,7 @@
  */
 import type { ChangePreview, RolloutProgress } from '../run/model.ts';
 import type { Secret } from '../secret.ts';
+import type { ResolvedTarget } from './target.ts';
 import type { Json, KubeObject, Ref } from './types.ts';
 
 /** The PostgreSQL that everybody reaches directly, or the pooler. */
@@ -141,6 +142,8 @@ export interface Workload {
   readonly manager: ManagerVerdict;
   readonly findings: readonly Finding[];
   readonly consumers: readonly Consumer[];
+  /** Every name, IP and port that means the target, as seen from here; `planSwitch` looks for them again. */
+  readonly target: ResolvedTarget;
   /** The live object. It may hold passwords: for planning only, never for a journal or a screen. */
   readonly object: KubeObject;
 }

@@ -1,0 +1,44 @@
+/** From a place in a pod template to what the operator reads about it. */
+import { sanitiseLine } from '../sanitise.ts';
+import { scrub } from '../secret.ts';
+import { maskDsn } from './dsn.ts';
+import type { Site } from './scan.ts';
+import type { Consumer } from './workload-types.ts';
+
+export function toConsumer(site: Site, workload: string): Consumer {
+  const { dsn } = site;
+  const endpoints = dsn
+    ? dsn.hosts.map(({ host, port }) => ({ host, port }))
+    : [{ host: site.host, port: site.portNumber }];
+  const note = NOTES[site.source] ?? (site.role === 'init' ? INIT_NOTE : undefined);
+  return {
+    id: `${workload}/${site.container}/${site.name}`,
+    workload,
+    container: site.container,
+    role: site.role,
+    source: site.source,
+    form: site.form,
+    name: site.name,
+    ...(site.port ? { portName: site.port.name } : {}),
+    ...(site.from ? { from: site.from } : {}),
+    endpoints,
+    masked: sanitiseLine(
+      dsn ? maskDsn(dsn) : scrub(site.form === 'split' ? `${site.host}:${site.portNumber}` : site.text),
+      400,
+    ),
+    ...(dsn?.user ? { user: dsn.user } : {}),
+    ...(dsn?.database ? { database: dsn.database } : {}),
+    ...(dsn?.password ? { password: dsn.password } : {}),
+    parameters: dsn?.parameters ?? {},
+    defaultIncluded: site.role !== 'init',
+    ...(note ? { note } : {}),
+  };
+}
+
+const INIT_NOTE =
+  'an init container, usually migrations: transaction pooling breaks advisory locks and session settings, so it stays direct';
+
+const NOTES: Partial<Record<Site['source'], string>> = {
+  serviceLink: 'from the Service link that Kubernetes injects; an explicit variable will override it',
+  file: 'in a mounted file; a copy with the new address will be mounted instead',
+};

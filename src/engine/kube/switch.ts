@@ -1,0 +1,414 @@
+/**
+ * Switching one workload and putting it back: plan (reads and a dry run), send, and say what is live. The patch on the
+ * screen is the patch that is sent (kubernetes.md 2.3-2.5).
+ */
+import { err, fail, ok, type Result, wizardError } from '../result.ts';
+import { Secret } from '../secret.ts';
+import { differences, type Edit, patchTo, type Side, sideOfAll, strangers } from './edits.ts';
+import { selectorText } from './facts.ts';
+import { canonicalJson, fingerprint, templateOf } from './fingerprint.ts';
+import { managerOfEntry } from './managers.ts';
+import type { PlanSwitchOptions, SendOptions } from './option-types.ts';
+import { listOf, workloadId } from './refs.ts';
+import { scanTemplate } from './scan.ts';
+import { readSources } from './sources.ts';
+import { type NewObject, planEdits } from './switch-plan.ts';
+import { previewOf } from './switch-preview.ts';
+import type { ResolvedTarget } from './target.ts';
+import type { Json, Kube, KubeObject } from './types.ts';
+import type { LiveState, SentChange, TemplateMatch, Workload, WorkloadChange } from './workload-types.ts';
+
+/** What `sealed` holds beside the public part. */
+interface Inside {
+  readonly edits: readonly Edit[];
+  readonly objects: readonly NewObject[];
+  /** The pod template before, to name what others changed meanwhile. */
+  readonly template: Json;
+}
+
+const ROUNDS = 5;
+
+const opened = new WeakMap<WorkloadChange, Inside>();
+
+function inside(change: WorkloadChange): Inside {
+  const known = opened.get(change);
+  if (known) return known;
+  const { inside: read } = JSON.parse(change.sealed.reveal()) as { inside: Inside };
+  opened.set(change, read);
+  return read;
+}
+
+/**
+ * Plans against the live object. Errors: `drift` (recreated since the discovery), `not-eligible` (a source that cannot
+ * be switched), `not-found`, `invalid-object` (admission refuses the dry run: its words are in `cause`).
+ */
+export async function planSwitch(
+  kube: Kube,
+  workload: Pick<Workload, 'ref' | 'uid' | 'target' | 'id'>,
+  options: PlanSwitchOptions,
+): Promise<Result<WorkloadChange>> {
+  const call = options.signal ? { signal: options.signal } : {};
+  const got = await kube.get(workload.ref, call);
+  if (!got.ok) return got;
+  const live = got.value;
+  if (live.metadata.uid !== workload.uid) {
+    return fail('drift', `${workload.id} was deleted and made again since it was looked at`, {
+      next: ['Look again: pgb-wizard preflight'],
+    });
+  }
+  const namespace: string = live.metadata.namespace;
+  const sources = await readSources(kube, namespace, [live], workload.target.links, options.signal);
+  if (!sources.ok) return sources;
+  const wanted = (target: ResolvedTarget) =>
+    scanTemplate(live, sources.value, target).sites.filter((s) => options.includeInit === true || s.role !== 'init');
+  const sites = wanted(workload.target);
+  const before = fingerprint(templateOf(live));
+  if (sites.length === 0) {
+    const there = wanted(poolerTarget(options.to, namespace));
+    if (there.length === 0) {
+      return fail('not-eligible', `${workload.id} takes its database address from no place that can be seen`, {
+        next: ['Switch it by hand, or leave it out of the plan.'],
+      });
+    }
+    return ok(
+      seal(
+        live,
+        options,
+        before,
+        before,
+        { edits: [], objects: [], template: templateOf(live) },
+        {
+          sources: there.map((s) => ({ container: s.container, name: s.name, source: s.source })),
+          preview: {
+            summary: `${workload.id} already reaches ${options.to.host}:${options.to.port}`,
+            diff: [],
+            commands: [],
+            alreadyDone: true,
+          },
+          alreadyDone: true,
+        },
+      ),
+    );
+  }
+  const planned = planEdits(live, sites, sources.value, workload.target, options.to, options.runId);
+  if (!planned.ok) return planned;
+  const ops = patchTo(live, planned.value.edits, 'after');
+  if (ops === undefined) return err(wizardError('internal', `the plan for ${workload.id} does not fit its own object`));
+  const dry = await kube.patch(workload.ref, ops, { ...call, dryRun: true });
+  if (!dry.ok) {
+    if (dry.error.code === 'precondition-failed') {
+      return fail('conflict', `${workload.id} changes while it is being planned`, { retryable: true });
+    }
+    return err({ ...dry.error, message: `the cluster refuses the change of ${workload.id}: ${dry.error.message}` });
+  }
+  const expected = structuredCloneTemplate(live, planned.value.edits);
+  const extra = differences(expected, templateOf(dry.value));
+  const preview = previewOf(live, sites, planned.value, ops, options, extra);
+  return ok(
+    seal(
+      live,
+      options,
+      before,
+      fingerprint(templateOf(dry.value)),
+      { ...planned.value, template: templateOf(live) },
+      {
+        sources: sites.map((s) => ({ container: s.container, name: s.name, source: s.source })),
+        preview,
+        alreadyDone: false,
+      },
+    ),
+  );
+}
+
+/** The pooler's own names, to recognise a workload that already uses it. */
+function poolerTarget(to: { host: string; port: number }, namespace: string): ResolvedTarget {
+  const name = to.host.split('.')[0]!;
+  const hosts = [
+    to.host,
+    name,
+    `${name}.${namespace}`,
+    `${name}.${namespace}.svc`,
+    `${name}.${namespace}.svc.cluster.local`,
+  ];
+  return { hosts, services: [name], namespace, ports: [to.port], links: {} };
+}
+
+/** The live template with the edits applied, to see what admission adds. */
+function structuredCloneTemplate(live: KubeObject, edits: readonly Edit[]): Json {
+  const template = structuredClone(templateOf(live));
+  for (const edit of edits) {
+    if (edit.kind === 'volume') {
+      template.spec.volumes[edit.index] = edit.after;
+      continue;
+    }
+    const container = template.spec[edit.list].find((c: Json) => c.name === edit.container);
+    if (edit.kind === 'argument') container[edit.field][edit.index] = edit.after;
+    else if (edit.before !== null) container.env[edit.index] = edit.after;
+  }
+  for (const edit of edits) {
+    if (edit.kind !== 'env' || edit.before !== null) continue;
+    const container = template.spec[edit.list].find((c: Json) => c.name === edit.container);
+    container.env ??= [];
+    if (edit.first) container.env.unshift(edit.after);
+    else container.env.push(edit.after);
+  }
+  return template;
+}
+
+function seal(
+  live: KubeObject,
+  options: PlanSwitchOptions,
+  before: string,
+  after: string,
+  content: Inside,
+  rest: Pick<WorkloadChange, 'sources' | 'preview' | 'alreadyDone'>,
+): WorkloadChange {
+  const { kind, apiVersion } = live;
+  const open = {
+    ref: {
+      apiVersion,
+      kind,
+      plural: `${kind.toLowerCase()}s`,
+      namespace: live.metadata.namespace,
+      name: live.metadata.name,
+    },
+    uid: live.metadata.uid,
+    runId: options.runId,
+    to: options.to,
+    generation: live.metadata.generation ?? 0,
+    before,
+    after,
+    ...rest,
+    objects: content.objects.map((o) => ({ ref: o.ref, keys: Object.keys(o.manifest.data) })),
+  };
+  const { edits, objects, template } = content;
+  const change: WorkloadChange = {
+    ...open,
+    sealed: new Secret(JSON.stringify({ open, inside: { edits, objects, template } })),
+  };
+  opened.set(change, { edits, objects, template });
+  return change;
+}
+
+/** Reads a change back from the originals Secret (text of `sealed`, or the parsed JSON). */
+export function restoreChange(sealed: string | Json): Result<WorkloadChange> {
+  const text = typeof sealed === 'string' ? sealed : JSON.stringify(sealed);
+  try {
+    const { open, inside: content } = JSON.parse(text);
+    if (!open?.ref || !Array.isArray(content?.edits)) throw new Error('not a change');
+    return ok({ ...open, sealed: new Secret(text) });
+  } catch {
+    return fail('record-invalid', 'the originals of this run cannot be read', {
+      next: ["Look at the run's Secret in the cluster; it must not have been edited."],
+    });
+  }
+}
+
+/**
+ * Creates the new Secrets and ConfigMaps of a change. Safe to repeat: an equal object of the same run counts as made.
+ * Error `already-exists` when the name is taken by something else.
+ */
+export async function createObjects(
+  kube: Kube,
+  change: WorkloadChange,
+  options: SendOptions = {},
+): Promise<Result<{ created: string[] }>> {
+  const created: string[] = [];
+  for (const { ref: of, manifest } of inside(change).objects) {
+    const sent = await kube.create(of, manifest, options);
+    if (sent.ok) {
+      created.push(of.name);
+      continue;
+    }
+    if (sent.error.code !== 'already-exists') return sent;
+    const there = await kube.get(of, options.signal ? { signal: options.signal } : {});
+    if (!there.ok) return there;
+    const equal =
+      canonicalJson(there.value.data ?? {}) === canonicalJson(manifest.data) &&
+      there.value.metadata.labels?.['pgb-wizard.dev/run'] === manifest.metadata.labels['pgb-wizard.dev/run'];
+    if (!equal) {
+      return fail('already-exists', `${of.kind} ${of.name} exists already and is not this run's`, {
+        next: [
+          `Look at it: kubectl describe ${of.kind.toLowerCase()} ${of.name} -n ${of.namespace}`,
+          'Delete or rename it, then retry.',
+        ],
+      });
+    }
+  }
+  return ok({ created });
+}
+
+/** Deletes the objects of a change; only after a rollback, and only while nothing uses them. */
+export async function deleteObjects(
+  kube: Kube,
+  change: WorkloadChange,
+  options: SendOptions = {},
+): Promise<Result<void>> {
+  for (const { ref: of } of inside(change).objects) {
+    const sent = await kube.delete(of, options);
+    if (!sent.ok && sent.error.code !== 'not-found') return sent;
+  }
+  return ok(undefined);
+}
+
+/**
+ * Sends the patch in one direction. It is guarded by `test` operations on every entry; when the live object moved
+ * (somebody else's change elsewhere), the positions are computed anew, at most five times. Errors: `drift` when an entry
+ * is neither ours nor the original, `outcome-unknown` when no answer came (then `classifyLive`).
+ */
+export async function sendChange(
+  kube: Kube,
+  change: WorkloadChange,
+  direction: 'forward' | 'back',
+  options: SendOptions = {},
+): Promise<Result<SentChange>> {
+  const { edits, template } = inside(change);
+  const to: Side = direction === 'forward' ? 'after' : 'before';
+  const call = options.signal ? { signal: options.signal } : {};
+  const id = workloadId(change.ref);
+  for (let round = 1; round <= ROUNDS; round++) {
+    const got = await kube.get(change.ref, call);
+    if (!got.ok) return got.error.code === 'not-found' ? fail('drift', `${id} does not exist any more`) : got;
+    const live = got.value;
+    if (live.metadata.uid !== change.uid) return fail('drift', `${id} was deleted and made again`);
+    const ops = patchTo(live, edits, to);
+    if (ops === undefined) {
+      const other = strangers(templateOf(live), edits, to === 'after' ? 'before' : 'after');
+      return fail('drift', `${id}: somebody changed ${other.join(', ')}`, {
+        next: [`Look at it: kubectl get ${id} -n ${change.ref.namespace} -o yaml`],
+      });
+    }
+    if (ops.length === 0) return ok(sentOf(live, template, edits, to, false));
+    const sent = await kube.patch(change.ref, ops, options);
+    if (sent.ok) return ok(sentOf(sent.value, template, edits, to, true));
+    if (sent.error.code !== 'precondition-failed' && sent.error.code !== 'conflict') return sent;
+  }
+  return fail('conflict', `${id} changes faster than it can be patched`, {
+    retryable: true,
+    next: ['See who writes it, then retry.'],
+  });
+}
+
+function sentOf(live: KubeObject, template: Json, edits: readonly Edit[], to: Side, patched: boolean): SentChange {
+  const now = templateOf(live);
+  const expected =
+    to === 'before'
+      ? template
+      : structuredCloneTemplate(
+          { kind: live.kind, apiVersion: live.apiVersion, metadata: {}, ...wrap(live.kind, template) },
+          edits,
+        );
+  return {
+    uid: live.metadata.uid,
+    generation: live.metadata.generation ?? 0,
+    resourceVersion: live.metadata.resourceVersion,
+    fingerprint: fingerprint(now),
+    patched,
+    keptChanges: differences(expected, now),
+  };
+}
+
+const wrap = (kind: string, template: Json): Json =>
+  kind === 'CronJob' ? { spec: { jobTemplate: { spec: { template } } } } : { spec: { template } };
+
+/** What the live object says about a change: the base of every resume. */
+export async function classifyLive(
+  kube: Kube,
+  change: WorkloadChange,
+  signal?: AbortSignal,
+): Promise<Result<LiveState>> {
+  const call = signal ? { signal } : {};
+  const id = workloadId(change.ref);
+  const got = await kube.get(change.ref, call);
+  if (!got.ok) {
+    if (got.error.code !== 'not-found') return got;
+    return ok({ state: 'gone', exact: false, contested: false, detail: `${id} does not exist any more` });
+  }
+  const live = got.value;
+  const common = {
+    uid: live.metadata.uid,
+    generation: live.metadata.generation ?? 0,
+    fingerprint: fingerprint(templateOf(live)),
+  };
+  if (live.metadata.uid !== change.uid) {
+    return ok({ ...common, state: 'gone', exact: false, contested: false, detail: `${id} was deleted and made again` });
+  }
+  const { edits } = inside(change);
+  if (edits.length === 0) {
+    return ok({
+      ...common,
+      state: 'after',
+      exact: common.fingerprint === change.after,
+      contested: false,
+      detail: `${id} already used the pooler`,
+    });
+  }
+  const state = sideOfAll(templateOf(live), edits);
+  const first = edits.find((e) => e.kind === 'env');
+  const manager = first ? managerOfEntry(live, first.container, first.name) : undefined;
+  const owner = manager ? { manager } : {};
+  if (state === 'other') {
+    const names = edits
+      .filter((e) => sideOfAll(templateOf(live), [e]) === 'other')
+      .map((e) => (e.kind === 'env' ? e.name : e.kind));
+    const detail =
+      names.length > 0 ? `${id}: ${names.join(', ')} is neither the original nor ours` : `${id} is half switched`;
+    return ok({ ...common, ...owner, state, exact: false, contested: false, detail });
+  }
+  const exact = common.fingerprint === (state === 'after' ? change.after : change.before);
+  if (state === 'after') {
+    return ok({
+      ...common,
+      ...owner,
+      state,
+      exact,
+      contested: false,
+      detail: `${id} uses ${change.to.host}:${change.to.port}`,
+    });
+  }
+  const reverted =
+    change.ref.kind === 'Deployment' && common.generation > change.generation
+      ? await ranOnce(kube, live, edits, call)
+      : false;
+  return ok({
+    ...common,
+    ...owner,
+    state,
+    exact,
+    contested: reverted,
+    detail: reverted ? `${id} was switched and somebody put the original back` : `${id} has its original address`,
+  });
+}
+
+/** Does a ReplicaSet with our entries exist? Then the change happened once. */
+async function ranOnce(
+  kube: Kube,
+  live: KubeObject,
+  edits: readonly Edit[],
+  call: { signal?: AbortSignal },
+): Promise<boolean> {
+  const listed = await kube.list(
+    listOf('ReplicaSet', live.metadata.namespace, { labelSelector: selectorText(live.spec?.selector) }),
+    call,
+  );
+  if (!listed.ok) return false;
+  return listed.value.items.some(
+    (rs) =>
+      (rs.metadata.ownerReferences ?? []).some((o: Json) => o.uid === live.metadata.uid) &&
+      sideOfAll(rs.spec?.template, edits) === 'after',
+  );
+}
+
+/** Tells a rollout which template is wanted: by our entries, so that other people's changes do not confuse it. */
+export function changeMatch(change: WorkloadChange, direction: 'forward' | 'back'): TemplateMatch {
+  const { edits } = inside(change);
+  const to: Side = direction === 'forward' ? 'after' : 'before';
+  return (template) => {
+    if (edits.length === 0) return 'target';
+    const side = sideOfAll(template, edits);
+    return side === 'other' ? 'other' : side === to ? 'target' : 'origin';
+  };
+}
+
+/** The entries of a change, for the fight detector. */
+export const editsOf = (change: WorkloadChange): readonly Edit[] => inside(change).edits;
