@@ -1,8 +1,8 @@
 /** Observations, newest value of every check, glyph + word + colour, the number at the right where there is room. */
 import type { Evidence, RolloutProgress } from '../engine/run/model.ts';
 import { progressBar } from './bars.ts';
-import { duration } from './format.ts';
-import { type Line, padEnd, span, truncateEnd, wrapWords } from './line.ts';
+import { duration, limitWords } from './format.ts';
+import { type Line, padEnd, span, truncateEnd } from './line.ts';
 import { verdictSign } from './states.ts';
 import type { Glyphs } from './theme.ts';
 
@@ -40,9 +40,9 @@ export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Gl
     `${rollout.updated}/${rollout.desired} updated`,
     `${rollout.available}/${rollout.desired} available`,
     ...(rollout.old > 0 ? [`${rollout.old} old`] : []),
-    `${duration(rollout.elapsedMs)} of ${duration(rollout.limitMs)}`,
-  ].join(` ${glyphs.dot} `);
-  const rows = wrapWords(facts, Math.max(10, width - 22));
+    `${duration(rollout.elapsedMs)} of ${limitWords(rollout.limitMs)}`,
+  ];
+  const rows = packed(facts, ` ${glyphs.dot} `, Math.max(10, width - 22));
   return [
     ...rows.map((row, index) => [
       span(index === 0 ? ' rollout  ' : '          '),
@@ -53,4 +53,16 @@ export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Gl
       ? []
       : [[span(`          ${truncateEnd(rollout.detail, width - 11, glyphs.more)}`, 'muted')]]),
   ] as Line[];
+}
+
+/** Facts joined into rows, never broken inside one. */
+function packed(facts: readonly string[], join: string, cells: number): string[] {
+  const rows: string[] = [];
+  for (const fact of facts) {
+    const last = rows[rows.length - 1];
+    if (last !== undefined && last.length + join.length + fact.length <= cells)
+      rows[rows.length - 1] = last + join + fact;
+    else rows.push(fact);
+  }
+  return rows;
 }

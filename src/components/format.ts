@@ -12,6 +12,12 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A limit, in whole units where it is whole: `30 s`, `5 m`, `4 h`. */
+export function limitWords(ms: number): string {
+  if (ms >= 3_600_000 && ms % 3_600_000 === 0) return `${ms / 3_600_000} h`;
+  return ms >= 60_000 && ms % 60_000 === 0 ? `${ms / 60_000} m` : duration(ms);
+}
+
 /** `00:41:12`; hours grow beyond two digits. */
 export function clockTime(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -20,7 +20,7 @@ export function gateLines(gates: readonly GateView[], width: number, glyphs: Gly
       span(` ${sign.glyph} `, sign.tone),
       span(`${padEnd(gate.title, name, glyphs.more)} `),
       span(padEnd(sign.word, 8), sign.tone),
-      span(padEnd(gate.observed, seen, glyphs.more), gate.verdict === 'pass' ? undefined : sign.tone),
+      span(`${padEnd(gate.observed, seen - 1, glyphs.more)} `, gate.verdict === 'pass' ? undefined : sign.tone),
       ...(limit > 0 ? [span(padEnd(`limit ${gate.limit}`, limit, glyphs.more), 'muted')] : []),
       ...(trail > 0 ? [span(' '), ...trailOf(gate, trail, glyphs)] : []),
     ];

@@ -1,6 +1,6 @@
 /** A decision point of the guide: the soak's countdown, the live gates, and what each answer means. */
 import { progressBar } from '../components/bars.ts';
-import { duration } from '../components/format.ts';
+import { duration, limitWords } from '../components/format.ts';
 import { gateLines } from '../components/gates.ts';
 import { fitRows, type Line, paragraph, span } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
@@ -41,7 +41,7 @@ export function decisionScreen(view: View, ask: Decide): Body {
       span(' soak  '),
       span(bar, left > 0 ? 'info' : 'ok'),
       span(
-        left > 0 ? `  ${duration(left)} left of ${duration(ask.soakMs)}` : `  over, ${duration(ask.soakMs)}`,
+        left > 0 ? `  ${duration(left)} left of ${limitWords(ask.soakMs)}` : `  over, ${limitWords(ask.soakMs)}`,
         left > 0 ? undefined : 'ok',
       ),
     ],
@@ -60,7 +60,7 @@ export function decisionScreen(view: View, ask: Decide): Body {
       override === undefined ? 'go on with the next phase' : `override, because ${override}: needs a reason`,
     ),
     option('rollback', 'roll back', `this phase, or more: shows what is put back first`),
-    option('extend', 'extend', `soak for ${duration(ask.soakMs)} more`),
+    option('extend', 'extend', `soak for ${limitWords(ask.soakMs)} more`),
     option('hold', 'hold', 'stop here, with a reason, until you let it go on'),
   ];
   const bottom = height >= 22 ? poolRows(width, height) : 0;

@@ -191,7 +191,8 @@ function showFrames(
         incrementalRendering: true,
         exitOnCtrlC: false,
         patchConsole: true,
-        maxFps: 4,
+        // Keys are answered at once; what comes from the run is held to four frames a second by `useRun`.
+        maxFps: 30,
         interactive: true,
       });
       instance.waitUntilExit().then(

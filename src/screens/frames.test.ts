@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { type Line, lineWidth, textOf } from '../components/line.ts';
+import { keysDoc } from './keys-doc.ts';
+import { openPrompt } from './prompt.ts';
+import { FIRST_UI, type UiState, type ViewId } from './screen.ts';
+import { SITUATIONS, type Situation } from './testing/fixtures.ts';
+import { type Still, still } from './testing/still.ts';
+
+const SIZES = [
+  [60, 20],
+  [80, 24],
+  [100, 30],
+  [200, 60],
+] as const;
+
+/** Every screen, and the situation that shows most of it. */
+const SCREENS: Readonly<Record<string, { situation: Situation | undefined; view?: ViewId; ui?: Partial<UiState> }>> = {
+  start: { situation: undefined },
+  'dashboard-deploy': { situation: 'deploy' },
+  'dashboard-migrate': { situation: 'migrate' },
+  'dashboard-batch': { situation: 'batch' },
+  'dashboard-held': { situation: 'held' },
+  'dashboard-stale': { situation: 'stale' },
+  'dashboard-rehearsal': { situation: 'rehearsal' },
+  preflight: { situation: 'preflight' },
+  confirm: { situation: 'confirm' },
+  'confirm-typed': { situation: 'confirmTyped' },
+  decision: { situation: 'decide' },
+  'decision-due': { situation: 'decideDue' },
+  'decision-gate-fails': { situation: 'decideFail' },
+  failure: { situation: 'failure' },
+  'rollback-pick': { situation: 'batch', view: 'rollback' },
+  'rollback-ask': { situation: 'rollbackAsk' },
+  'rollback-progress': { situation: 'rollingBack' },
+  reconcile: { situation: 'reconcile' },
+  services: { situation: 'migrate', view: 'services' },
+  plan: { situation: 'migrate', view: 'plan' },
+  pools: { situation: 'waiting', view: 'pools' },
+  doctor: { situation: 'waiting', view: 'doctor' },
+  logs: { situation: 'migrate', view: 'logs' },
+  'logs-filter': { situation: 'migrate', view: 'logs', ui: { logFilter: 'n=1', filtering: 'n=1' } },
+  record: { situation: 'migrate', view: 'record' },
+  checklist: { situation: 'migrate', view: 'checklist' },
+  help: { situation: 'decide', view: 'help' },
+  'ask-behind-a-view': { situation: 'decideDue', view: 'logs' },
+  prompt: {
+    situation: 'migrate',
+    ui: {
+      prompt: openPrompt({
+        title: 'Hold the run?',
+        detail: ['What is under way is finished; nothing new is begun.'],
+        reason: 'required',
+        action: { kind: 'hold' },
+      }),
+    },
+  },
+  end: { situation: 'done' },
+  'end-failed': { situation: 'failed' },
+};
+
+const inputOf = (name: string, columns: number, rows: number, ascii = false): Still => {
+  const { situation, view = 'home', ui = {} } = SCREENS[name] ?? { situation: undefined };
+  return {
+    snapshot: situation === undefined ? undefined : SITUATIONS[situation](),
+    columns,
+    rows,
+    ascii,
+    ui: { ...FIRST_UI, view, ...ui },
+    start: { context: 'prod-eu-1', namespace: 'nova', operator: 'alice@bastion' },
+  };
+};
+
+/** Colour as words: `‹ok:✔›`, so that a review sees what each token is for. */
+const inTones = (line: Line): string =>
+  line
+    .map((part) => (part.tone === undefined || part.text.trim() === '' ? part.text : `‹${part.tone}:${part.text}›`))
+    .join('')
+    .trimEnd();
+
+const plain = (lines: readonly Line[]): string => lines.map((line) => textOf(line).trimEnd()).join('\n');
+
+describe('every screen at four sizes, in ASCII and in colour', () => {
+  test.each(Object.keys(SCREENS))('%s', async (name) => {
+    const parts = SIZES.map(
+      ([columns, rows]) => `=== ${columns}x${rows}\n${plain(still(inputOf(name, columns, rows)))}`,
+    );
+    parts.push(`=== 80x24 in ASCII\n${plain(still(inputOf(name, 80, 24, true)))}`);
+    parts.push(
+      `=== 100x30 in tones\n${still(inputOf(name, 100, 30))
+        .map(inTones)
+        .join('\n')}`,
+    );
+    await expect(`${parts.join('\n')}\n`).toMatchFileSnapshot(`testing/frames/${name}.txt`);
+  });
+
+  test.each(Object.keys(SCREENS))('%s fills the terminal exactly and holds only ASCII when it must', (name) => {
+    for (const [columns, rows] of SIZES) {
+      for (const ascii of [false, true]) {
+        const lines = still(inputOf(name, columns, rows, ascii));
+        expect(lines.length).toBe(rows);
+        for (const line of lines) {
+          expect(lineWidth(line)).toBe(columns);
+          if (ascii) expect(textOf(line)).toMatch(/^[\x20-\x7e]*$/);
+        }
+      }
+    }
+  });
+});
+
+test('a terminal that is too small gets one line that says so', () => {
+  expect(plain(still(inputOf('decision', 39, 20)))).toBe('39x20 is too small (40x12): you are as…');
+  expect(plain(still(inputOf('dashboard-migrate', 100, 11)))).toContain(
+    '100x11 is too small (40x12): running, p2.notification-service.migrate',
+  );
+});
+
+test('the waiting line is never empty while something runs', () => {
+  for (const [name, make] of Object.entries(SITUATIONS)) {
+    const snapshot = make();
+    if (snapshot.status === 'ended') continue;
+    const text = plain(still({ snapshot, columns: 100, rows: 30 }));
+    expect(text, name).toMatch(/ waiting for \S+/);
+  }
+  const silent = { ...SITUATIONS.migrate(), waitingFor: undefined };
+  expect(plain(still({ snapshot: silent, columns: 100, rows: 30 }))).toContain(
+    'waiting for the engine, which does not say what it does',
+  );
+});
+
+test('docs/keys.md is what the registry says', () => {
+  expect(readFileSync(new URL('../../docs/keys.md', import.meta.url), 'utf8')).toBe(keysDoc());
+});
