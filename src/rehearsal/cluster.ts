@@ -32,6 +32,8 @@ export interface ClusterOptions {
   /** Folder for the kubeconfig; a temporary one, removed at the end, unless given. */
   dir?: string;
   log?: (line: string) => void;
+  /** Milliseconds that a pod takes to come up beside what its program needs; a real cluster takes longer. */
+  pace?: number;
   /** Resolve before the fleet is Ready. */
   noWait?: boolean;
   signal?: AbortSignal;
@@ -60,6 +62,9 @@ export class ClusterError extends Error {
     this.next = next;
   }
 }
+
+/** Enough to see a rolling update happen, little enough to rehearse sixteen of them in half a minute. */
+const PACE_MS = 400;
 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const log = options.log ?? (() => {});
@@ -102,6 +107,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       expectedPods: pods,
       // Every pod twice during a rolling update, the poolers, and room for the operator.
       maxConnections: services.length <= 16 ? 200 : 200 + services.length * 2,
+      pace: options.pace ?? (services.length <= 16 ? PACE_MS : PACE_MS / 4),
       faultOf: (service) => table.get(service),
       load: (service, counts) => book.add(service, counts),
       report,

@@ -18,6 +18,8 @@ export interface Machine {
   faultOf(service: string): string | undefined;
   /** Settings of PostgreSQL that follow from the size of the fleet. */
   maxConnections: number;
+  /** Milliseconds that a pod takes to come up, beside what its program really needs. */
+  pace: number;
 }
 
 export interface ContainerContext {

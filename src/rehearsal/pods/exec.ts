@@ -15,7 +15,7 @@ export async function runInPod(place: PodPlace, command: readonly string[], sess
   const placed = SHELLS.has(base) ? args.map((arg) => placeArgument(arg, place, 5432)) : placeArguments(args, place);
   const child = place.machine.launcher.spawn(program, placed, {
     cwd: place.data,
-    env: processEnvironment(new Map(Object.entries(programEnvironment(place)))),
+    env: processEnvironment(new Map(Object.entries(programEnvironment(place, base)))),
     stdio: ['pipe', 'pipe', 'pipe'],
     // A session of its own: a password prompt must not find the operator's terminal.
     detached: true,

@@ -136,6 +136,7 @@ export class PodAgent {
 
   async #bringUp(): Promise<void> {
     if (!(await this.#mount())) return;
+    await this.#sleep(this.#options.machine.pace / 2);
     this.#sandbox = true;
     this.#write();
     for (const container of this.initContainers) if (!(await this.#runInit(container))) return;
@@ -494,7 +495,6 @@ export class PodAgent {
         this.#timers.delete(timer);
         resolve();
       }, milliseconds);
-      timer.unref();
       this.#timers.add(timer);
     });
   }

@@ -40,7 +40,7 @@ export function startProbe(kind: ProbeKind, probe: Json, target: ProbeTarget, ch
       if (state !== false && bad >= failureThreshold) changed((state = false));
     }
     // Until it is ready for the first time a container is asked more often than its period says, so that a rehearsal does not wait.
-    const soon = state !== true && kind !== 'Liveness' ? Math.min(period, 500) : period;
+    const soon = state !== true && kind !== 'Liveness' ? Math.min(period, 250) : period;
     timer = setTimeout(() => void turn(), soon);
   };
   timer = setTimeout(() => void turn(), (probe.initialDelaySeconds ?? 0) * 1000 + 10);

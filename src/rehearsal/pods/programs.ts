@@ -30,7 +30,7 @@ export function findProgram(name: string, machine: Machine): string | undefined 
 }
 
 /** Environment of a program in the pod. */
-export function programEnvironment(place: PodPlace): Record<string, string> {
+export function programEnvironment(place: PodPlace, program = ''): Record<string, string> {
   const env: Record<string, string> = { ...Object.fromEntries(place.env) };
   env.PATH = `${place.machine.servers.postgres.bin}:${process.env.PATH ?? '/usr/bin:/bin'}`;
   env.HOME = place.data;
@@ -41,6 +41,8 @@ export function programEnvironment(place: PodPlace): Record<string, string> {
     env.PGDATABASE ??= 'postgres';
     return env;
   }
+  // Whoever asks to see the environment sees it as it was applied.
+  if (program === 'env' || program === 'printenv') return env;
   for (const name of ['PGHOST', 'DATABASE_URL']) if (env[name]) env[name] = placeHosts(env[name], place, Number(env.PGPORT ?? 5432));
   return env;
 }

@@ -2,7 +2,6 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Json } from '../contract.ts';
-import { fnv32a } from '../controllers/hash.ts';
 import { expand } from './environment.ts';
 import type { ContainerContext, RunningContainer } from './container.ts';
 
@@ -30,7 +29,7 @@ export async function startService(context: ContainerContext): Promise<RunningCo
       args: [...(container.command ?? []), ...(container.args ?? [])].map((text: string) => expand(text, (name) => env.get(name))),
       files: mountedTexts(context),
       fault: machine.faultOf(service),
-      seed: fnv32a(pod.metadata.uid as string),
+      boot: machine.pace * (0.5 + Math.random() / 2),
       rate: rate || DEFAULT_RATE,
       connections: connections || DEFAULT_CONNECTIONS,
     },

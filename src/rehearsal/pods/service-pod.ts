@@ -22,6 +22,8 @@ const REPORT_EVERY_MS = 250;
 /** A service that could not connect tries again this often. */
 const RECONNECT_MS = 500;
 const DRAIN_MS = 5_000;
+/** From the start of a program to its crash, with the fault `crashloop`. */
+const CRASH_MS = 600;
 const HOARDED_TRANSACTIONS = 70;
 const SLOW_SECONDS = 6;
 const ROWS = 1000;
@@ -60,17 +62,25 @@ export class ServicePod {
   async start(): Promise<void> {
     const { service, ports, ip } = this.#spec;
     this.#port.log(`INFO  starting ${service}`);
+    await new Promise((resolve) => this.#after(this.#spec.boot, () => resolve(undefined)));
+    if (this.#gone) return;
+    // Like most services it connects before it listens; when that fails it listens all the same and says 503.
+    if (this.#database && (await this.#tryConnect()) && this.#fault !== 'crashloop') this.#beginLoad();
+    if (this.#gone) return;
     if (this.#fault === 'crashloop') {
-      this.#after(800, () => {
+      // It never listens: a pod that were Ready for a moment would let the rollout take the good ones away.
+      this.#port.started();
+      this.#after(CRASH_MS, () => {
         this.#port.log('ERROR panicked at src/db.rs:41: prepared statement "sqlx_s_1" already exists');
         this.#exit(1);
       });
+      return;
     }
     for (const port of ports) this.#servers.push(await this.#listen(port, ip));
     this.#port.log(`INFO  listening on ${ports.map((port) => `0.0.0.0:${port}`).join(', ') || 'no port'}`);
     this.#port.started();
     this.#every(REPORT_EVERY_MS, () => this.#report());
-    if (this.#database) void this.#connect();
+    if (this.#database && !this.#connected) void this.#reconnect();
   }
 
   /** SIGTERM. */
@@ -104,28 +114,35 @@ export class ServicePod {
       connectionTimeoutMillis: 5_000,
       stream: () => podSocket(this.#routes, { namespace, ip, bind }),
     });
-    pool.on('error', (error: Error) => {
-      if (!this.#gone) this.#port.log(`WARN  connection lost: ${error.message}`);
-    });
+    const lost = (error: Error) => {
+      if (!this.#gone && !this.#stopping) this.#port.log(`WARN  connection lost: ${error.message}`);
+    };
+    pool.on('error', lost);
+    // The pool listens to idle clients only; one that is lost while it is lent out would end the worker.
+    pool.on('connect', (client) => client.on('error', lost));
     return pool;
   }
 
-  async #connect(): Promise<void> {
-    const database = this.#database as DatabaseAddress;
+  async #tryConnect(): Promise<boolean> {
+    const { host, port, database, user, from } = this.#database as DatabaseAddress;
+    try {
+      await (this.#pool as Pool).query('select 1');
+      this.#connected = true;
+      this.#port.log(`INFO  connected to ${host}:${port}/${database} as ${user} (from ${from}, pool ${this.#spec.connections})`);
+      return true;
+    } catch (error) {
+      if (this.#gone) return false;
+      const { message } = error as Error;
+      this.#count(message, false);
+      this.#port.log(`ERROR could not connect to ${host}:${port}: ${message}`);
+      return false;
+    }
+  }
+
+  async #reconnect(): Promise<void> {
     while (!this.#stopping && !this.#gone) {
-      try {
-        await (this.#pool as Pool).query('select 1');
-        this.#connected = true;
-        this.#port.log(`INFO  connected to ${database.host}:${database.port}/${database.database} as ${database.user} (from ${database.from}, pool ${this.#spec.connections})`);
-        this.#beginLoad();
-        return;
-      } catch (error) {
-        if (this.#gone) return;
-        const message = (error as Error).message;
-        this.#count(message, false);
-        this.#port.log(`ERROR could not connect to ${database.host}:${database.port}: ${message}`);
-        await new Promise((resolve) => this.#after(RECONNECT_MS, () => resolve(undefined)));
-      }
+      await new Promise((resolve) => this.#after(RECONNECT_MS, () => resolve(undefined)));
+      if (await this.#tryConnect()) return this.#beginLoad();
     }
   }
 

@@ -19,6 +19,7 @@ export interface MachineOptions {
   folder: string;
   expectedPods: number;
   maxConnections: number;
+  pace: number;
   faultOf(service: string): string | undefined;
   load(service: string, counts: LoadCounts): void;
   report(key: string, error: unknown): void;
@@ -39,7 +40,7 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const workers = await createWorkerPool({ folder, expectedPods: options.expectedPods, addresses, load: options.load, report: (error) => report('worker', error) });
   const routes = new RouteTable();
   const index = new ServiceIndex(store);
-  const machine: Machine = { servers: options.servers, launcher: createLauncher(), addresses, routes, workers, faultOf: options.faultOf, maxConnections: options.maxConnections };
+  const machine: Machine = { servers: options.servers, launcher: createLauncher(), addresses, routes, workers, faultOf: options.faultOf, maxConnections: options.maxConnections, pace: options.pace };
   const kubelet = new Kubelet({ store, machine, index, folder, report: (error) => report('kubelet', error) });
   const stops = [
     startRouteBuilder({ store, index, routes, workers, boundPort: (pod, port) => kubelet.boundPort(pod, port) }),

@@ -17,7 +17,8 @@ export interface ServiceSpec {
   args: string[];
   files: string[];
   fault: string | undefined;
-  seed: number;
+  /** Milliseconds from the start of the program to its first connection. */
+  boot: number;
   /** Queries per second of one pod. */
   rate: number;
   connections: number;
