@@ -4,7 +4,8 @@
  * canonical order, strategic merge, server-side apply and managedFields all read this one description.
  *
  * Grammar of a field: `name:type`, an optional `=` after the name keeps the empty value (no `omitempty`), types are
- * `s` string, `i` integer, `b` boolean (`z`, `y`: left out when 0 or false), `x` integer or string, `q` quantity, `t` time, `a` anything, a struct's name,
+ * `s` string, `i` integer, `b` boolean (`z`, `y`: left out when 0 or false), `x` integer or string, `q` quantity, `t` time, `m` time with
+ * microseconds, `a` anything, a struct's name,
  * `{type}` map, `{type}!` map that merges as one value, `[type]` list replaced as a whole, `[type|key,key]` list merged
  * by keys (the first is strategic merge's), `[s|=]` set; `Name!` is a struct that is owned as one value, `Name?` a
  * pointer: `{}` is kept. A struct without `?` is dropped when empty unless marked with `=`.
@@ -113,7 +114,7 @@ const SHAPES: Record<string, string> = {
     'kind:s apiVersion:s metadata:ObjectMeta? secrets:[ObjectReference|name] imagePullSecrets:[LocalObjectReference] automountServiceAccountToken:b',
   Lease: 'kind:s apiVersion:s metadata:ObjectMeta? spec:LeaseSpec',
   LeaseSpec:
-    'holderIdentity:s leaseDurationSeconds:i acquireTime:t renewTime:t leaseTransitions:i strategy:s preferredHolder:s',
+    'holderIdentity:s leaseDurationSeconds:i acquireTime:m renewTime:m leaseTransitions:i strategy:s preferredHolder:s',
   PodDisruptionBudget: 'kind:s apiVersion:s metadata:ObjectMeta? spec:PodDisruptionBudgetSpec status:a',
   PodDisruptionBudgetSpec: 'minAvailable:x selector:LabelSelector?! maxUnavailable:x unhealthyPodEvictionPolicy:s',
   HorizontalPodAutoscaler: 'kind:s apiVersion:s metadata:ObjectMeta? spec:HpaSpec status:a',
@@ -131,7 +132,7 @@ const SHAPES: Record<string, string> = {
   ResourceQuotaSpec: 'hard:{q} scopes:[s] scopeSelector:a',
 };
 
-export type ScalarType = 's' | 'i' | 'z' | 'b' | 'y' | 'x' | 'q' | 't';
+export type ScalarType = 's' | 'i' | 'z' | 'b' | 'y' | 'x' | 'q' | 't' | 'm';
 
 /** How a value is shaped; what the writers of the API share. */
 export type Shape =
