@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { realClock } from './clock.ts';
+
+test('time that only has to pass is skipped, and run time shows all of it', async () => {
+  const clock = realClock(1000);
+  const before = clock.now();
+  const real = performance.now();
+  await clock.passTime(60_000);
+  expect(clock.now() - before).toBeGreaterThanOrEqual(60_000);
+  expect(clock.now() - before).toBeLessThan(62_000);
+  expect(performance.now() - real).toBeLessThan(2_000);
+});
+
+test('run time never goes back behind the last event of a resumed run', () => {
+  const ahead = Date.now() + 3_600_000;
+  expect(realClock(1, ahead).now()).toBeGreaterThanOrEqual(ahead);
+  expect(realClock(1, 5).now()).toBeLessThan(ahead);
+});
+
+test('both waits end with the reason of the signal', async () => {
+  const clock = realClock(10);
+  const reason = new Error('left');
+  for (const wait of [clock.sleep, clock.passTime]) {
+    const abort = new AbortController();
+    const waiting = wait(60_000, abort.signal);
+    abort.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(wait(1, abort.signal)).rejects.toBe(reason);
+  }
+});
