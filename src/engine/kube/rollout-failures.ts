@@ -3,6 +3,7 @@
  * Secret key is missing. Each sign has its patience; the caller keeps the times at which signs were first seen.
  */
 import { sanitiseLine } from '../sanitise.ts';
+import { isReady } from './rollout-view.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { RolloutCause } from './workload-types.ts';
 
@@ -25,7 +26,7 @@ const WAITING: Record<string, { cause: RolloutCause; patienceMs: number; hint?: 
   CreateContainerConfigError: {
     cause: 'config-error',
     // The kubelet may not have seen a Secret that is seconds old.
-    patienceMs: 8 * SECONDS,
+    patienceMs: 12 * SECONDS,
     hint: 'A Secret, ConfigMap or key that the pod refers to is missing.',
   },
   InvalidImageName: { cause: 'invalid-image', patienceMs: 0 },
@@ -47,12 +48,16 @@ const WAITING: Record<string, { cause: RolloutCause; patienceMs: number; hint?: 
   PreCreateHookError: { cause: 'container-start', patienceMs: 30 * SECONDS },
 };
 
-/** Restarts that pods had before this rollout began, by `podUid/container`. */
+/**
+ * Restarts that pods had before this rollout began, by `podUid/container`. Of Ready pods only: one that is not may be
+ * crashing for the very change that a resumed run is looking at.
+ */
 export type Baseline = ReadonlyMap<string, number>;
 
 export function baselineOf(pods: Iterable<KubeObject>): Baseline {
   const counts = new Map<string, number>();
   for (const pod of pods) {
+    if (!isReady(pod)) continue;
     for (const status of statusesOf(pod)) counts.set(`${pod.metadata.uid}/${status.name}`, status.restartCount ?? 0);
   }
   return counts;
