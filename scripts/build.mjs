@@ -7,6 +7,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import { noticesOf } from './build/notices.mjs';
+import { withoutDevtools } from './build/without-devtools.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -22,15 +23,6 @@ for (const folder of ['src/rehearsal/pods', 'src/rehearsal/load', 'src/rehearsal
     if (/-(worker|entry)\.ts$/.test(file)) entries[file.replace(/\.ts$/, '')] = join(folder, file);
   }
 }
-
-// Ink asks for the devtools only in development, but names them in a static import.
-const withoutDevtools = {
-  name: 'without-devtools',
-  setup(build) {
-    build.onResolve({ filter: /^react-devtools-core$/ }, () => ({ path: 'react-devtools-core', namespace: 'empty' }));
-    build.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default undefined;', loader: 'js' }));
-  },
-};
 
 const options = {
   absWorkingDir: root,

@@ -11,14 +11,17 @@ import { type Io, write } from './io.ts';
 import { setOpenRun } from './open-run.ts';
 import type { Mode, RunValues } from './session.ts';
 
+/** Ink draws its first frame at once; this lets it reach the terminal. */
+const FIRST_FRAME_MS = 10;
+
 export interface DriveRequest {
   readonly command: string;
   readonly mode: Mode;
   readonly values: Pick<RunValues, 'output' | 'yes' | 'ascii' | 'accessible' | 'theme' | 'noColor'>;
   readonly io: Io;
   readonly signal: AbortSignal;
-  /** Settles when everything that a run needs is known; the screen is up before that. */
-  readonly options: Promise<Result<RunOptions>>;
+  /** Finds out everything that a run needs; called when the screen is up. */
+  readonly options: () => Promise<Result<RunOptions>>;
   /** The command line that resumes this run. */
   readonly resume: (runId: string) => string;
   /** What the first frame says before the run answers. */
@@ -33,7 +36,8 @@ export interface DriveRequest {
 export async function drive(request: DriveRequest): Promise<Result<number>> {
   const { command, mode, values, io, signal } = request;
   let control: ControlServer | undefined;
-  const handle = begin(request).then(async (begun) => {
+  const start = async (): Promise<Result<RunHandle>> => {
+    const begun = await begin(request);
     if (!begun.ok) return begun;
     const { run, options } = begun.value;
     const { runId, journal } = run.snapshot();
@@ -41,12 +45,12 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
     if (values.yes) confirmPreviews(run);
     const served = await serveControl(runDir(options.stateDir, runId), run);
     if (served.ok) control = served.value;
-    else await write(io.stderr, `note: ${served.error.message}\n`);
+    else if (mode === 'headless') await write(io.stderr, `note: ${served.error.message}\n`);
     return ok(run);
-  });
+  };
   try {
-    if (mode === 'screen') return await withScreen(request, handle);
-    const begun = await handle;
+    if (mode === 'screen') return await withScreen(request, start);
+    const begun = await start();
     if (!begun.ok) return begun;
     const last = await followRun(begun.value, io, signal);
     if (request.finish && !signal.aborted) return ok(await request.finish(last));
@@ -62,16 +66,18 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
 }
 
 async function begin(request: DriveRequest): Promise<Result<{ run: RunHandle; options: RunOptions }>> {
-  const options = await request.options;
+  const options = await request.options();
   if (!options.ok) return options;
   const { startRun } = await import('../engine/run/start.ts');
   const run = await startRun(options.value);
   return run.ok ? ok({ run: run.value, options: options.value }) : err(run.error);
 }
 
-async function withScreen(request: DriveRequest, handle: Promise<Result<RunHandle>>): Promise<Result<number>> {
+async function withScreen(request: DriveRequest, start: () => Promise<Result<RunHandle>>): Promise<Result<number>> {
   const { values, io, signal } = request;
   const { showWizard } = await import('../screens/main.tsx');
+  // The engine is loaded when the first frame is out: loading takes longer than drawing.
+  const handle = new Promise((resolve) => setTimeout(resolve, FIRST_FRAME_MS)).then(start);
   const shown = await showWizard({
     handle,
     start: request.start,

@@ -32,7 +32,7 @@ export async function preflight(invocation: Invocation<typeof preflightFlags>): 
     values: run,
     io,
     signal,
-    options: Promise.resolve(options),
+    options: () => Promise.resolve(options),
     resume: () => 'pgb-wizard run',
     async finish(last) {
       const exitCode = verdictOf(last);

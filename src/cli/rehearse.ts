@@ -75,7 +75,7 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       values,
       io,
       signal,
-      options: known ? Promise.resolve(known) : optionsOf(true),
+      options: () => (known ? Promise.resolve(known) : optionsOf(true)),
       start: { rehearsal: true, note: 'starting PostgreSQL, PgBouncer and the services' },
       resume: (runId) => `pgb-wizard rehearse --run ${runId}`,
       async more(last) {

@@ -43,7 +43,7 @@ export async function rollback(invocation: Invocation<typeof rollbackFlags>): Pr
     values: { ...values, yes: false },
     io,
     signal,
-    options: Promise.resolve(ok({ ...options.value, rollback: scope.value })),
+    options: async () => ok({ ...options.value, rollback: scope.value }),
     resume: (runId) => resumeCommand({ runId }, kubeFlags(values)),
   });
 }

@@ -1,10 +1,11 @@
 /** `run`: the migration on the kubeconfig's cluster. */
 import { ok, type Result } from '../engine/result.ts';
+import { operator } from '../engine/run/operator.ts';
 import type { Invocation } from './command.ts';
 import type { runFlags } from './commands/run.ts';
 import { drive } from './drive.ts';
 import { resumeCommand } from './envelope.ts';
-import { kubeOptions, modeOf, prepareRun } from './session.ts';
+import { chooseFirst, completeOptions, kubeOptions, modeOf } from './session.ts';
 
 export async function runMigration(invocation: Invocation<typeof runFlags>): Promise<Result<number>> {
   const { values, io, signal, command } = invocation;
@@ -12,21 +13,18 @@ export async function runMigration(invocation: Invocation<typeof runFlags>): Pro
   if (!mode.ok) return mode;
   const cluster = await rehearsalScale(invocation);
   if (!cluster.ok) return cluster;
-  // Questions come before the screen, so the options are complete before it appears.
-  const options = await prepareRun({ values, mode: mode.value, io, ...cluster.value });
-  if (!options.ok) return options;
+  const request = { values, mode: mode.value, io, ...cluster.value };
+  // Questions come before the screen, everything else after its first frame.
+  const chosen = await chooseFirst(request);
+  if (!chosen.ok) return chosen;
   return drive({
     command,
     mode: mode.value,
     values,
     io,
     signal,
-    options: Promise.resolve(options),
-    start: {
-      context: options.value.kube.context,
-      namespace: options.value.kube.namespace,
-      operator: options.value.operator,
-    },
+    options: () => completeOptions(request, chosen.value),
+    start: { context: chosen.value.context, namespace: values.namespace, operator: operator(io.env).identity },
     resume: (runId) => resumeCommand({ runId }, kubeFlags(values)),
   });
 }

@@ -3,10 +3,11 @@
  * plain prompts before the screen, and nowhere later; without a terminal a missing answer names its flag.
  */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { LoadedPlan } from '../engine/plan/load-types.ts';
 import { err, fail, ok, type Result } from '../engine/result.ts';
 import { operator } from '../engine/run/operator.ts';
-import type { HeadlessPolicy, KubeOptions, RunOptions } from '../engine/run/options.ts';
+import type { HeadlessPolicy, KubeOptions, RunOptions, SecretInputs } from '../engine/run/options.ts';
 import { runIds, stateDir } from '../engine/run/paths.ts';
 import type { Values } from './command.ts';
 import type {
@@ -91,31 +92,54 @@ export interface SessionRequest {
   readonly io: Io;
   readonly rehearsal: boolean;
   readonly timeScale: number;
-  /** Settles when the cluster can be asked: a rehearsal may still be starting. */
+  /** The cluster, when the flags don't name it. */
   readonly kube?: KubeOptions;
 }
 
-/** Everything a run is started with. Asks what must be asked. */
-export async function prepareRun(request: SessionRequest): Promise<Result<RunOptions>> {
-  const { values, mode, io } = request;
+/** What was asked before the screen. */
+export interface Chosen {
+  readonly context: string | undefined;
+  readonly resume: Resumable | undefined;
+  readonly passwords: SecretInputs;
+}
+
+/** The questions, and whatever of the flags can be wrong by itself. Light: nothing heavy is loaded without a question. */
+export async function chooseFirst(request: SessionRequest): Promise<Result<Chosen>> {
+  const { values, mode } = request;
   if (values.run !== undefined && values.fresh) {
     return fail('usage', '--run resumes a run and --fresh starts one; they cannot be given together.');
   }
-  if ((values.changeTitle?.length ?? 0) > 160)
+  if (values.run !== undefined && isDry(values)) {
+    return fail('usage', '--dry-run looks at a whole plan from its start; it cannot be given with --run.');
+  }
+  if ((values.changeTitle?.length ?? 0) > 160) {
     return fail('usage', '--change-title: a title has at most 160 characters.');
+  }
   const policy = policyOf(values, mode);
   if (!policy.ok) return policy;
   const context = await chooseContext(request);
   if (!context.ok) return context;
   const resume = await chooseRun(request, context.value);
   if (!resume.ok) return resume;
-  const plan = await planFor(values, resume.value);
-  if (!plan.ok) return plan;
-  const passwords = await readPasswords(values, io);
+  const passwords = await readPasswords(values, request.io);
   if (!passwords.ok) return passwords;
-  for (const notice of passwords.value.notices) await write(io.stderr, `note: ${notice}\n`);
-  const kube = { ...(request.kube ?? kubeOptions(values, plan.value.plan.namespace)), context: context.value };
-  let secrets = passwords.value.inputs;
+  // Now, because nothing but the frames may be written once the screen is up.
+  for (const notice of passwords.value.notices) await write(request.io.stderr, `note: ${notice}\n`);
+  return ok({ context: context.value, resume: resume.value, passwords: passwords.value.inputs });
+}
+
+/** Everything a run is started with, without a further question. */
+export async function completeOptions(request: SessionRequest, chosen: Chosen): Promise<Result<RunOptions>> {
+  const { values, mode, io } = request;
+  const policy = policyOf(values, mode);
+  if (!policy.ok) return policy;
+  const plan = await planFor(values, chosen.resume);
+  if (!plan.ok) return plan;
+  const kube = {
+    ...(request.kube ?? kubeOptions(values, plan.value.plan.namespace)),
+    context: chosen.context,
+  };
+  let secrets = chosen.passwords;
   if (values.passwordSecret !== undefined) {
     const { passwordsFromSecret } = await import('./password-secret.ts');
     const found = await passwordsFromSecret(values.passwordSecret, kube);
@@ -123,6 +147,7 @@ export async function prepareRun(request: SessionRequest): Promise<Result<RunOpt
     secrets = { ...found.value, ...secrets };
   }
   const me = operator(io.env);
+  const folder = stateDir(io.env);
   const change = {
     number: values.change ?? plan.value.plan.change?.number,
     title: values.changeTitle ?? plan.value.plan.change?.title,
@@ -130,11 +155,12 @@ export async function prepareRun(request: SessionRequest): Promise<Result<RunOpt
   return ok({
     kube,
     loadedPlan: plan.value,
-    stateDir: stateDir(io.env),
+    // A dry run leaves a journal to read, and must never be taken for a run that waits.
+    stateDir: isDry(values) ? join(folder, 'dry-runs') : folder,
     operator: me.identity,
     host: me.host,
     toolVersion: version,
-    resume: resume.value?.runId,
+    resume: chosen.resume?.runId,
     secrets,
     policy: policy.value,
     timeScale: request.timeScale,
@@ -144,6 +170,14 @@ export async function prepareRun(request: SessionRequest): Promise<Result<RunOpt
     stopAfter: values.stopAfter,
   });
 }
+
+/** Both at once, for commands that need no early screen. */
+export async function prepareRun(request: SessionRequest): Promise<Result<RunOptions>> {
+  const chosen = await chooseFirst(request);
+  return chosen.ok ? completeOptions(request, chosen.value) : chosen;
+}
+
+const isDry = (values: Pick<RunValues, 'dryRun'>) => values.dryRun !== undefined && values.dryRun !== 'none';
 
 async function planFor(values: RunValues, resume: Resumable | undefined): Promise<Result<LoadedPlan>> {
   if (!resume || values.plan !== undefined) return planOf(values.plan);
@@ -167,7 +201,7 @@ async function chooseContext(request: SessionRequest): Promise<Result<string | u
   return askContext(contexts.value);
 }
 
-interface Resumable {
+export interface Resumable {
   readonly runId: string;
   readonly plan: unknown;
   readonly planHash: string;
@@ -177,7 +211,7 @@ interface Resumable {
 async function chooseRun(request: SessionRequest, context: string | undefined): Promise<Result<Resumable | undefined>> {
   const { values, mode, io } = request;
   const folder = stateDir(io.env);
-  if (values.fresh) return ok(undefined);
+  if (values.fresh || isDry(values)) return ok(undefined);
   if (values.run !== undefined) {
     const { findRun } = await import('./runs.ts');
     const run = findRun(folder, values.run);

@@ -1,0 +1,129 @@
+// Figures from inside of a process: the sources are bundled into a temporary file, as the product bundles them.
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { withoutDevtools } from '../build/without-devtools.mjs';
+import { median, quantile } from './stats.mjs';
+
+let loaded;
+
+/** The product's own functions. Bundled once a process. */
+async function product(root) {
+  loaded ??= (async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pgb-bench-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const outfile = join(folder, 'product.mjs');
+    const contents = `
+      export { still, DEFAULT_KEYMAP } from './src/screens/testing/still.ts';
+      export { bigSnapshot } from './src/screens/testing/fixtures.ts';
+      export { openJournal } from './src/engine/run/journal.ts';
+      export { realClock } from './src/engine/run/clock.ts';
+    `;
+    await build({
+      stdin: { contents, resolveDir: root, loader: 'ts' },
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      jsx: 'automatic',
+      minify: true,
+      external: ['pg-native'],
+      define: { 'process.env.NODE_ENV': '"production"' },
+      plugins: [withoutDevtools],
+      banner: { js: "import{createRequire as cr}from'node:module';const require=cr(import.meta.url);" },
+      logLevel: 'error',
+    });
+    return import(pathToFileURL(outfile).href);
+  })();
+  return loaded;
+}
+
+/** The dashboard of 500 services, 20 pooler pods and 200 pools, drawn from changed data each time. */
+export async function frameTimes({ root, quick }) {
+  const { still, bigSnapshot } = await product(root);
+  const times = [];
+  const snapshots = Array.from({ length: 4 }, () => bigSnapshot(500, 20, 200));
+  for (let i = 0; i < (quick ? 50 : 300); i++) {
+    const snapshot = { ...snapshots[i % snapshots.length], now: new Date(Date.now() + i * 1000).toISOString() };
+    const began = performance.now();
+    still({ snapshot, columns: 200, rows: 60 });
+    times.push(performance.now() - began);
+  }
+  const late = times.slice(Math.floor(times.length / 10));
+  return {
+    value: quantile(late, 0.95),
+    beside: `median ${median(late).toFixed(1)} ms, 500 services, 200 pools, 200x60`,
+  };
+}
+
+/** A key and the frame it leads to: scrolling the long list of the same dashboard. */
+export async function keyTimes({ root, quick }) {
+  const { still, bigSnapshot } = await product(root);
+  const snapshot = bigSnapshot(500, 20, 200);
+  const times = [];
+  for (let i = 0; i < (quick ? 50 : 300); i++) {
+    const began = performance.now();
+    still({ snapshot, columns: 100, rows: 30, ui: { scroll: { checklist: i % 400 } } });
+    times.push(performance.now() - began);
+  }
+  const late = times.slice(Math.floor(times.length / 10));
+  return { value: quantile(late, 0.95), beside: `median ${median(late).toFixed(1)} ms, without the terminal` };
+}
+
+/** One durable event, beside the bare write and fsync of as many bytes on the same disk. */
+export async function journalAppend({ root, quick }) {
+  const { openJournal, realClock } = await product(root);
+  const folder = mkdtempSync(join(tmpdir(), 'pgb-bench-journal-'));
+  try {
+    const journal = await openJournal({ dir: join(folder, 'run'), runId: 'bench', clock: realClock(), create: true });
+    if (!journal.ok) throw new Error(journal.error.message);
+    const first = journal.value.append(startedEvent);
+    if (!first.ok) throw new Error(first.error.message);
+    const bytes = Buffer.alloc(Buffer.byteLength(JSON.stringify(first.value)) / 2, 120);
+    const raw = openSync(join(folder, 'raw'), 'a');
+    const times = { journal: [], raw: [] };
+    for (let i = 0; i < (quick ? 50 : 300); i++) {
+      const event = { type: 'step.evidence', id: 'p1.secret', evidence: evidence(i) };
+      let began = performance.now();
+      const written = journal.value.append(event);
+      times.journal.push(performance.now() - began);
+      if (!written.ok) throw new Error(written.error.message);
+      began = performance.now();
+      writeSync(raw, bytes);
+      fsyncSync(raw);
+      times.raw.push(performance.now() - began);
+    }
+    closeSync(raw);
+    journal.value.close();
+    return { value: median(times.journal), beside: `bare write and fsync ${median(times.raw).toFixed(2)} ms` };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const evidence = (i) => ({
+  check: 'rollout',
+  verdict: 'pass',
+  observed: `${i} of 300 updated`,
+  at: new Date(0).toISOString(),
+});
+
+const startedEvent = {
+  type: 'run.started',
+  runId: 'bench',
+  operator: 'bench@bench',
+  host: 'bench',
+  pid: process.pid,
+  toolVersion: '0',
+  planName: 'nova',
+  planHash: '0',
+  plan: {},
+  cluster: { context: 'bench', namespace: 'nova', uid: '0', version: 'v1.36.0' },
+  rehearsal: true,
+  timeScale: 1,
+  steps: [],
+  services: [],
+};
