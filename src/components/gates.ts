@@ -13,7 +13,7 @@ export function gateLines(gates: readonly GateView[], width: number, glyphs: Gly
   );
   const limit = width >= 70 ? Math.min(18, Math.max(...gates.map((gate) => gate.limit.length))) + 6 : 0;
   const trail = width >= 60 ? Math.min(40, Math.floor(width * 0.25)) : 0;
-  const seen = Math.max(6, width - name - limit - trail - 14);
+  const seen = Math.max(6, Math.min(48, width - name - limit - trail - 14));
   return gates.map((gate) => {
     const sign = verdictSign(gate.verdict, glyphs);
     return [

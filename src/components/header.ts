@@ -47,6 +47,7 @@ export function header(snapshot: RunSnapshot, now: number, width: number, glyphs
 }
 
 function statusWord(snapshot: RunSnapshot): string | undefined {
+  if (snapshot.status !== 'ended' && snapshot.currentStep === 'preflight') return 'Preflight';
   if (snapshot.status === 'rolling-back') return 'ROLLING BACK';
   if (snapshot.status === 'held') return 'ON HOLD';
   if (snapshot.status === 'ended')

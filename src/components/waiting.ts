@@ -1,6 +1,6 @@
 /** The line that is never empty while something runs: what it waits for, how long, until when. */
 import type { RunSnapshot } from '../engine/run/model.ts';
-import { duration } from './format.ts';
+import { duration, limitWords } from './format.ts';
 import { type Line, span, spread, truncateEnd } from './line.ts';
 import type { Glyphs } from './theme.ts';
 
@@ -21,7 +21,7 @@ export function waitingLine(snapshot: RunSnapshot, now: number, width: number, g
   }
   const since = now - Date.parse(waiting.since);
   const limit =
-    waiting.until === undefined ? '' : ` of ${duration(Date.parse(waiting.until) - Date.parse(waiting.since))}`;
+    waiting.until === undefined ? '' : ` of ${limitWords(Date.parse(waiting.until) - Date.parse(waiting.since))}`;
   const time = ` ${duration(since)}${limit}`;
   const over = waiting.until !== undefined && now > Date.parse(waiting.until);
   const text = truncateEnd(waiting.text, Math.max(8, width - 13 - time.length - 2 - rightWidth), glyphs.more);

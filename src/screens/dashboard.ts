@@ -1,35 +1,48 @@
 /** The step that runs: where it stands in the checklist, what it does and has seen, the pools beneath. */
+
+import { progressBar } from '../components/bars.ts';
 import { checklist, checklistLine } from '../components/checklist.ts';
 import { previewLines } from '../components/diff.ts';
 import { evidenceLines, rolloutLines } from '../components/evidence.ts';
-import { fitRows, type Line, paragraph, span, truncateMiddle } from '../components/line.ts';
+import { fitRows, type Line, padEnd, paragraph, span, truncateEnd, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
 import { stepSign } from '../components/states.ts';
+import { sanitiseLine } from '../engine/sanitise.ts';
 import { rule, split } from './layout.ts';
+import { courseLines } from './pools.ts';
 import type { Body, View } from './screen.ts';
 
 /** Rows of the pools block; a function of the size alone, so that a pool that appears moves nothing. */
 export function poolRows(width: number, height: number): number {
   if (height < 14) return 2;
   if (width < 80) return 4;
-  return Math.max(4, Math.min(16, Math.floor(height * 0.3)));
+  if (height >= 44) return 22;
+  return Math.max(4, Math.min(10, Math.floor(height * 0.28)));
+}
+
+/** Exactly `rows` lines: the pools, on a tall terminal their course too, PostgreSQL's connections last. */
+export function poolBlock(view: View, rows: number): Line[] {
+  const { snapshot, width, glyphs, history } = view;
+  const course = rows >= 20 ? courseLines(history, width, rows - 9, glyphs) : [];
+  const table = rows - 1 - course.length;
+  return [
+    ...fitRows(poolTable(snapshot.pools, width, table, glyphs), table),
+    ...course,
+    postgresLine(snapshot.pools.postgres, width, glyphs),
+  ];
 }
 
 export function dashboard(view: View): Body {
   const { snapshot, width, height, glyphs } = view;
-  const wide = width >= 80;
   const bottom = poolRows(width, height);
-  const pools = [
-    ...fitRows(poolTable(snapshot.pools, width, bottom - 1, glyphs), bottom - 1),
-    postgresLine(snapshot.pools.postgres, width, glyphs),
-  ];
-  if (!wide) {
-    const top = height - bottom - 1;
+  const pools = poolBlock(view, bottom);
+  const top = height - bottom - 1;
+  if (width < 80) {
     return { lines: [checklistLine(snapshot, width, glyphs), ...fitRows(stepPanel(view, width, top), top), ...pools] };
   }
   const left = Math.min(44, Math.max(30, Math.floor(width * 0.37)));
-  const top = height - bottom - 1;
-  const upper = split(view, left, checklist(snapshot, left, top, glyphs), stepPanel(view, width - left - 1, top), top);
+  const list = checklist(snapshot, left, top, glyphs);
+  const upper = split(view, left, list, stepPanel(view, width - left - 1, top), top);
   return { lines: [...upper.lines, rule(width, glyphs, { at: left, glyph: glyphs.up }), ...pools], join: left };
 }
 
@@ -64,7 +77,14 @@ export function stepPanel(view: View, width: number, rows: number): Line[] {
   const rollout = service?.rollout === undefined ? [] : rolloutLines(service.rollout, width, glyphs);
   const seen = evidenceLines(step.evidence, width, glyphs);
   const cause = step.cause === undefined ? [] : paragraph(step.cause, width - 1, 'bad', 1);
-  const blocks = [cause, rollout, seen, change, why].map((block) => (block.length > 0 ? block : undefined));
+  const blocks = [
+    cause,
+    [...rollout, ...othersSwitching(view, step.service, width)],
+    seen,
+    change,
+    why,
+    logTail(view, width),
+  ].map((block) => (block.length > 0 ? block : undefined));
   // Filled by need (cause, rollout, evidence, change, reason), drawn in reading order.
   let room = rows - 1;
   const kept = blocks.map((block) => {
@@ -74,6 +94,36 @@ export function stepPanel(view: View, width: number, rows: number): Line[] {
     room -= part.length + gap;
     return part.length === 0 ? [] : gap === 1 ? [[] as Line, ...part] : part;
   });
-  const [causeKept = [], rolloutKept = [], seenKept = [], changeKept = [], whyKept = []] = kept;
-  return [head, ...whyKept, ...causeKept, ...changeKept, ...rolloutKept, ...seenKept];
+  const [causeKept = [], rolloutKept = [], seenKept = [], changeKept = [], whyKept = [], logKept = []] = kept;
+  return [head, ...whyKept, ...causeKept, ...changeKept, ...rolloutKept, ...seenKept, ...logKept];
+}
+
+/** A batch moves several services at once: one row for each of the others. */
+function othersSwitching(view: View, own: string | undefined, width: number): Line[] {
+  const { snapshot, glyphs } = view;
+  if (own === undefined) return [];
+  const others = snapshot.services.filter(
+    (one) => one.state === 'switching' && one.name !== own && one.rollout !== undefined,
+  );
+  return others.map((one): Line => {
+    const { updated = 0, available = 0, desired = 0 } = one.rollout ?? {};
+    const name = truncateMiddle(one.name, Math.max(10, Math.min(24, width - 40)), glyphs.more);
+    return [
+      span(` ${padEnd(name, Math.max(10, Math.min(24, width - 40)))} `),
+      span(progressBar(updated + available, desired * 2, 10, glyphs), 'info'),
+      span(` ${updated}/${desired} updated ${glyphs.dot} ${available}/${desired} available`, 'muted'),
+    ];
+  });
+}
+
+/** The newest log lines, where there is room for at least a few. */
+function logTail(view: View, width: number): Line[] {
+  const { snapshot, glyphs } = view;
+  if (view.height < 36 || snapshot.logLines.length === 0) return [];
+  return [
+    [span(' log', 'title'), span(`  ${snapshot.logLines[snapshot.logLines.length - 1]?.source ?? ''}`, 'muted')],
+    ...snapshot.logLines
+      .slice(-6)
+      .map((row): Line => [span(` ${truncateEnd(sanitiseLine(row.text), width - 2, glyphs.more)}`, 'muted')]),
+  ];
 }

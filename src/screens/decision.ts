@@ -2,11 +2,10 @@
 import { progressBar } from '../components/bars.ts';
 import { duration, limitWords } from '../components/format.ts';
 import { gateLines } from '../components/gates.ts';
-import { fitRows, type Line, paragraph, span } from '../components/line.ts';
-import { poolTable, postgresLine } from '../components/pool-table.ts';
+import { type Line, padEnd, paragraph, span, wrapWords } from '../components/line.ts';
 import type { Tone } from '../components/theme.ts';
 import type { Ask } from '../engine/run/model.ts';
-import { poolRows } from './dashboard.ts';
+import { poolBlock, poolRows } from './dashboard.ts';
 import { keyName } from './keys.ts';
 import { rule } from './layout.ts';
 import { overrideOf } from './press.ts';
@@ -30,11 +29,12 @@ export function decisionScreen(view: View, ask: Decide): Body {
   const advice = ADVICE[ask.recommendation];
   const override = overrideOf(ask, now);
   const key = (id: 'continue' | 'rollback' | 'extend' | 'hold') => keyName(keymap[id][0] ?? '');
-  const option = (id: 'continue' | 'rollback' | 'extend' | 'hold', word: string, text: string): Line => [
-    span(`  ${key(id)}  `, 'key'),
-    span(word.padEnd(11)),
-    span(text, 'muted'),
-  ];
+  const option = (id: 'continue' | 'rollback' | 'extend' | 'hold', word: string, text: string): Line[] =>
+    wrapWords(text, Math.max(10, width - 17)).map((row, index) => [
+      span(index === 0 ? `  ${key(id)}  ` : '     ', 'key'),
+      span(padEnd(index === 0 ? word : '', 11)),
+      span(row, 'muted'),
+    ]);
   const head: Line[] = [[span(` ${glyphs.decide} `, 'warn'), span(ask.title, 'title')]];
   const content: Line[] = [
     [
@@ -54,24 +54,19 @@ export function decisionScreen(view: View, ask: Decide): Body {
     [],
     ...gateLines(ask.gates.length > 0 ? ask.gates : snapshot.gates, width, glyphs),
     [],
-    option(
+    ...option(
       'continue',
       'continue',
       override === undefined ? 'go on with the next phase' : `override, because ${override}: needs a reason`,
     ),
-    option('rollback', 'roll back', `this phase, or more: shows what is put back first`),
-    option('extend', 'extend', `soak for ${limitWords(ask.soakMs)} more`),
-    option('hold', 'hold', 'stop here, with a reason, until you let it go on'),
+    ...option('rollback', 'roll back', `this phase, or more: shows what is put back first`),
+    ...option('extend', 'extend', `soak for ${limitWords(ask.soakMs)} more`),
+    ...option('hold', 'hold', 'stop here, with a reason, until you let it go on'),
   ];
   const bottom = height >= 22 ? poolRows(width, height) : 0;
   const lines = scrolled(view, head, content, ask.id, { rows: bottom > 0 ? height - bottom - 1 : height });
   if (bottom === 0) return { lines };
   return {
-    lines: [
-      ...lines,
-      rule(width, glyphs),
-      ...fitRows(poolTable(snapshot.pools, width, bottom - 1, glyphs), bottom - 1),
-      postgresLine(snapshot.pools.postgres, width, glyphs),
-    ],
+    lines: [...lines, rule(width, glyphs), ...poolBlock(view, bottom)],
   };
 }

@@ -6,14 +6,22 @@ import { type ActionId, keyName } from './keys.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
-const WAYS: Readonly<Record<FailureAnswer['action'], { readonly action: ActionId; readonly text: string }>> = {
-  retry: { action: 'retry', text: 'try this step again' },
-  'rollback-service': { action: 'rollback', text: 'roll back: this service' },
-  'rollback-phase': { action: 'rollback', text: 'roll back: the whole phase' },
-  'rollback-all': { action: 'rollback', text: 'roll back: everything' },
-  waive: { action: 'waive', text: 'waive it, with a reason for the record' },
-  leave: { action: 'leave', text: 'leave; nothing is undone, the run can be resumed' },
-};
+/** The ways on by key; three scopes of rollback are one key and then a choice. */
+function waysOf(options: readonly FailureAnswer['action'][]): { readonly action: ActionId; readonly text: string }[] {
+  const scopes = [
+    ...(options.includes('rollback-service') ? ['this service'] : []),
+    ...(options.includes('rollback-phase') ? ['the phase'] : []),
+    ...(options.includes('rollback-all') ? ['everything'] : []),
+  ];
+  return [
+    ...(options.includes('retry') ? [{ action: 'retry' as const, text: 'try this step again' }] : []),
+    ...(scopes.length > 0 ? [{ action: 'rollback' as const, text: `roll back: ${scopes.join(', ')}` }] : []),
+    ...(options.includes('waive')
+      ? [{ action: 'waive' as const, text: 'waive it, with a reason for the record' }]
+      : []),
+    { action: 'leave' as const, text: 'leave; nothing is undone, the run can be resumed' },
+  ];
+}
 
 export function failureScreen(view: View, ask: Extract<Ask, { kind: 'failure' }>): Body {
   const { width, glyphs, keymap } = view;
@@ -29,8 +37,7 @@ export function failureScreen(view: View, ask: Extract<Ask, { kind: 'failure' }>
     ...labelled('cause', ask.cause, width, unknown ? 'warn' : 'bad'),
     ...labelled('do', ask.hint, width, 'ok'),
     [],
-    ...ask.options.map((option) => {
-      const way = WAYS[option];
+    ...waysOf(ask.options).map((way): Line => {
       return [span(`   ${keyName(keymap[way.action][0] ?? '').padEnd(9)}`, 'key'), span(way.text)];
     }),
     ...(ask.findings.length === 0

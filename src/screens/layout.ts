@@ -77,14 +77,18 @@ function noticeLine(view: View, columns: number): Line {
 export function footer(view: View, columns: number): Line {
   const { snapshot, ui, keymap } = view;
   if (ui.prompt !== undefined) return [span(' Esc', 'key'), span(' stop, nothing is sent', undefined)];
+  // The promise stands in the help too; on a narrow terminal the keys are worth more.
+  const label = (action: Action) => (action.id === 'leave' && columns < 80 ? 'leave' : labelOf(action, snapshot));
   const hint = (action: Action): Line => {
     const off = action.unavailable?.(snapshot, ui) !== undefined;
     return [
       span(` ${keyName(keymap[action.id][0] ?? '')}`, off ? 'muted' : 'key'),
-      span(` ${labelOf(action, snapshot)} `, off ? 'muted' : undefined),
+      span(` ${label(action)} `, off ? 'muted' : undefined),
     ];
   };
-  const shown = actionsAt(placeOf(ui, snapshot)).filter((action) => action.footer !== undefined);
+  const shown = actionsAt(placeOf(ui, snapshot)).filter(
+    (action) => action.footer !== undefined && action.id !== ui.view,
+  );
   shown.sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
   const last = shown.filter((action) => action.id === 'help' || action.id === 'leave').map(hint);
   let room = columns - last.reduce((sum, one) => sum + lineWidth(one), 0);

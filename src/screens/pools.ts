@@ -3,7 +3,7 @@ import { chart, chartCells, type Point } from '../components/chart.ts';
 import { duration, shortTime } from '../components/format.ts';
 import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
-import type { Tone } from '../components/theme.ts';
+import type { Glyphs, Tone } from '../components/theme.ts';
 import type { PoolSample, RunSnapshot } from '../engine/run/model.ts';
 import type { Body, View } from './screen.ts';
 
@@ -91,6 +91,25 @@ export function poolsScreen(view: View): Body {
       ...attribution,
     ],
   };
+}
+
+/** Clients and query time in `rows` lines, for a tall dashboard. */
+export function courseLines(history: readonly PoolSample[], width: number, rows: number, glyphs: Glyphs): Line[] {
+  const first = history[0];
+  const last = history[history.length - 1];
+  if (first === undefined || last === undefined) return fitRows([], rows);
+  const from = Date.parse(first.at);
+  const to = Math.max(from + 1000, Date.parse(last.at));
+  const each = Math.floor(rows / 2);
+  const charts = METRICS.filter((metric) => metric.title === 'clients' || metric.title === 'query time').flatMap(
+    (metric) =>
+      chart(
+        history.map((sample) => ({ at: Date.parse(sample.at), value: metric.of(sample) })),
+        { ...metric, width, rows: each - 1, from, to, marks: [] },
+        glyphs,
+      ),
+  );
+  return fitRows(charts, rows);
 }
 
 /** Names under their marks, as far as they do not run into each other. */

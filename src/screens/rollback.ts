@@ -69,7 +69,8 @@ export function rollbackAskScreen(view: View, ask: Extract<Ask, { kind: 'rollbac
 /** Every service that was moved, and where it stands on its way back. */
 export function rollbackProgressScreen(view: View): Body {
   const { snapshot, width, glyphs } = view;
-  const concerned = snapshot.services.filter((one) => one.state !== 'direct');
+  // In the order of the way back: the last service first.
+  const concerned = snapshot.services.filter((one) => one.state !== 'direct').reverse();
   const back = concerned.filter((one) => one.state === 'rolled-back').length;
   const head: Line[] = [
     [

@@ -16,7 +16,7 @@ export function serviceScreen(view: View): Body {
   const current = services[selected];
   if (current === undefined) return { lines: [[span(' The plan names no service.', 'muted')]] };
   const wide = width >= 96;
-  const listWidth = wide ? Math.min(70, Math.floor(width * 0.52)) : width;
+  const listWidth = wide ? Math.min(76, Math.floor(width * 0.58)) : width;
   const listRows = wide ? height : Math.max(4, Math.floor(height * 0.5));
   const list = listOf(view, selected, listWidth, listRows);
   if (wide) return split(view, listWidth, list, detailOf(view, current, width - listWidth - 1));
@@ -28,7 +28,8 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
   const { snapshot, glyphs } = view;
   const services = snapshot.services;
   const { start, end } = windowAround(selected, services.length, rows - 1);
-  const name = Math.max(8, width - 44);
+  const pods = width >= 64;
+  const name = Math.max(8, width - (pods ? 43 : 38));
   const pooled = services.filter((one) => one.state === 'pooled').length;
   return [
     [
@@ -37,7 +38,7 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
         'title',
       ),
       span(padEnd('state', 12), 'muted'),
-      span(padStart('pods', 5), 'muted'),
+      span(pods ? padStart('pods', 5) : '', 'muted'),
       span(padStart('direct', 8), 'muted'),
       span(padStart('pooled', 8), 'muted'),
     ],
@@ -50,7 +51,7 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
         span(padEnd(truncateMiddle(service.name, name, glyphs.more), name), chosen ? 'title' : undefined),
         span(` ${service.phase} `, 'muted'),
         span(padEnd(sign.word, 12), sign.tone),
-        span(padStart(compact(service.replicas), 5)),
+        span(pods ? padStart(compact(service.replicas), 5) : ''),
         span(
           padStart(compact(service.direct), 8),
           service.state === 'pooled' && (service.direct ?? 0) > 0 ? 'warn' : undefined,
