@@ -246,7 +246,7 @@ function checkWhole(plan: z.output<typeof planBody>, context: z.RefinementCtx): 
       batchBefore = service.batch;
     });
   });
-  if ((parseDuration(plan.observe.every) ?? 0) <= 0) say(['observe', 'every'], 'must be longer than 0s');
+  if (parseDuration(plan.observe.every) === 0) say(['observe', 'every'], 'must be longer than 0s');
   if (plan.window && Date.parse(plan.window.end) <= Date.parse(plan.window.start)) {
     say(['window', 'end'], 'the change window ends before it starts');
   }

@@ -62,3 +62,13 @@ export function checkpointEntry(state: RunState, server: string): CheckpointEntr
     events: state.events,
   };
 }
+
+/**
+ * A journal that was cut exactly between two lines looks whole. The index remembers how long it was: a sentence for the
+ * operator when lines are missing (a restored backup, a copied folder), undefined when all are there.
+ */
+export function journalShortfall(entry: CheckpointEntry | undefined, lines: number): string | undefined {
+  const missing = (entry?.events ?? 0) - lines;
+  if (missing <= 0) return undefined;
+  return `the journal has ${lines} events but had ${entry?.events}: its last ${missing} are missing (an older copy?); the cluster's own copy of the run decides`;
+}

@@ -20,7 +20,7 @@ import { type FileLock, lockFile } from './journal-lock.ts';
 import { readJournal } from './journal-read.ts';
 import { ensurePrivateDir, journalPath, runDir, runIds } from './paths.ts';
 
-export { checkpointEntry } from './checkpoint-entry.ts';
+export { checkpointEntry, journalShortfall } from './checkpoint-entry.ts';
 export type { Checkpoint, CheckpointEntry } from './checkpoint-types.ts';
 
 const VERSION = 1;
@@ -54,6 +54,8 @@ class CheckpointStore implements Checkpoint {
   readonly #notices: string[] = [];
   readonly #dir: string;
   readonly #conf: (options: unknown) => ConfLike;
+  /** Made with the first write: it compiles the schema, and refuses to be made over a damaged file. */
+  #opened: ConfLike | undefined;
 
   constructor(dir: string, conf: (options: unknown) => ConfLike) {
     this.#dir = dir;
@@ -203,7 +205,7 @@ class CheckpointStore implements Checkpoint {
   }
 
   #open(): ConfLike {
-    return this.#conf({
+    this.#opened ??= this.#conf({
       projectName: 'pgb-wizard',
       cwd: this.#dir,
       configName: NAME,
@@ -216,6 +218,7 @@ class CheckpointStore implements Checkpoint {
         runs: { type: 'object', additionalProperties: ENTRY_SCHEMA },
       },
     });
+    return this.#opened;
   }
 
   #sweep(): void {

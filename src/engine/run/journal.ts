@@ -79,6 +79,10 @@ function openFile(files: JournalFiles, path: string, runId: string): Result<Open
       files.close(fd);
       return parsed.error.code === 'journal-corrupt' ? salvaged(files, path, bytes, parsed) : parsed;
     }
+    if (parsed.value.lines.length === 0) {
+      files.close(fd);
+      return nothingLeft(path, bytes.length);
+    }
     const { torn } = parsed.value;
     let content = parsed.value;
     if (torn) {
@@ -96,6 +100,22 @@ function openFile(files: JournalFiles, path: string, runId: string): Result<Open
     files.close(fd);
     throw error;
   }
+}
+
+/** A journal without a whole first line tells nothing: not even which run it was. It stays as it is. */
+function nothingLeft(path: string, bytes: number): Result<never> {
+  return fail(
+    'journal-corrupt',
+    `the journal ${sanitiseLine(path)} holds no event${bytes > 0 ? ' that is whole' : ''}`,
+    {
+      cause:
+        bytes > 0
+          ? 'the file was damaged from its first line on'
+          : 'the run was cut before its first event, or the file was emptied',
+      next: ['The file was left as it is; if the run had begun, resume it from its copy in the cluster'],
+      details: { path, kept: 0, keptBytes: 0, bytes },
+    },
+  );
 }
 
 /** Leaves the whole part of a damaged journal in a file of its own and says so; the journal itself is not touched. */
