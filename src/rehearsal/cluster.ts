@@ -4,10 +4,11 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Json, ObjectStore } from './contract.ts';
-import { startApiServer } from './api/server.ts';
+import { type ApiServer, startApiServer } from './api/server.ts';
 import { type RehearsalStore, createStore } from './api/store.ts';
 import { isReady } from './controllers/pod-sets.ts';
 import { startControllers } from './controllers/start.ts';
+import { createAdversaries } from './faults/adversaries.ts';
 import { type FaultSpec, faultTable, parseFault } from './faults/kinds.ts';
 import { LoadBook, type LoadReport } from './fleet/load-report.ts';
 import { NAMESPACE, clusterObjects, postgresObjects, serviceObjects } from './fleet/objects.ts';
@@ -43,6 +44,8 @@ export interface Cluster {
   kubeconfigPath: string;
   url: string;
   store: ObjectStore;
+  /** Request counts, and faults of the API itself. */
+  api: ApiServer;
   kubelet: Kubelet;
   services: readonly ServicePlan[];
   report(): LoadReport;
@@ -135,7 +138,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       return { pods: own.length, ready: own.filter(isReady).length };
     };
     const cluster: Cluster = {
-      kubeconfigPath: api.kubeconfig,
+      kubeconfigPath: api.kubeconfigPath as string,
+      api,
       url: api.url,
       store,
       kubelet: machine.kubelet,
@@ -145,6 +149,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       close,
     };
     api.extend('/rehearsal/v1/load', () => cluster.report());
+    const adversaries = createAdversaries({ store, kubelet: machine.kubelet, namespace: NAMESPACE, serviceFaults: table });
+    undo.push(() => adversaries.close());
+    api.extend('/rehearsal/v1/faults', ({ path, body }) => adversaries.handle(path.split('/').at(-1) ?? '', body));
     if (!options.noWait) {
       await cluster.ready();
       lap(`${pods + 1} pods ready`);

@@ -16,6 +16,9 @@ export function createEventRecorder(store: ObjectStore, component: string, host?
   return {
     event(object, type, reason, message, fieldPath) {
       const namespace = object.metadata.namespace ?? 'default';
+      const home = store.get('namespaces', undefined, namespace);
+      // A namespace on its way out takes no new objects; its events are lost, as in a real cluster.
+      if (!home || home.metadata.deletionTimestamp) return;
       const key = JSON.stringify([object.metadata.uid, type, reason, message, fieldPath]);
       const name = known.get(key);
       const at = now();
@@ -24,7 +27,6 @@ export function createEventRecorder(store: ObjectStore, component: string, host?
         store.update('events', { ...existing, count: (existing.count ?? 1) + 1, lastTimestamp: at });
         return;
       }
-      if (!store.get('namespaces', undefined, namespace)) return;
       const stamp = (BigInt(Date.now()) * 1_000_000n + BigInt(serial++ % 1_000_000)).toString(16);
       const created = store.create('events', {
         apiVersion: 'v1',

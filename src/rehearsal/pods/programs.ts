@@ -58,7 +58,11 @@ function placeHosts(text: string, place: PodPlace, port: number): string {
   // `localhost:8000` and `127.0.0.1` are the pod itself.
   const local = text.replace(/(?<![\w.-])(localhost|127\.0\.0\.1)(?::(\d+))?(?![\w.-])/g, (_all, _host, number) => `${place.ip}${number ? `:${place.port(Number(number))}` : ''}`);
   return local.replace(/(^|@|\/\/|=|\s)([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)(?::(\d+))?(?=$|[/\s?,'"])/g, (all, before: string, host: string, number?: string) => {
-    const target = place.machine.routes.resolve(host, number ? Number(number) : port, place.namespace);
+    const routes = place.machine.routes;
+    let target = routes.resolve(host, number ? Number(number) : port, place.namespace);
+    // In a shell's text the port stands elsewhere: the host's own first port finds its address.
+    const own = Object.keys(routes.service(host, place.namespace)?.ports ?? {})[0];
+    if (target.kind === 'refused' && !number && own !== undefined) target = routes.resolve(host, Number(own), place.namespace);
     if (target.kind !== 'endpoint') return all;
     return `${before}${target.host}${number ? `:${target.port}` : ''}`;
   });
