@@ -147,8 +147,7 @@ export const DIAGNOSES: readonly Diagnosis[] = [
   },
   {
     id: 'upstream-tls',
-    symptom: [/server refused SSL/i, /server rejected SSL/i, /server does not support SSL/i],
-    also: [/server_tls|closing because|connect failed|server (?:refused|rejected) SSL/i],
+    symptom: [/server (?:refused|rejected) SSL/i],
     severity: 'block',
     title: 'PostgreSQL refuses TLS while server_tls_sslmode asks for it',
     cause: 'ssl is off in PostgreSQL, or the mode is too strict',

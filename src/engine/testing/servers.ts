@@ -12,13 +12,14 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { atLeast, parseVersion } from '../pgbouncer/config.ts';
 import type { Connect, PgBouncerVersion } from '../pgbouncer/types.ts';
@@ -120,13 +121,9 @@ function postgresBin(): string {
   if (process.env.PGB_POSTGRES_BIN) return process.env.PGB_POSTGRES_BIN;
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
-  return join(
-    find(
-      'postgres',
-      versions.map((version) => join(root, version, 'bin')),
-    ),
-    '..',
-  );
+  const places = versions.map((version) => join(root, version, 'bin'));
+  // A link in /usr/local/bin stands alone; the other programs are where it points to.
+  return dirname(realpathSync(find('postgres', places)));
 }
 
 async function ended(child: ChildProcess): Promise<void> {
