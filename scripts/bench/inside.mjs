@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { withoutDevtools } from '../build/without-devtools.mjs';
+import { withoutDevtools } from '../build/plugins.mjs';
 import { median, quantile } from './stats.mjs';
 
 let loaded;
