@@ -184,18 +184,20 @@ function unknownManagers(object: KubeObject): Sign | undefined {
   };
 }
 
-/** The manager that owns an env entry of a container, according to managedFields; the newest one when several do. */
+/**
+ * The manager that wrote the value of an env entry, according to managedFields; the newest one when several did. Others
+ * may still own the entry's name alone (the one who created it does).
+ */
 export function managerOfEntry(object: KubeObject, container: string, name: string): string | undefined {
-  const owners = (object.metadata?.managedFields ?? []).filter((m: Json) => {
+  const wrote = (object.metadata?.managedFields ?? []).filter((m: Json) => {
+    const spec = m.fieldsV1?.['f:spec'];
     const template =
-      object.kind === 'CronJob'
-        ? m.fieldsV1?.['f:spec']?.['f:jobTemplate']?.['f:spec']?.['f:template']
-        : m.fieldsV1?.['f:spec']?.['f:template'];
-    return ['f:containers', 'f:initContainers'].some(
-      (list) =>
-        template?.['f:spec']?.[list]?.[`k:{"name":"${container}"}`]?.['f:env']?.[`k:{"name":"${name}"}`] !== undefined,
-    );
+      object.kind === 'CronJob' ? spec?.['f:jobTemplate']?.['f:spec']?.['f:template'] : spec?.['f:template'];
+    return ['f:containers', 'f:initContainers'].some((list) => {
+      const entry = template?.['f:spec']?.[list]?.[`k:{"name":"${container}"}`]?.['f:env']?.[`k:{"name":"${name}"}`];
+      return entry?.['f:value'] !== undefined || Object.keys(entry?.['f:valueFrom'] ?? {}).some((key) => key !== '.');
+    });
   });
-  owners.sort((a: Json, b: Json) => String(b.time ?? '').localeCompare(String(a.time ?? '')));
-  return owners[0] ? sanitiseLine(owners[0].manager, 100) : undefined;
+  wrote.sort((a: Json, b: Json) => String(b.time ?? '').localeCompare(String(a.time ?? '')));
+  return wrote[0] ? sanitiseLine(wrote[0].manager, 100) : undefined;
 }

@@ -13,7 +13,7 @@ import { type Judgement, RolloutJudge } from './rollout-judge.ts';
 import { podInfo, type RolloutView, viewOf } from './rollout-view.ts';
 import { type SharedWatch, shareWatch } from './shared-watch.ts';
 import type { Json, Kube, KubeObject, Ref } from './types.ts';
-import type { RolloutVerdict } from './workload-types.ts';
+import type { RolloutUpdate, RolloutVerdict } from './workload-types.ts';
 
 /** Patience runs out between events too. */
 const TICK_MS = 500;
@@ -44,6 +44,8 @@ class Follower {
   #wake: () => void = () => {};
   #dirty = true;
   #lastText = '';
+  #toldKey = '';
+  #toldAt = 0;
 
   constructor(kube: Kube, ref: Ref, options: RolloutOptions) {
     this.#kube = kube;
@@ -68,7 +70,7 @@ class Follower {
   }
 
   async run(): Promise<RolloutVerdict> {
-    const { signal, until, onAvailable, onProgress } = this.#options;
+    const { signal, until, onAvailable } = this.#options;
     const off = onAbort([signal], () => this.#wake());
     // Events are evidence, not a condition: without the permission the verdict only says less.
     const synced = await Promise.race([
@@ -134,7 +136,7 @@ class Follower {
       }
       if (view) {
         this.#lastText = result.text;
-        onProgress?.({
+        this.#tell({
           progress: this.#progress(view, result.stage, result.text),
           newPods: view.newPods.map(podInfo),
           oldPods: view.oldPods.map(podInfo),
@@ -143,6 +145,16 @@ class Follower {
       }
       await this.#sleep();
     }
+  }
+
+  /** Each change once, and twice a second while nothing changes: a burst of events is one news. */
+  #tell(update: RolloutUpdate): void {
+    const { elapsedMs, ...rest } = update.progress;
+    const key = JSON.stringify([rest, update.waitingFor, update.newPods.length, update.oldPods.length]);
+    if (key === this.#toldKey && elapsedMs - this.#toldAt < TICK_MS) return;
+    this.#toldKey = key;
+    this.#toldAt = elapsedMs;
+    this.#options.onProgress?.(update);
   }
 
   #view(): RolloutView | undefined {

@@ -4,6 +4,7 @@
  */
 import { err, fail, ok, type Result, wizardError } from '../result.ts';
 import { Secret } from '../secret.ts';
+import { FIELD_MANAGER } from './client.ts';
 import { differences, type Edit, patchTo, type Side, sideOfAll, strangers } from './edits.ts';
 import { selectorText } from './facts.ts';
 import { canonicalJson, fingerprint, templateOf } from './fingerprint.ts';
@@ -366,17 +367,21 @@ export async function classifyLive(
       detail: `${id} uses ${change.to.host}:${change.to.port}`,
     });
   }
-  const reverted =
+  const ran =
     change.ref.kind === 'Deployment' && common.generation > change.generation
       ? await ranOnce(kube, live, edits, call)
       : false;
+  // Our own way back looks the same; managedFields tell who wrote the entry last.
+  const contested = ran && manager !== FIELD_MANAGER;
   return ok({
     ...common,
     ...owner,
     state,
     exact,
-    contested: reverted,
-    detail: reverted ? `${id} was switched and somebody put the original back` : `${id} has its original address`,
+    contested,
+    detail: contested
+      ? `${id} was switched, and ${manager ?? 'somebody'} put the original back`
+      : `${id} has its original address${ran ? ' again' : ''}`,
   });
 }
 
