@@ -44,7 +44,9 @@ export function computeSizing(facts: SizingFacts): Sizing {
     `per pooler, ${replicas} replicas + ${surge} during a roll: ${available} / ${replicas + surge} = ${share}`,
   );
 
-  const want = { ...DEFAULTS, ...facts.wanted };
+  // A plan that leaves a size open hands in `undefined`, which must not overwrite the default.
+  const asked = Object.fromEntries(Object.entries(facts.wanted ?? {}).filter(([, value]) => value !== undefined));
+  const want: Record<keyof typeof DEFAULTS, number> = { ...DEFAULTS, ...asked };
   const wantedPerPooler = pools * (want.poolSize + want.reservePool);
   // A pool of one still moves work; zero or less cannot run at all and is a blocking finding, not a number to render.
   const maxDbConnections = Math.max(1, Math.min(wantedPerPooler, share));

@@ -21,7 +21,8 @@ async function haveOriginals(ctx: StepContext): Promise<Result<boolean>> {
   if (ctx.state().facts.originals === undefined) return ok(false);
   if (all()) return ok(true);
   const stored = await loadOriginals(ctx.kube, ctx.fleet.namespace, ctx.runId);
-  if (!stored.ok) return stored.error.code === 'not-found' ? ok(false) : stored;
+  if (!stored.ok) return stored;
+  if (!stored.value) return ok(false);
   const restored = ctx.fleet.restoreOriginals(stored.value.changes);
   return restored.ok ? ok(all()) : restored;
 }

@@ -1,4 +1,5 @@
 /** Small facts that follow from the plan alone. */
+import type { AccessInput } from '../kube/access.ts';
 import type { Plan, PlanService } from '../plan/schema.ts';
 
 export const workloadIdOf = (service: Pick<PlanService, 'kind' | 'name'>): string =>
@@ -15,20 +16,32 @@ export function assumedPoolerVersion(plan: Plan): string {
 }
 
 /** What the plan will do, for the access reviews and the printed Role. */
-export function accessInput(plan: Plan, namespace: string) {
+export function accessInput(plan: Plan, namespace: string, runId: string, serverMinor: number): AccessInput {
+  const { pooler } = plan;
+  const deploy = 'p1.deploy: deploy PgBouncer';
   return {
     namespace,
+    runId,
+    serverMinor,
     workloads: plan.phases.flatMap((phase) =>
       phase.services.map((service) => ({
         kind: service.kind,
         name: service.name,
-        step: `${phase.id}.${service.batch ? 'batch' : service.name}.migrate`,
+        step: `${phase.id}.${service.batch ? 'batch' : service.name}.migrate: switch the workload`,
       })),
     ),
-    pooler: plan.pooler.name,
-    userlistSecret: plan.pooler.userlistSecret,
-    networkPolicy: plan.pooler.networkPolicy,
-    serviceMonitor: plan.pooler.serviceMonitor,
-    baseline: plan.baseline.enabled,
+    applies: [
+      { kind: 'Secret', name: pooler.userlistSecret, step: 'p1.secret: write the userlist' },
+      { kind: 'Deployment', name: pooler.name, step: deploy },
+      { kind: 'Service', name: pooler.name, step: deploy },
+      { kind: 'PodDisruptionBudget', name: pooler.name, step: deploy },
+      ...(pooler.networkPolicy ? [{ kind: 'NetworkPolicy' as const, name: pooler.name, step: deploy }] : []),
+      ...(pooler.serviceMonitor ? [{ kind: 'ServiceMonitor' as const, name: pooler.name, step: deploy }] : []),
+      ...(plan.baseline.enabled
+        ? [{ kind: 'Job' as const, name: `pgb-wizard-baseline-before-${runId}`, step: 'p1.baseline: measure' }]
+        : []),
+    ],
+    portForwardStep: 'p1.connectivity: ask every pooler pod',
+    logStep: 'p2: read the logs of the switched pods',
   };
 }

@@ -27,8 +27,9 @@ export const preflight: Step = {
     const note = (failure: StepFailure | undefined) => {
       if (failure) failures.push(failure);
     };
-    note(await versions(ctx));
-    note(await permissions(ctx));
+    const version = await versions(ctx);
+    note(version.failure);
+    note(await permissions(ctx, version.minor));
     ctx.waitingFor('reading every workload of the namespace');
     const found = await ctx.fleet.discover(ctx.signal);
     if (!found.ok) return found;
@@ -57,14 +58,17 @@ function sumUp(failures: readonly StepFailure[]): StepResult {
   };
 }
 
-async function versions(ctx: StepContext): Promise<StepFailure | undefined> {
+async function versions(ctx: StepContext): Promise<{ minor: number; failure?: StepFailure }> {
   ctx.waitingFor('the API server to say its version');
   const version = await ctx.kube.version(ctx.signal);
   if (!version.ok) {
     ctx.evidence({ check: 'Kubernetes version', verdict: 'fail', observed: version.error.message });
     return {
-      cause: version.error.message,
-      hint: version.error.next?.join(' ') ?? 'Check the connection to the cluster.',
+      minor: 0,
+      failure: {
+        cause: version.error.message,
+        hint: version.error.next?.join(' ') ?? 'Check the connection to the cluster.',
+      },
     };
   }
   const { gitVersion, major, minor } = version.value;
@@ -75,14 +79,17 @@ async function versions(ctx: StepContext): Promise<StepFailure | undefined> {
     observed: gitVersion,
     expected: '1.27 or later',
   });
-  return supported
-    ? undefined
-    : { cause: `Kubernetes ${gitVersion} is older than 1.27`, hint: 'Use a supported cluster.' };
+  return {
+    minor,
+    ...(supported
+      ? {}
+      : { failure: { cause: `Kubernetes ${gitVersion} is older than 1.27`, hint: 'Use a supported cluster.' } }),
+  };
 }
 
-async function permissions(ctx: StepContext): Promise<StepFailure | undefined> {
+async function permissions(ctx: StepContext, minor: number): Promise<StepFailure | undefined> {
   ctx.waitingFor('access reviews');
-  const needs = neededAccess(accessInput(ctx.plan, ctx.fleet.namespace));
+  const needs = neededAccess(accessInput(ctx.plan, ctx.fleet.namespace, ctx.runId, minor));
   const rows = await checkAccess(ctx.kube, needs, { signal: ctx.signal });
   if (!rows.ok) {
     ctx.evidence({ check: 'permissions', verdict: 'inconclusive', observed: rows.error.message });

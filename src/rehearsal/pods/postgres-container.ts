@@ -99,6 +99,8 @@ create table items (id int primary key, service text not null, body text not nul
 insert into items (id, service, body) select i, 'seed', 'item ' || i from generate_series(1, 1000) i;
 create table events (id bigserial primary key, service text not null, kind text not null, at timestamptz not null default now());
 create index events_service on events (service, id);
+reset role;
+${statistics ? '-- what made the database is no traffic of its services\nselect pg_stat_statements_reset();' : ''}
 `,
   );
 }
