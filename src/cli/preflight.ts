@@ -7,6 +7,7 @@ import { drive } from './drive.ts';
 import { runEnvelope } from './envelope.ts';
 import { write } from './io.ts';
 import { isMachine, print, table } from './output.ts';
+import { renderError } from './render-error.ts';
 import { prepareRun, type RunValues } from './session.ts';
 
 export async function preflight(invocation: Invocation<typeof preflightFlags>): Promise<Result<number>> {
@@ -42,6 +43,7 @@ export async function preflight(invocation: Invocation<typeof preflightFlags>): 
       } else {
         await write(io.stdout, preflightText(last));
       }
+      if (last.error) await write(io.stderr, renderError(last.error));
       return exitCode;
     },
   });
