@@ -22,15 +22,28 @@ function hasPostgres() {
     : [
         ...path,
         ...list('/usr/lib/postgresql').map((major) => `/usr/lib/postgresql/${major}/bin`),
-        ...list('/usr').filter((name) => /^pgsql-\d+$/.test(name)).map((name) => `/usr/${name}/bin`),
-        ...['/opt/homebrew/opt', '/usr/local/opt'].flatMap((prefix) => list(prefix).filter((name) => /^postgresql(@\d+)?$/.test(name)).map((name) => join(prefix, name, 'bin'))),
+        ...list('/usr')
+          .filter((name) => /^pgsql-\d+$/.test(name))
+          .map((name) => `/usr/${name}/bin`),
+        ...['/opt/homebrew/opt', '/usr/local/opt'].flatMap((prefix) =>
+          list(prefix)
+            .filter((name) => /^postgresql(@\d+)?$/.test(name))
+            .map((name) => join(prefix, name, 'bin')),
+        ),
       ];
   return folders.some((folder) => ['postgres', 'initdb', 'psql'].every((program) => runnable(join(folder, program))));
 }
 
 function hasPgBouncer() {
   if (process.env.PGB_PGBOUNCER) return runnable(process.env.PGB_PGBOUNCER);
-  const folders = [...path, '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/opt/homebrew/opt/pgbouncer/bin', '/usr/local/opt/pgbouncer/bin'];
+  const folders = [
+    ...path,
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/opt/homebrew/bin',
+    '/opt/homebrew/opt/pgbouncer/bin',
+    '/usr/local/opt/pgbouncer/bin',
+  ];
   return folders.some((folder) => runnable(join(folder, 'pgbouncer')));
 }
 
@@ -42,7 +55,9 @@ function giveUp(packages) {
     process.platform === 'darwin'
       ? `brew install ${packages.map((name) => (name === 'postgresql' ? 'postgresql@16' : name)).join(' ')}`
       : `sudo apt-get update && sudo apt-get install --no-install-recommends -y ${packages.join(' ')}`;
-  say(`${packages.map((name) => (name === 'postgresql' ? 'PostgreSQL' : 'PgBouncer')).join(' and ')} ${packages.length > 1 ? 'are' : 'is'} needed and not installed here. Install with:`);
+  say(
+    `${packages.map((name) => (name === 'postgresql' ? 'PostgreSQL' : 'PgBouncer')).join(' and ')} ${packages.length > 1 ? 'are' : 'is'} needed and not installed here. Install with:`,
+  );
   say(`  ${command}`);
   say('Programs in other places are named with PGB_POSTGRES_BIN (a folder) and PGB_PGBOUNCER (a program).');
   process.exit(1);
@@ -79,7 +94,9 @@ try {
 if (!ours) {
   // With sudo the services were started by the packages: they are stopped again and told about.
   for (const service of packages) spawnSync(...as('service', service, 'stop'), { stdio: 'ignore' });
-  say(`The system service${packages.length > 1 ? 's' : ''} ${packages.join(' and ')} that the package${packages.length > 1 ? 's' : ''} started ${packages.length > 1 ? 'are' : 'is'} stopped again; enable them yourself if you want them.`);
+  say(
+    `The system service${packages.length > 1 ? 's' : ''} ${packages.join(' and ')} that the package${packages.length > 1 ? 's' : ''} started ${packages.length > 1 ? 'are' : 'is'} stopped again; enable them yourself if you want them.`,
+  );
 }
 const still = missing();
 if (still.length > 0) giveUp(still);

@@ -3,16 +3,16 @@
  * resolves when every pod of the fleet is Ready; `close` leaves no process, no listener and no file behind.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Json, ObjectStore } from './contract.ts';
 import { type ApiServer, startApiServer } from './api/server.ts';
-import { type RehearsalStore, createStore } from './api/store.ts';
+import { createStore, type RehearsalStore } from './api/store.ts';
+import type { Json, ObjectStore } from './contract.ts';
 import { isReady } from './controllers/pod-sets.ts';
 import { startControllers } from './controllers/start.ts';
 import { createAdversaries } from './faults/adversaries.ts';
 import { type FaultSpec, faultTable, parseFault } from './faults/kinds.ts';
 import { LoadBook, type LoadReport } from './fleet/load-report.ts';
-import { NAMESPACE, clusterObjects, postgresObjects, serviceObjects } from './fleet/objects.ts';
-import { type ServicePlan, fleetOf } from './fleet/services.ts';
+import { clusterObjects, NAMESPACE, postgresObjects, serviceObjects } from './fleet/objects.ts';
+import { fleetOf, type ServicePlan } from './fleet/services.ts';
 import type { Kubelet } from './pods/kubelet.ts';
 import { createRunFolder } from './pods/run-folder.ts';
 import { type RunningMachine, startMachine } from './pods/start.ts';
@@ -101,7 +101,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const store = createStore({ namespaces: [NAMESPACE] });
     const book = new LoadBook();
     const table = faultTable(faults, names);
-    const report = (key: string, error: unknown) => log(`rehearsal: ${key}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    const report = (key: string, error: unknown) =>
+      log(`rehearsal: ${key}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     const pods = services.reduce((sum, service) => sum + service.replicas, 0);
     machine = await startMachine({
       store,
@@ -125,7 +126,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const stopControllers = startControllers(store, machine.index, report);
     undo.push(stopControllers);
     create(store, clusterObjects(machine.address));
-    const password = options.password ?? (options.seed === undefined ? randomBytes(15) : createHash('sha256').update(`nova_user ${options.seed}`).digest().subarray(0, 15)).toString('base64url');
+    const password =
+      options.password ??
+      (options.seed === undefined
+        ? randomBytes(15)
+        : createHash('sha256').update(`nova_user ${options.seed}`).digest().subarray(0, 15)
+      ).toString('base64url');
     create(store, postgresObjects(password));
     // The database first: a fleet that starts before it would fill its logs with refused connections.
     await podReady(store, 'postgres', options.signal);
@@ -149,7 +155,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       close,
     };
     api.extend('/rehearsal/v1/load', () => cluster.report());
-    const adversaries = createAdversaries({ store, kubelet: machine.kubelet, namespace: NAMESPACE, serviceFaults: table });
+    const adversaries = createAdversaries({
+      store,
+      kubelet: machine.kubelet,
+      namespace: NAMESPACE,
+      serviceFaults: table,
+    });
     undo.push(() => adversaries.close());
     api.extend('/rehearsal/v1/faults', ({ path, body }) => adversaries.handle(path.split('/').at(-1) ?? '', body));
     if (!options.noWait) {
@@ -168,7 +179,9 @@ async function startApi(options: ClusterOptions, store: RehearsalStore, runtime:
     return await startApiServer({ store, runtime, port: options.port, dir });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new ClusterError('port-in-use', `Port ${options.port} is in use.`, ['Choose another with --port, or leave it out for a free one.']);
+    throw new ClusterError('port-in-use', `Port ${options.port} is in use.`, [
+      'Choose another with --port, or leave it out for a free one.',
+    ]);
   }
 }
 
@@ -190,7 +203,9 @@ function create(store: ObjectStore, objects: readonly { resource: string; object
 
 /** Resolves when every Deployment of the fleet has its replicas ready; rejects when the signal aborts. */
 function fleetReady(store: ObjectStore, names: readonly string[], signal?: AbortSignal): Promise<void> {
-  const settled = (deployment: Json) => (deployment.status?.readyReplicas ?? 0) >= deployment.spec.replicas && deployment.status?.observedGeneration >= deployment.metadata.generation;
+  const settled = (deployment: Json) =>
+    (deployment.status?.readyReplicas ?? 0) >= deployment.spec.replicas &&
+    deployment.status?.observedGeneration >= deployment.metadata.generation;
   return allSettled(store, 'deployments.apps', names, settled, signal);
 }
 
@@ -198,7 +213,13 @@ function podReady(store: ObjectStore, name: string, signal?: AbortSignal): Promi
   return allSettled(store, 'pods', [name], isReady, signal);
 }
 
-function allSettled(store: ObjectStore, resource: string, names: readonly string[], settled: (object: Json) => boolean, signal?: AbortSignal): Promise<void> {
+function allSettled(
+  store: ObjectStore,
+  resource: string,
+  names: readonly string[],
+  settled: (object: Json) => boolean,
+  signal?: AbortSignal,
+): Promise<void> {
   const waiting = new Set(names);
   return new Promise((resolve, reject) => {
     const look = (object: Json) => {

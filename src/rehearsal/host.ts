@@ -1,5 +1,5 @@
 /** `rehearse --serve`: the cluster as a process of its own, from its start until the signal aborts. */
-import { type ClusterOptions, ClusterError, startCluster } from './cluster.ts';
+import { ClusterError, type ClusterOptions, startCluster } from './cluster.ts';
 
 export interface HostOptions extends Omit<ClusterOptions, 'noWait'> {
   /** Ends the cluster. */
@@ -17,7 +17,9 @@ export interface HostError {
   readonly exitCode: 1 | 2;
 }
 
-export type HostResult = { readonly ok: true; readonly value: undefined } | { readonly ok: false; readonly error: HostError };
+export type HostResult =
+  | { readonly ok: true; readonly value: undefined }
+  | { readonly ok: false; readonly error: HostError };
 
 /** Resolves when the cluster has ended and nothing of it is left. Throws for bugs only. */
 export async function runHost({ signal, ready, ...options }: HostOptions): Promise<HostResult> {
@@ -34,7 +36,8 @@ export async function runHost({ signal, ready, ...options }: HostOptions): Promi
     if (!signal.aborted) {
       await ready(cluster.kubeconfigPath);
       // The API server's listener keeps the process alive meanwhile.
-      if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      if (!signal.aborted)
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     }
   } finally {
     await cluster.close();

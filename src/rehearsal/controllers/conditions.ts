@@ -16,13 +16,15 @@ export function condition(type: string, status: Condition['status'], reason: str
   return { type, status, lastUpdateTime: at, lastTransitionTime: at, reason, message };
 }
 
-export const findCondition = (status: Json, type: string): Condition | undefined => (status?.conditions ?? []).find((item: Condition) => item.type === type);
+export const findCondition = (status: Json, type: string): Condition | undefined =>
+  (status?.conditions ?? []).find((item: Condition) => item.type === type);
 
 /** Same status and reason: nothing changes. Otherwise the condition moves to the end, keeping its transition time while the status is the same. */
 export function setCondition(status: Json, next: Condition): void {
   const current = findCondition(status, next.type);
   if (current && current.status === next.status && current.reason === next.reason) return;
-  const kept = current && current.status === next.status ? { ...next, lastTransitionTime: current.lastTransitionTime } : next;
+  const kept =
+    current && current.status === next.status ? { ...next, lastTransitionTime: current.lastTransitionTime } : next;
   removeCondition(status, next.type);
   status.conditions = [...(status.conditions ?? []), kept];
 }

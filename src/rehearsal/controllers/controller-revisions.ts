@@ -36,14 +36,24 @@ export function syncRevisions(store: ObjectStore, owner: KubeObject, name: strin
           name,
           namespace,
           labels: { ...owner.spec.selector?.matchLabels },
-          ownerReferences: [{ apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: uid as string, controller: true, blockOwnerDeletion: true }],
+          ownerReferences: [
+            {
+              apiVersion: owner.apiVersion,
+              kind: owner.kind,
+              name: owner.metadata.name,
+              uid: uid as string,
+              controller: true,
+              blockOwnerDeletion: true,
+            },
+          ],
         },
         data: { spec: { template: { ...owner.spec.template, $patch: 'replace' } } },
         revision: newest + 1,
       },
       { manager: 'kube-controller-manager' },
     );
-  } else if (update.revision < newest) update = store.update(REVISIONS, { ...update, revision: newest + 1 }, { manager: 'kube-controller-manager' });
+  } else if (update.revision < newest)
+    update = store.update(REVISIONS, { ...update, revision: newest + 1 }, { manager: 'kube-controller-manager' });
   const current = own.find((item) => item.metadata.name === owner.status?.currentRevision) ?? update;
   return { current: revisionOf(current), update: revisionOf(update) };
 }

@@ -12,7 +12,10 @@ const SETS = 'daemonsets.apps';
 const MANAGER = { manager: 'kube-controller-manager' };
 const HASH = 'controller-revision-hash';
 
-export function startDaemonSetController(store: ObjectStore, report: (key: string, error: unknown) => void): () => void {
+export function startDaemonSetController(
+  store: ObjectStore,
+  report: (key: string, error: unknown) => void,
+): () => void {
   const events = createEventRecorder(store, 'daemonset-controller');
   const queue = createWorkQueue((key) => sync(key), report);
   const all = () => {
@@ -34,17 +37,22 @@ export function startDaemonSetController(store: ObjectStore, report: (key: strin
     if (!set || set.metadata.deletionTimestamp) return;
     const { update } = syncRevisions(store, set, `${name}-${templateHash(set.spec.template)}`);
     const hash = update.name.slice(name.length + 1);
-    const pods = store.list('pods', namespace, set.spec.selector.matchLabels).filter((pod) => controllerOf(pod)?.uid === set.metadata.uid);
+    const pods = store
+      .list('pods', namespace, set.spec.selector.matchLabels)
+      .filter((pod) => controllerOf(pod)?.uid === set.metadata.uid);
     // Daemon pods tolerate a closed node, so a drain leaves them.
     const nodes = store.list('nodes').map((node) => node.metadata.name);
-    const on = (node: string) => pods.filter((pod) => pod.spec.nodeName === node && !['Succeeded', 'Failed'].includes(pod.status?.phase));
+    const on = (node: string) =>
+      pods.filter((pod) => pod.spec.nodeName === node && !['Succeeded', 'Failed'].includes(pod.status?.phase));
     for (const node of nodes) if (on(node).length === 0) create(set, node, update, hash);
     roll(set, pods, nodes.length, hash);
     writeStatus(set, nodes, pods, hash);
   }
 
   function create(set: KubeObject, node: string, revision: Revision, hash: string): void {
-    const pod = podFromTemplate(set, revision.data, { labels: { [HASH]: hash, 'pod-template-generation': String(set.metadata.generation ?? 1) } });
+    const pod = podFromTemplate(set, revision.data, {
+      labels: { [HASH]: hash, 'pod-template-generation': String(set.metadata.generation ?? 1) },
+    });
     pod.spec.nodeName = node;
     const created = store.create('pods', pod, MANAGER);
     events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
@@ -70,11 +78,18 @@ export function startDaemonSetController(store: ObjectStore, report: (key: strin
     const ready = live.filter(isReady);
     const available = ready.filter((pod) => availableAt(pod, set.spec.minReadySeconds ?? 0) <= Date.now()).length;
     const updated = live.filter((pod) => pod.metadata.labels?.[HASH] === hash).length;
-    const status: Json = { currentNumberScheduled: new Set(live.map((pod) => pod.spec.nodeName)).size, numberMisscheduled: 0, desiredNumberScheduled: nodes.length, numberReady: ready.length, observedGeneration: set.metadata.generation };
+    const status: Json = {
+      currentNumberScheduled: new Set(live.map((pod) => pod.spec.nodeName)).size,
+      numberMisscheduled: 0,
+      desiredNumberScheduled: nodes.length,
+      numberReady: ready.length,
+      observedGeneration: set.metadata.generation,
+    };
     if (updated) status.updatedNumberScheduled = updated;
     if (available) status.numberAvailable = available;
     if (nodes.length > available) status.numberUnavailable = nodes.length - available;
-    if (JSON.stringify(status) !== JSON.stringify(set.status ?? {})) store.updateStatus(SETS, { ...set, status }, MANAGER);
+    if (JSON.stringify(status) !== JSON.stringify(set.status ?? {}))
+      store.updateStatus(SETS, { ...set, status }, MANAGER);
   }
 
   return () => {

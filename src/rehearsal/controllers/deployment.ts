@@ -5,11 +5,22 @@
  */
 import type { Json, KubeObject, ObjectStore } from '../contract.ts';
 import { condition, findCondition, removeCondition, setCondition } from './conditions.ts';
-import { type EventRecorder, createEventRecorder, now } from './events.ts';
+import { createEventRecorder, type EventRecorder, now } from './events.ts';
 import { sameTemplate, templateHash } from './hash.ts';
-import { type WorkQueue, createWorkQueue } from './queue.ts';
-import { REVISION, annotateNewSet, maxRevision, replicasAnnotations, setReplicasAnnotations } from './revisions.ts';
-import { count, isComplete, isProgressing, isRolling, maxSurge, maxUnavailable, newReplicas, proportionalSizes, shrinkOld, specReplicas } from './rollout.ts';
+import { createWorkQueue, type WorkQueue } from './queue.ts';
+import { annotateNewSet, maxRevision, REVISION, replicasAnnotations, setReplicasAnnotations } from './revisions.ts';
+import {
+  count,
+  isComplete,
+  isProgressing,
+  isRolling,
+  maxSurge,
+  maxUnavailable,
+  newReplicas,
+  proportionalSizes,
+  shrinkOld,
+  specReplicas,
+} from './rollout.ts';
 
 const DEPLOYMENTS = 'deployments.apps';
 const SETS = 'replicasets.apps';
@@ -21,11 +32,15 @@ interface Sets {
   old: KubeObject[];
 }
 
-export function startDeploymentController(store: ObjectStore, report: (key: string, error: unknown) => void): () => void {
+export function startDeploymentController(
+  store: ObjectStore,
+  report: (key: string, error: unknown) => void,
+): () => void {
   const controller = new DeploymentController(store, report);
   const stop = store.watch((event) => {
     if (event.resource === DEPLOYMENTS) controller.queue.add(keyOf(event.object));
-    else if (event.resource === SETS || event.resource === 'pods') controller.ownerChanged(event.resource, event.object, event.type);
+    else if (event.resource === SETS || event.resource === 'pods')
+      controller.ownerChanged(event.resource, event.object, event.type);
   });
   for (const deployment of store.list(DEPLOYMENTS)) controller.queue.add(keyOf(deployment));
   return () => {
@@ -75,13 +90,19 @@ class DeploymentController {
   }
 
   #ownSets(d: KubeObject): KubeObject[] {
-    return this.#store.list(SETS, d.metadata.namespace, d.spec.selector?.matchLabels).filter((set) => controllerOf(set)?.uid === d.metadata.uid);
+    return this.#store
+      .list(SETS, d.metadata.namespace, d.spec.selector?.matchLabels)
+      .filter((set) => controllerOf(set)?.uid === d.metadata.uid);
   }
 
   // ---- which ReplicaSet is the new one (sync.go getAllReplicaSetsAndSyncRevision, getNewReplicaSet)
 
   #split(d: KubeObject, sets: KubeObject[], create: boolean): Sets {
-    const sorted = [...sets].sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') || a.metadata.name.localeCompare(b.metadata.name));
+    const sorted = [...sets].sort(
+      (a, b) =>
+        (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
+        a.metadata.name.localeCompare(b.metadata.name),
+    );
     const found = sorted.find((set) => sameTemplate(set.spec.template, d.spec.template));
     const old = sorted.filter((set) => set !== found);
     const revision = String(maxRevision(old) + 1);
@@ -100,7 +121,10 @@ class DeploymentController {
     let dirty = setRevision(d, found.metadata.annotations?.[REVISION] ?? revision);
     if (hasDeadline(d) && !findCondition(d.status, 'Progressing')) {
       d.status ??= {};
-      setCondition(d.status, condition('Progressing', 'True', 'FoundNewReplicaSet', `Found new replica set "${found.metadata.name}"`));
+      setCondition(
+        d.status,
+        condition('Progressing', 'True', 'FoundNewReplicaSet', `Found new replica set "${found.metadata.name}"`),
+      );
       dirty = true;
     }
     if (dirty) this.#store.updateStatus(DEPLOYMENTS, d, MANAGER);
@@ -118,7 +142,16 @@ class DeploymentController {
         name: `${d.metadata.name}-${hash}`,
         namespace: d.metadata.namespace,
         labels: { ...template.metadata.labels },
-        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: d.metadata.name, uid: d.metadata.uid as string, controller: true, blockOwnerDeletion: true }],
+        ownerReferences: [
+          {
+            apiVersion: 'apps/v1',
+            kind: 'Deployment',
+            name: d.metadata.name,
+            uid: d.metadata.uid as string,
+            controller: true,
+            blockOwnerDeletion: true,
+          },
+        ],
       },
       spec: {
         replicas: 0,
@@ -136,18 +169,32 @@ class DeploymentController {
     } catch (error) {
       if ((error as { status?: Json }).status?.reason !== 'AlreadyExists') throw this.#createFailed(d, set, error);
       const existing = this.#store.get(SETS, d.metadata.namespace, set.metadata.name);
-      if (existing && controllerOf(existing)?.uid === d.metadata.uid && sameTemplate(existing.spec.template, d.spec.template)) created = existing;
+      if (
+        existing &&
+        controllerOf(existing)?.uid === d.metadata.uid &&
+        sameTemplate(existing.spec.template, d.spec.template)
+      )
+        created = existing;
       else {
         d.status = { ...d.status, collisionCount: (d.status?.collisionCount ?? 0) + 1 };
         this.#store.updateStatus(DEPLOYMENTS, d, MANAGER);
         throw error;
       }
     }
-    if (set.spec.replicas > 0) this.#events.event(d, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${created.metadata.name} from 0 to ${set.spec.replicas}`);
+    if (set.spec.replicas > 0)
+      this.#events.event(
+        d,
+        'Normal',
+        'ScalingReplicaSet',
+        `Scaled up replica set ${created.metadata.name} from 0 to ${set.spec.replicas}`,
+      );
     let dirty = setRevision(d, revision);
     if (hasDeadline(d)) {
       d.status ??= {};
-      setCondition(d.status, condition('Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${created.metadata.name}"`));
+      setCondition(
+        d.status,
+        condition('Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${created.metadata.name}"`),
+      );
       dirty = true;
     }
     // The answer of this write is not kept: the next write of the pass conflicts and the pass starts again (recording 02).
@@ -179,7 +226,11 @@ class DeploymentController {
         return this.#rolloutStatus(d, { newSet: scaledSet, old });
       }
     }
-    const shrunk = shrinkOld(d, old.filter((set) => specReplicas(set) > 0), newSet);
+    const shrunk = shrinkOld(
+      d,
+      old.filter((set) => specReplicas(set) > 0),
+      newSet,
+    );
     if (shrunk.length > 0) {
       const after = old.map((set) => {
         const resize = shrunk.find((item) => item.set === set);
@@ -215,9 +266,18 @@ class DeploymentController {
   #cleanUp(d: KubeObject, old: KubeObject[]): void {
     const limit: number | undefined = d.spec.revisionHistoryLimit;
     if (limit === undefined) return;
-    const surplus = old.filter((set) => !set.metadata.deletionTimestamp).sort((a, b) => Number(a.metadata.annotations?.[REVISION] ?? 0) - Number(b.metadata.annotations?.[REVISION] ?? 0));
+    const surplus = old
+      .filter((set) => !set.metadata.deletionTimestamp)
+      .sort(
+        (a, b) => Number(a.metadata.annotations?.[REVISION] ?? 0) - Number(b.metadata.annotations?.[REVISION] ?? 0),
+      );
     for (const set of surplus.slice(0, Math.max(0, surplus.length - limit))) {
-      if (count(set.status, 'replicas') !== 0 || specReplicas(set) !== 0 || (set.metadata.generation ?? 0) > count(set.status, 'observedGeneration')) continue;
+      if (
+        count(set.status, 'replicas') !== 0 ||
+        specReplicas(set) !== 0 ||
+        (set.metadata.generation ?? 0) > count(set.status, 'observedGeneration')
+      )
+        continue;
       this.#store.delete(SETS, set.metadata.namespace, set.metadata.name);
     }
   }
@@ -258,13 +318,22 @@ class DeploymentController {
   #scale(d: KubeObject, set: KubeObject, replicas: number): KubeObject {
     const before = specReplicas(set);
     const annotations = replicasAnnotations(d.spec.replicas, d.spec.replicas + maxSurge(d));
-    if (before === replicas && Object.entries(annotations).every(([key, value]) => set.metadata.annotations?.[key] === value)) return set;
+    if (
+      before === replicas &&
+      Object.entries(annotations).every(([key, value]) => set.metadata.annotations?.[key] === value)
+    )
+      return set;
     const copy = structuredClone(set);
     copy.spec.replicas = replicas;
     setReplicasAnnotations(copy, annotations);
     const updated = this.#store.update(SETS, copy, MANAGER);
     if (before !== replicas)
-      this.#events.event(d, 'Normal', 'ScalingReplicaSet', `Scaled ${replicas > before ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${replicas}`);
+      this.#events.event(
+        d,
+        'Normal',
+        'ScalingReplicaSet',
+        `Scaled ${replicas > before ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${replicas}`,
+      );
     return updated;
   }
 
@@ -279,7 +348,9 @@ class DeploymentController {
     d.status ??= {};
     setCondition(
       d.status,
-      d.spec.paused ? condition('Progressing', 'Unknown', 'DeploymentPaused', 'Deployment is paused') : condition('Progressing', 'Unknown', 'DeploymentResumed', 'Deployment is resumed'),
+      d.spec.paused
+        ? condition('Progressing', 'Unknown', 'DeploymentPaused', 'Deployment is paused')
+        : condition('Progressing', 'Unknown', 'DeploymentResumed', 'Deployment is resumed'),
     );
     const written = this.#store.updateStatus(DEPLOYMENTS, d, MANAGER);
     d.metadata.resourceVersion = written.metadata.resourceVersion;
@@ -293,10 +364,15 @@ class DeploymentController {
     const status = calculateStatus(d, sets);
     if (!hasDeadline(d)) removeCondition(status, 'Progressing');
     const current = findCondition(d.status, 'Progressing');
-    const settled = count(status, 'replicas') === count(status, 'updatedReplicas') && current?.reason === 'NewReplicaSetAvailable';
+    const settled =
+      count(status, 'replicas') === count(status, 'updatedReplicas') && current?.reason === 'NewReplicaSetAvailable';
     const subject = sets.newSet ? `ReplicaSet "${sets.newSet.metadata.name}"` : `Deployment "${d.metadata.name}"`;
     if (hasDeadline(d) && !settled) {
-      if (isComplete(d, status)) setCondition(status, condition('Progressing', 'True', 'NewReplicaSetAvailable', `${subject} has successfully progressed.`));
+      if (isComplete(d, status))
+        setCondition(
+          status,
+          condition('Progressing', 'True', 'NewReplicaSetAvailable', `${subject} has successfully progressed.`),
+        );
       else if (isProgressing(d.status, status)) {
         const next = condition('Progressing', 'True', 'ReplicaSetUpdated', `${subject} is progressing.`);
         if (current) {
@@ -304,7 +380,11 @@ class DeploymentController {
           removeCondition(status, 'Progressing');
         }
         setCondition(status, next);
-      } else if (timedOut(d, status)) setCondition(status, condition('Progressing', 'False', 'ProgressDeadlineExceeded', `${subject} has timed out progressing.`));
+      } else if (timedOut(d, status))
+        setCondition(
+          status,
+          condition('Progressing', 'False', 'ProgressDeadlineExceeded', `${subject} has timed out progressing.`),
+        );
     }
     const failure = replicaFailure(sets);
     if (failure) setCondition(status, { ...failure, lastUpdateTime: now() });
@@ -322,12 +402,14 @@ class DeploymentController {
   #requeueStuck(d: KubeObject, status: Json): void {
     const current = findCondition(status, 'Progressing');
     if (!hasDeadline(d) || !current || isComplete(d, status) || current.reason === 'ProgressDeadlineExceeded') return;
-    const due = Date.parse(current.lastUpdateTime ?? current.lastTransitionTime) + d.spec.progressDeadlineSeconds * 1000;
+    const due =
+      Date.parse(current.lastUpdateTime ?? current.lastTransitionTime) + d.spec.progressDeadlineSeconds * 1000;
     this.queue.addAfter(keyOf(d), Math.max(1000, due - Date.now() + 1000));
   }
 }
 
-const hasDeadline = (d: KubeObject): boolean => d.spec.progressDeadlineSeconds !== undefined && d.spec.progressDeadlineSeconds !== NO_DEADLINE;
+const hasDeadline = (d: KubeObject): boolean =>
+  d.spec.progressDeadlineSeconds !== undefined && d.spec.progressDeadlineSeconds !== NO_DEADLINE;
 
 function setRevision(d: KubeObject, revision: string): boolean {
   if (d.metadata.annotations?.[REVISION] === revision) return false;
@@ -336,14 +418,21 @@ function setRevision(d: KubeObject, revision: string): boolean {
 }
 
 function isSaturated(d: KubeObject, set: KubeObject): boolean {
-  return specReplicas(set) === d.spec.replicas && Number(set.metadata.annotations?.['deployment.kubernetes.io/desired-replicas']) === d.spec.replicas && count(set.status, 'availableReplicas') === d.spec.replicas;
+  return (
+    specReplicas(set) === d.spec.replicas &&
+    Number(set.metadata.annotations?.['deployment.kubernetes.io/desired-replicas']) === d.spec.replicas &&
+    count(set.status, 'availableReplicas') === d.spec.replicas
+  );
 }
 
 function timedOut(d: KubeObject, status: Json): boolean {
   const current = findCondition(status, 'Progressing');
   if (!current || current.reason === 'NewReplicaSetAvailable') return false;
   if (current.reason === 'ProgressDeadlineExceeded') return true;
-  return Date.parse(current.lastUpdateTime ?? current.lastTransitionTime) + d.spec.progressDeadlineSeconds * 1000 < Date.now();
+  return (
+    Date.parse(current.lastUpdateTime ?? current.lastTransitionTime) + d.spec.progressDeadlineSeconds * 1000 <
+    Date.now()
+  );
 }
 
 function replicaFailure({ newSet, old }: Sets) {

@@ -21,7 +21,8 @@ export function fnv32a(text: string): number {
 }
 
 /** `rand.SafeEncodeString`: each character is mapped by its code modulo 27. */
-export const safeEncode = (text: string): string => [...text].map((char) => ALPHABET[char.charCodeAt(0) % ALPHABET.length]).join('');
+export const safeEncode = (text: string): string =>
+  [...text].map((char) => ALPHABET[char.charCodeAt(0) % ALPHABET.length]).join('');
 
 /** The hash of a pod template; a collision count makes it another one. */
 export function templateHash(template: Json, collisionCount?: number): string {

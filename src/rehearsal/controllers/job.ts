@@ -26,7 +26,9 @@ export function startJobController(store: ObjectStore, report: (key: string, err
     const [namespace, name] = key.split('/') as [string, string];
     const job = store.get(JOBS, namespace, name);
     if (!job || job.metadata.deletionTimestamp) return;
-    const finished = (job.status?.conditions ?? []).find((item: Json) => ['Complete', 'Failed'].includes(item.type) && item.status === 'True');
+    const finished = (job.status?.conditions ?? []).find(
+      (item: Json) => ['Complete', 'Failed'].includes(item.type) && item.status === 'True',
+    );
     if (finished) {
       const ttl: number | undefined = job.spec.ttlSecondsAfterFinished;
       if (ttl === undefined) return;
@@ -35,7 +37,9 @@ export function startJobController(store: ObjectStore, report: (key: string, err
       else queue.addAfter(key, due + 10);
       return;
     }
-    const pods = store.list('pods', namespace, job.spec.selector?.matchLabels ?? { 'batch.kubernetes.io/job-name': name }).filter((pod) => controllerOf(pod)?.uid === job.metadata.uid);
+    const pods = store
+      .list('pods', namespace, job.spec.selector?.matchLabels ?? { 'batch.kubernetes.io/job-name': name })
+      .filter((pod) => controllerOf(pod)?.uid === job.metadata.uid);
     const active = pods.filter(isActive);
     const succeeded = pods.filter((pod) => pod.status?.phase === 'Succeeded').length;
     const failed = pods.filter((pod) => pod.status?.phase === 'Failed').length;
@@ -53,23 +57,39 @@ export function startJobController(store: ObjectStore, report: (key: string, err
     if (failed) status.failed = failed;
     if (succeeded >= completions) {
       status.completionTime = now();
-      status.conditions = [ended('SuccessCriteriaMet', 'CompletionsReached', 'Reached expected number of succeeded pods'), ended('Complete', 'CompletionsReached', 'Reached expected number of succeeded pods')];
+      status.conditions = [
+        ended('SuccessCriteriaMet', 'CompletionsReached', 'Reached expected number of succeeded pods'),
+        ended('Complete', 'CompletionsReached', 'Reached expected number of succeeded pods'),
+      ];
       events.event(job, 'Normal', 'Completed', 'Job completed');
     } else if (failed > limit || late) {
-      const [reason, message] = late ? ['DeadlineExceeded', 'Job was active longer than specified deadline'] : ['BackoffLimitExceeded', 'Job has reached the specified backoff limit'];
-      status.conditions = [ended('FailureTarget', reason as string, message as string), ended('Failed', reason as string, message as string)];
+      const [reason, message] = late
+        ? ['DeadlineExceeded', 'Job was active longer than specified deadline']
+        : ['BackoffLimitExceeded', 'Job has reached the specified backoff limit'];
+      status.conditions = [
+        ended('FailureTarget', reason as string, message as string),
+        ended('Failed', reason as string, message as string),
+      ];
       for (const pod of active) store.delete('pods', namespace, pod.metadata.name, { uid: pod.metadata.uid });
       events.event(job, 'Warning', reason as string, message as string);
     } else if (!job.spec.suspend) {
       const wanted = Math.min(job.spec.parallelism ?? 1, completions - succeeded);
       for (let i = active.length; i < wanted; i++) {
-        const pod = podFromTemplate(job, job.spec.template, { labels: { 'batch.kubernetes.io/job-name': name, 'job-name': name, 'batch.kubernetes.io/controller-uid': job.metadata.uid as string, 'controller-uid': job.metadata.uid as string } });
+        const pod = podFromTemplate(job, job.spec.template, {
+          labels: {
+            'batch.kubernetes.io/job-name': name,
+            'job-name': name,
+            'batch.kubernetes.io/controller-uid': job.metadata.uid as string,
+            'controller-uid': job.metadata.uid as string,
+          },
+        });
         const created = store.create('pods', pod, MANAGER);
         events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
       }
       if (deadline !== undefined) queue.addAfter(key, Date.parse(started) + deadline * 1000 - Date.now() + 10);
     }
-    if (JSON.stringify(status) !== JSON.stringify(job.status ?? {})) store.updateStatus(JOBS, { ...job, status }, MANAGER);
+    if (JSON.stringify(status) !== JSON.stringify(job.status ?? {}))
+      store.updateStatus(JOBS, { ...job, status }, MANAGER);
   }
 
   return () => {
@@ -78,7 +98,14 @@ export function startJobController(store: ObjectStore, report: (key: string, err
   };
 }
 
-const ended = (type: string, reason: string, message: string): Json => ({ type, status: 'True', lastProbeTime: now(), lastTransitionTime: now(), reason, message });
+const ended = (type: string, reason: string, message: string): Json => ({
+  type,
+  status: 'True',
+  lastProbeTime: now(),
+  lastTransitionTime: now(),
+  reason,
+  message,
+});
 
 /** Looks at the schedules once at each start of a minute. */
 export function startCronJobController(store: ObjectStore, report: (key: string, error: unknown) => void): () => void {
@@ -104,9 +131,12 @@ export function startCronJobController(store: ObjectStore, report: (key: string,
 
   function run(cron: KubeObject, at: Date): void {
     const own = store.list(JOBS, cron.metadata.namespace).filter((job) => controllerOf(job)?.uid === cron.metadata.uid);
-    const active = own.filter((job) => !(job.status?.conditions ?? []).some((item: Json) => ['Complete', 'Failed'].includes(item.type)));
+    const active = own.filter(
+      (job) => !(job.status?.conditions ?? []).some((item: Json) => ['Complete', 'Failed'].includes(item.type)),
+    );
     if (active.length > 0 && cron.spec.concurrencyPolicy === 'Forbid') return;
-    if (cron.spec.concurrencyPolicy === 'Replace') for (const job of active) store.delete(JOBS, job.metadata.namespace, job.metadata.name);
+    if (cron.spec.concurrencyPolicy === 'Replace')
+      for (const job of active) store.delete(JOBS, job.metadata.namespace, job.metadata.name);
     const job = store.create(JOBS, jobOf(cron, `${cron.metadata.name}-${Math.floor(at.getTime() / 60_000)}`), MANAGER);
     events.event(cron, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`);
     store.updateStatus(CRONJOBS, { ...cron, status: { ...cron.status, lastScheduleTime: now(at) } }, MANAGER);
@@ -125,7 +155,16 @@ function jobOf(cron: KubeObject, name: string): KubeObject {
       namespace: cron.metadata.namespace,
       labels: { ...template.metadata?.labels },
       annotations: { ...template.metadata?.annotations },
-      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'CronJob', name: cron.metadata.name, uid: cron.metadata.uid as string, controller: true, blockOwnerDeletion: true }],
+      ownerReferences: [
+        {
+          apiVersion: 'batch/v1',
+          kind: 'CronJob',
+          name: cron.metadata.name,
+          uid: cron.metadata.uid as string,
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
     },
     spec: structuredClone(template.spec),
   };

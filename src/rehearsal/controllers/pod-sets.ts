@@ -2,9 +2,11 @@
 import type { Json, KubeObject } from '../contract.ts';
 import { randomTail } from './hash.ts';
 
-export const isActive = (pod: KubeObject): boolean => !['Succeeded', 'Failed'].includes(pod.status?.phase) && !pod.metadata.deletionTimestamp;
+export const isActive = (pod: KubeObject): boolean =>
+  !['Succeeded', 'Failed'].includes(pod.status?.phase) && !pod.metadata.deletionTimestamp;
 
-export const readyCondition = (pod: KubeObject): Json => (pod.status?.conditions ?? []).find((item: Json) => item.type === 'Ready');
+export const readyCondition = (pod: KubeObject): Json =>
+  (pod.status?.conditions ?? []).find((item: Json) => item.type === 'Ready');
 
 export const isReady = (pod: KubeObject): boolean => readyCondition(pod)?.status === 'True';
 
@@ -15,7 +17,11 @@ export function availableAt(pod: KubeObject, minReadySeconds: number): number {
 }
 
 /** A pod of a workload: generated name unless given, owned by it. */
-export function podFromTemplate(owner: KubeObject, template: Json, more: { name?: string; labels?: Record<string, string> } = {}): KubeObject {
+export function podFromTemplate(
+  owner: KubeObject,
+  template: Json,
+  more: { name?: string; labels?: Record<string, string> } = {},
+): KubeObject {
   const generateName = `${owner.metadata.name}-`;
   return {
     apiVersion: 'v1',
@@ -26,7 +32,16 @@ export function podFromTemplate(owner: KubeObject, template: Json, more: { name?
       namespace: owner.metadata.namespace,
       labels: { ...template.metadata?.labels, ...more.labels },
       ...(template.metadata?.annotations ? { annotations: { ...template.metadata.annotations } } : {}),
-      ownerReferences: [{ apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: owner.metadata.uid as string, controller: true, blockOwnerDeletion: true }],
+      ownerReferences: [
+        {
+          apiVersion: owner.apiVersion,
+          kind: owner.kind,
+          name: owner.metadata.name,
+          uid: owner.metadata.uid as string,
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
     },
     spec: structuredClone(template.spec),
   };
@@ -39,9 +54,11 @@ export function deletionOrder(a: KubeObject, b: KubeObject): number {
   const assigned = (pod: KubeObject) => (pod.spec?.nodeName ? 1 : 0);
   const phase = (pod: KubeObject) => PHASES[pod.status?.phase] ?? 0;
   const ready = (pod: KubeObject) => (isReady(pod) ? 1 : 0);
-  const cost = (pod: KubeObject) => Number(pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0);
+  const cost = (pod: KubeObject) =>
+    Number(pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0);
   const since = (pod: KubeObject) => readyCondition(pod)?.lastTransitionTime ?? '';
-  const restarts = (pod: KubeObject) => Math.max(0, ...(pod.status?.containerStatuses ?? []).map((item: Json) => item.restartCount));
+  const restarts = (pod: KubeObject) =>
+    Math.max(0, ...(pod.status?.containerStatuses ?? []).map((item: Json) => item.restartCount));
   return (
     assigned(a) - assigned(b) ||
     phase(a) - phase(b) ||

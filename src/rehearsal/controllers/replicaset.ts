@@ -9,7 +9,10 @@ import { createWorkQueue } from './queue.ts';
 const SETS = 'replicasets.apps';
 const MANAGER = { manager: 'kube-controller-manager' };
 
-export function startReplicaSetController(store: ObjectStore, report: (key: string, error: unknown) => void): () => void {
+export function startReplicaSetController(
+  store: ObjectStore,
+  report: (key: string, error: unknown) => void,
+): () => void {
   const events = createEventRecorder(store, 'replicaset-controller');
   const queue = createWorkQueue((key) => sync(key), report);
   const stop = store.watch((event) => {
@@ -25,9 +28,13 @@ export function startReplicaSetController(store: ObjectStore, report: (key: stri
     const [namespace, name] = key.split('/') as [string, string];
     const set = store.get(SETS, namespace, name);
     if (!set) return;
-    const pods = store.list('pods', namespace, set.spec.selector.matchLabels).filter((pod) => controllerOf(pod)?.uid === set.metadata.uid);
+    const pods = store
+      .list('pods', namespace, set.spec.selector.matchLabels)
+      .filter((pod) => controllerOf(pod)?.uid === set.metadata.uid);
     const active = pods.filter(isActive);
-    const terminating = pods.filter((pod) => pod.metadata.deletionTimestamp && !['Succeeded', 'Failed'].includes(pod.status?.phase)).length;
+    const terminating = pods.filter(
+      (pod) => pod.metadata.deletionTimestamp && !['Succeeded', 'Failed'].includes(pod.status?.phase),
+    ).length;
     const failure = set.metadata.deletionTimestamp ? undefined : manage(set, active);
     // Status is computed from the pods seen before this pass changed them: the next pass reports the new ones (recording 02).
     writeStatus(set, active, terminating, failure);
@@ -55,14 +62,21 @@ export function startReplicaSetController(store: ObjectStore, report: (key: stri
     return undefined;
   }
 
-  function writeStatus(set: KubeObject, active: KubeObject[], terminating: number, failure: { reason: string; message: string } | undefined): void {
+  function writeStatus(
+    set: KubeObject,
+    active: KubeObject[],
+    terminating: number,
+    failure: { reason: string; message: string } | undefined,
+  ): void {
     const ready = active.filter(isReady);
     const minReady: number = set.spec.minReadySeconds ?? 0;
     const times = ready.map((pod) => availableAt(pod, minReady));
     const available = times.filter((at) => at <= Date.now()).length;
     const next = Math.min(...times.filter((at) => at > Date.now()));
     const labels = Object.entries(set.spec.template.metadata?.labels ?? {});
-    const labelled = active.filter((pod) => labels.every(([key, value]) => pod.metadata.labels?.[key] === value)).length;
+    const labelled = active.filter((pod) =>
+      labels.every(([key, value]) => pod.metadata.labels?.[key] === value),
+    ).length;
 
     const status: Json = { replicas: active.length };
     if (labelled) status.fullyLabeledReplicas = labelled;
@@ -71,8 +85,14 @@ export function startReplicaSetController(store: ObjectStore, report: (key: stri
     status.terminatingReplicas = terminating;
     status.observedGeneration = set.metadata.generation ?? 0;
     const current = findCondition(set.status, 'ReplicaFailure');
-    if (failure) status.conditions = [current?.reason === failure.reason ? current : { type: 'ReplicaFailure', status: 'True', lastTransitionTime: now(), ...failure }];
-    if (JSON.stringify(status) !== JSON.stringify(set.status ?? {})) store.updateStatus(SETS, { ...set, status }, MANAGER);
+    if (failure)
+      status.conditions = [
+        current?.reason === failure.reason
+          ? current
+          : { type: 'ReplicaFailure', status: 'True', lastTransitionTime: now(), ...failure },
+      ];
+    if (JSON.stringify(status) !== JSON.stringify(set.status ?? {}))
+      store.updateStatus(SETS, { ...set, status }, MANAGER);
     if (Number.isFinite(next)) queue.addAfter(`${set.metadata.namespace}/${set.metadata.name}`, next - Date.now() + 10);
   }
 

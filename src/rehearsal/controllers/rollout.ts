@@ -13,7 +13,8 @@ export function scaled(value: number | string | undefined, total: number, roundU
   return roundUp ? Math.ceil((total * percent) / 100) : Math.floor((total * percent) / 100);
 }
 
-export const isRolling = (deployment: KubeObject): boolean => (deployment.spec.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
+export const isRolling = (deployment: KubeObject): boolean =>
+  (deployment.spec.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
 
 /** Surge rounds up, unavailable rounds down; when both are 0 one pod may be unavailable. */
 export function fenceposts(deployment: KubeObject): { surge: number; unavailable: number } {
@@ -35,7 +36,8 @@ export function maxUnavailable(deployment: KubeObject): number {
 
 const specReplicas = (rs: KubeObject): number => rs.spec.replicas ?? 0;
 const available = (rs: KubeObject): number => rs.status?.availableReplicas ?? 0;
-const sum = (sets: readonly KubeObject[], of: (rs: KubeObject) => number): number => sets.reduce((total, rs) => total + of(rs), 0);
+const sum = (sets: readonly KubeObject[], of: (rs: KubeObject) => number): number =>
+  sets.reduce((total, rs) => total + of(rs), 0);
 
 /** How many replicas the new ReplicaSet should have now (NewRSNewReplicas). */
 export function newReplicas(deployment: KubeObject, all: readonly KubeObject[], newSet: KubeObject): number {
@@ -53,7 +55,8 @@ export interface Resize {
 }
 
 const oldestFirst = (a: KubeObject, b: KubeObject): number =>
-  (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') || a.metadata.name.localeCompare(b.metadata.name);
+  (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
+  a.metadata.name.localeCompare(b.metadata.name);
 
 /** Which old ReplicaSets shrink in this pass (reconcileOldReplicaSets): unhealthy replicas first, then the oldest set's. */
 export function shrinkOld(deployment: KubeObject, old: readonly KubeObject[], newSet: KubeObject): Resize[] {
@@ -82,14 +85,18 @@ export function shrinkOld(deployment: KubeObject, old: readonly KubeObject[], ne
     sizes.set(set, size - count);
     spare -= count;
   }
-  return [...sizes].filter(([set, replicas]) => replicas !== specReplicas(set)).map(([set, replicas]) => ({ set, replicas }));
+  return [...sizes]
+    .filter(([set, replicas]) => replicas !== specReplicas(set))
+    .map(([set, replicas]) => ({ set, replicas }));
 }
 
 /** Proportional scaling in the middle of a rollout (sync.go scale). */
 export function proportionalSizes(deployment: KubeObject, active: readonly KubeObject[]): Resize[] {
   const allowed = deployment.spec.replicas > 0 ? deployment.spec.replicas + maxSurge(deployment) : 0;
   const toAdd = allowed - sum(active, specReplicas);
-  const bySize = [...active].sort((a, b) => specReplicas(b) - specReplicas(a) || (toAdd > 0 ? oldestFirst(b, a) : oldestFirst(a, b)));
+  const bySize = [...active].sort(
+    (a, b) => specReplicas(b) - specReplicas(a) || (toAdd > 0 ? oldestFirst(b, a) : oldestFirst(a, b)),
+  );
   let added = 0;
   const sizes = bySize.map((set) => {
     if (toAdd === 0) return { set, replicas: specReplicas(set) };
@@ -104,7 +111,9 @@ export function proportionalSizes(deployment: KubeObject, active: readonly KubeO
 
 function proportion(deployment: KubeObject, set: KubeObject, toAdd: number, added: number): number {
   if (specReplicas(set) === 0 || toAdd === 0 || toAdd === added) return 0;
-  const annotated = Number(set.metadata.annotations?.['deployment.kubernetes.io/max-replicas'] ?? deployment.spec.replicas) || deployment.spec.replicas;
+  const annotated =
+    Number(set.metadata.annotations?.['deployment.kubernetes.io/max-replicas'] ?? deployment.spec.replicas) ||
+    deployment.spec.replicas;
   const wanted = deployment.spec.replicas + maxSurge(deployment);
   const fraction = Math.round((specReplicas(set) * wanted) / annotated) - specReplicas(set);
   const left = toAdd - added;

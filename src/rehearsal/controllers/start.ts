@@ -12,7 +12,14 @@ export type Report = (key: string, error: unknown) => void;
 
 /** Returns the function that stops them. */
 export function startControllers(store: ObjectStore, index: ServiceIndex, report: Report): () => void {
-  const stops = [startDeploymentController, startReplicaSetController, startStatefulSetController, startDaemonSetController, startJobController, startCronJobController].map((start) => start(store, report));
+  const stops = [
+    startDeploymentController,
+    startReplicaSetController,
+    startStatefulSetController,
+    startDaemonSetController,
+    startJobController,
+    startCronJobController,
+  ].map((start) => start(store, report));
   stops.push(startEndpointsController(store, index, report));
   return () => {
     for (const stop of stops) stop();

@@ -4,18 +4,21 @@
  * included, until somebody deletes it (k/k#67250).
  */
 import type { Json, KubeObject, ObjectStore } from '../contract.ts';
+import { type Revisions, syncRevisions } from './controller-revisions.ts';
 import { controllerOf } from './deployment.ts';
 import { createEventRecorder } from './events.ts';
 import { templateHash } from './hash.ts';
 import { availableAt, isReady, podFromTemplate } from './pod-sets.ts';
 import { createWorkQueue } from './queue.ts';
-import { type Revisions, syncRevisions } from './controller-revisions.ts';
 
 const SETS = 'statefulsets.apps';
 const MANAGER = { manager: 'kube-controller-manager' };
 const HASH = 'controller-revision-hash';
 
-export function startStatefulSetController(store: ObjectStore, report: (key: string, error: unknown) => void): () => void {
+export function startStatefulSetController(
+  store: ObjectStore,
+  report: (key: string, error: unknown) => void,
+): () => void {
   const events = createEventRecorder(store, 'statefulset-controller');
   const queue = createWorkQueue((key) => sync(key), report);
   const stop = store.watch(({ resource, object }) => {
@@ -33,7 +36,9 @@ export function startStatefulSetController(store: ObjectStore, report: (key: str
     if (!set || set.metadata.deletionTimestamp) return;
     const hash = `${name}-${templateHash(set.spec.template)}`;
     const revisions = syncRevisions(store, set, hash);
-    const pods = store.list('pods', namespace, set.spec.selector.matchLabels).filter((pod) => controllerOf(pod)?.uid === set.metadata.uid);
+    const pods = store
+      .list('pods', namespace, set.spec.selector.matchLabels)
+      .filter((pod) => controllerOf(pod)?.uid === set.metadata.uid);
     act(set, revisions, pods);
     writeStatus(set, revisions, pods, key);
   }
@@ -45,7 +50,11 @@ export function startStatefulSetController(store: ObjectStore, report: (key: str
     const parallel = set.spec.podManagementPolicy === 'Parallel';
     const partition: number = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
     const byOrdinal = new Map(pods.map((pod) => [ordinalOf(pod), pod]));
-    const healthy = (pod: KubeObject | undefined) => pod !== undefined && isReady(pod) && !pod.metadata.deletionTimestamp && availableAt(pod, set.spec.minReadySeconds ?? 0) <= Date.now();
+    const healthy = (pod: KubeObject | undefined) =>
+      pod !== undefined &&
+      isReady(pod) &&
+      !pod.metadata.deletionTimestamp &&
+      availableAt(pod, set.spec.minReadySeconds ?? 0) <= Date.now();
 
     for (let ordinal = first; ordinal < first + wanted; ordinal++) {
       const pod = byOrdinal.get(ordinal);
@@ -58,7 +67,9 @@ export function startStatefulSetController(store: ObjectStore, report: (key: str
         return;
       } else if (!parallel && !healthy(pod)) return;
     }
-    const surplus = pods.filter((pod) => ordinalOf(pod) >= first + wanted || ordinalOf(pod) < first).sort((a, b) => ordinalOf(b) - ordinalOf(a));
+    const surplus = pods
+      .filter((pod) => ordinalOf(pod) >= first + wanted || ordinalOf(pod) < first)
+      .sort((a, b) => ordinalOf(b) - ordinalOf(a));
     for (const pod of surplus) {
       if (!pod.metadata.deletionTimestamp) remove(set, pod);
       if (!parallel) return;
@@ -77,22 +88,44 @@ export function startStatefulSetController(store: ObjectStore, report: (key: str
 
   function create(set: KubeObject, ordinal: number, template: Json, revision: string): void {
     const name = `${set.metadata.name}-${ordinal}`;
-    const pod = podFromTemplate(set, template, { name, labels: { [HASH]: revision, 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(ordinal) } });
+    const pod = podFromTemplate(set, template, {
+      name,
+      labels: {
+        [HASH]: revision,
+        'statefulset.kubernetes.io/pod-name': name,
+        'apps.kubernetes.io/pod-index': String(ordinal),
+      },
+    });
     pod.spec.hostname = name;
     if (set.spec.serviceName) pod.spec.subdomain = set.spec.serviceName;
     try {
       store.create('pods', pod, MANAGER);
-      events.event(set, 'Normal', 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`);
+      events.event(
+        set,
+        'Normal',
+        'SuccessfulCreate',
+        `create Pod ${name} in StatefulSet ${set.metadata.name} successful`,
+      );
     } catch (error) {
       if ((error as { code?: number }).code === 409) return;
-      events.event(set, 'Warning', 'FailedCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${(error as Error).message}`);
+      events.event(
+        set,
+        'Warning',
+        'FailedCreate',
+        `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${(error as Error).message}`,
+      );
       throw error;
     }
   }
 
   function remove(set: KubeObject, pod: KubeObject): void {
     store.delete('pods', pod.metadata.namespace, pod.metadata.name, { uid: pod.metadata.uid });
-    events.event(set, 'Normal', 'SuccessfulDelete', `delete Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} successful`);
+    events.event(
+      set,
+      'Normal',
+      'SuccessfulDelete',
+      `delete Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} successful`,
+    );
   }
 
   function writeStatus(set: KubeObject, revisions: Revisions, pods: KubeObject[], key: string): void {
@@ -104,7 +137,11 @@ export function startStatefulSetController(store: ObjectStore, report: (key: str
     if (available < ready.length) queue.addAfter(key, 1000);
     const updated = of(revisions.update.name);
     const partition: number = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
-    const settled = partition === 0 && updated === live.length && live.length === (set.spec.replicas ?? 1) && ready.length === live.length;
+    const settled =
+      partition === 0 &&
+      updated === live.length &&
+      live.length === (set.spec.replicas ?? 1) &&
+      ready.length === live.length;
     const current = settled ? revisions.update.name : revisions.current.name;
     const status: Json = { observedGeneration: set.metadata.generation, replicas: pods.length };
     if (ready.length) status.readyReplicas = ready.length;
@@ -115,7 +152,8 @@ export function startStatefulSetController(store: ObjectStore, report: (key: str
     status.updateRevision = revisions.update.name;
     status.collisionCount = set.status?.collisionCount ?? 0;
     status.availableReplicas = available;
-    if (JSON.stringify(status) !== JSON.stringify(set.status ?? {})) store.updateStatus(SETS, { ...set, status }, MANAGER);
+    if (JSON.stringify(status) !== JSON.stringify(set.status ?? {}))
+      store.updateStatus(SETS, { ...set, status }, MANAGER);
   }
 
   return () => {

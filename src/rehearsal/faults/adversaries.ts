@@ -4,8 +4,8 @@
  */
 import type { Json, KubeObject, ObjectStore } from '../contract.ts';
 import { canonical } from '../controllers/hash.ts';
-import type { Kubelet } from '../pods/kubelet.ts';
 import { statusError } from '../pods/errors.ts';
+import type { Kubelet } from '../pods/kubelet.ts';
 import { SERVICE_FAULTS, type ServiceFault } from './kinds.ts';
 
 const DEPLOYMENTS = 'deployments.apps';
@@ -33,7 +33,12 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
     if (!found) throw statusError(404, 'NotFound', `deployments.apps ${JSON.stringify(name ?? '')} not found`);
     return found;
   };
-  const write = (object: KubeObject, manager: string) => void store.update(DEPLOYMENTS, { ...object, metadata: { ...object.metadata, resourceVersion: undefined } }, { manager });
+  const write = (object: KubeObject, manager: string) =>
+    void store.update(
+      DEPLOYMENTS,
+      { ...object, metadata: { ...object.metadata, resourceVersion: undefined } },
+      { manager },
+    );
 
   const kinds: Record<string, (body: Json) => Json> = {
     /** {deployment, afterSeconds?, manager?}: keeps the template as it is now, like Argo CD with self-heal. */
@@ -41,13 +46,23 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
       const wanted = structuredClone(deployment(body.deployment).spec.template);
       const timers = new Set<NodeJS.Timeout>();
       const stop = store.watch(({ resource, type, object }) => {
-        if (resource !== DEPLOYMENTS || type !== 'MODIFIED' || object.metadata.name !== body.deployment || object.metadata.namespace !== namespace) return;
+        if (
+          resource !== DEPLOYMENTS ||
+          type !== 'MODIFIED' ||
+          object.metadata.name !== body.deployment ||
+          object.metadata.namespace !== namespace
+        )
+          return;
         if (canonical(object.spec.template) === canonical(wanted) || timers.size > 0) return;
         const timer = setTimeout(
           () => {
             timers.delete(timer);
             const current = store.get(DEPLOYMENTS, namespace, body.deployment);
-            if (current) write({ ...current, spec: { ...current.spec, template: structuredClone(wanted) } }, body.manager ?? 'argocd-controller');
+            if (current)
+              write(
+                { ...current, spec: { ...current.spec, template: structuredClone(wanted) } },
+                body.manager ?? 'argocd-controller',
+              );
           },
           (body.afterSeconds ?? REVERT_AFTER_SECONDS) * 1000,
         );
@@ -63,7 +78,10 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
     scale(body) {
       const found = deployment(body.deployment);
       if (!Number.isInteger(body.replicas) || body.replicas < 0) throw bad('replicas must be a whole number');
-      write({ ...found, spec: { ...found.spec, replicas: body.replicas } }, body.manager ?? 'horizontal-pod-autoscaler');
+      write(
+        { ...found, spec: { ...found.spec, replicas: body.replicas } },
+        body.manager ?? 'horizontal-pod-autoscaler',
+      );
       return { scaled: body.deployment, replicas: body.replicas };
     },
     /** {deployment, env: {NAME: VALUE}, image?, manager?}: a colleague's edit, or a release in the middle of the run. */
@@ -84,7 +102,11 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
     recreate(body) {
       const { apiVersion, kind, metadata, spec } = deployment(body.deployment);
       store.delete(DEPLOYMENTS, namespace, body.deployment);
-      const created = store.create(DEPLOYMENTS, { apiVersion, kind, metadata: { name: metadata.name, namespace, labels: metadata.labels }, spec }, { manager: 'helm' });
+      const created = store.create(
+        DEPLOYMENTS,
+        { apiVersion, kind, metadata: { name: metadata.name, namespace, labels: metadata.labels }, spec },
+        { manager: 'helm' },
+      );
       return { recreated: body.deployment, uid: created.metadata.uid };
     },
     /** {node}: closed to new pods; its pods are deleted, bare ones excepted, as `kubectl drain` does. */
@@ -92,8 +114,15 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
       const node = store.get('nodes', undefined, body.node);
       if (!node) throw statusError(404, 'NotFound', `nodes "${body.node}" not found`);
       store.update('nodes', { ...node, spec: { ...node.spec, unschedulable: true } }, { manager: 'kubectl-drain' });
-      const moved = store.list('pods').filter((pod) => pod.spec?.nodeName === body.node && pod.metadata.ownerReferences?.some((owner) => owner.kind !== 'DaemonSet'));
-      for (const pod of moved) store.delete('pods', pod.metadata.namespace, pod.metadata.name, { uid: pod.metadata.uid });
+      const moved = store
+        .list('pods')
+        .filter(
+          (pod) =>
+            pod.spec?.nodeName === body.node &&
+            pod.metadata.ownerReferences?.some((owner) => owner.kind !== 'DaemonSet'),
+        );
+      for (const pod of moved)
+        store.delete('pods', pod.metadata.namespace, pod.metadata.name, { uid: pod.metadata.uid });
       return { drained: body.node, pods: moved.length };
     },
     uncordon(body) {
@@ -104,7 +133,15 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
     },
     /** {pod} or {app}, {container?}: SIGKILL to the process; the restart policy does the rest. */
     crash(body) {
-      const agents = kubelet.agents().filter((agent) => agent.namespace === namespace && (body.pod ? agent.name === body.pod : body.app !== undefined && agent.pod.metadata.labels?.app === body.app));
+      const agents = kubelet
+        .agents()
+        .filter(
+          (agent) =>
+            agent.namespace === namespace &&
+            (body.pod
+              ? agent.name === body.pod
+              : body.app !== undefined && agent.pod.metadata.labels?.app === body.app),
+        );
       if (agents.length === 0) throw statusError(404, 'NotFound', 'no such pod');
       for (const agent of agents) agent.crash(body.container);
       return { crashed: agents.map((agent) => agent.name) };
@@ -112,7 +149,8 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
     /** {service, fault}: a service's fault from now on; `fault: null` heals it. */
     service(body) {
       if (body.fault === null) serviceFaults.delete(body.service);
-      else if (typeof body.service === 'string' && body.fault in SERVICE_FAULTS) serviceFaults.set(body.service, body.fault);
+      else if (typeof body.service === 'string' && body.fault in SERVICE_FAULTS)
+        serviceFaults.set(body.service, body.fault);
       else throw bad(`the faults are ${Object.keys(SERVICE_FAULTS).join(', ')}`);
       return { service: body.service, fault: body.fault };
     },

@@ -19,10 +19,18 @@ export interface FaultSpec {
 }
 
 /** Parses `KIND[:SERVICE]`; a text that is no fault gives the message for the operator. */
-export function parseFault(text: string, services: readonly string[]): { ok: true; value: FaultSpec } | { ok: false; message: string } {
+export function parseFault(
+  text: string,
+  services: readonly string[],
+): { ok: true; value: FaultSpec } | { ok: false; message: string } {
   const [kind = '', service] = text.split(':');
-  if (!(kind in SERVICE_FAULTS)) return { ok: false, message: `there is no fault "${kind}"; the faults are ${Object.keys(SERVICE_FAULTS).join(', ')}` };
-  if (service !== undefined && !services.includes(service)) return { ok: false, message: `the fleet has no service "${service}"` };
+  if (!(kind in SERVICE_FAULTS))
+    return {
+      ok: false,
+      message: `there is no fault "${kind}"; the faults are ${Object.keys(SERVICE_FAULTS).join(', ')}`,
+    };
+  if (service !== undefined && !services.includes(service))
+    return { ok: false, message: `the fleet has no service "${service}"` };
   return { ok: true, value: { kind: kind as ServiceFault, service } };
 }
 

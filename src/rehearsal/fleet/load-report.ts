@@ -29,16 +29,28 @@ export class LoadBook {
     total.queries += counts.queries;
     total.failed += counts.failed;
     total.milliseconds += counts.milliseconds;
-    for (const [message, count] of Object.entries(counts.errors)) total.errors[message] = (total.errors[message] ?? 0) + count;
+    for (const [message, count] of Object.entries(counts.errors))
+      total.errors[message] = (total.errors[message] ?? 0) + count;
     this.#services.set(service, total);
   }
 
   report(pods: (service: string) => { pods: number; ready: number }, services: readonly string[]): LoadReport {
     const out: LoadReport = { since: this.#since.toISOString(), services: {}, totals: { queries: 0, failed: 0 } };
     for (const service of new Set([...services, ...this.#services.keys()])) {
-      const { queries, failed, milliseconds, errors } = this.#services.get(service) ?? { queries: 0, failed: 0, milliseconds: 0, errors: {} };
+      const { queries, failed, milliseconds, errors } = this.#services.get(service) ?? {
+        queries: 0,
+        failed: 0,
+        milliseconds: 0,
+        errors: {},
+      };
       const answered = queries - failed;
-      out.services[service] = { queries, failed, errors: { ...errors }, milliseconds: answered > 0 ? milliseconds / answered : 0, ...pods(service) };
+      out.services[service] = {
+        queries,
+        failed,
+        errors: { ...errors },
+        milliseconds: answered > 0 ? milliseconds / answered : 0,
+        ...pods(service),
+      };
       out.totals.queries += queries;
       out.totals.failed += failed;
     }

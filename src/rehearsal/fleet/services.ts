@@ -54,7 +54,10 @@ export const LOAD: Record<Traffic, { rate: number; connections: number }> = {
 /** The first `count` services: the guide's, then generated ones of one small pod each. */
 export function fleetOf(count: number = GUIDE_SERVICES.length): ServicePlan[] {
   const services = GUIDE_SERVICES.slice(0, count);
-  for (let n = GUIDE_SERVICES.length + 1; n <= count; n++) services.push(guide(`service-${String(n).padStart(3, '0')}`, 1, 'tiny'));
+  for (let n = GUIDE_SERVICES.length + 1; n <= count; n++)
+    services.push(guide(`service-${String(n).padStart(3, '0')}`, 1, 'tiny'));
   // Beyond the guide's size the point is the number of workloads, not the load of each.
-  return count > GUIDE_SERVICES.length ? services.map((service) => ({ ...service, traffic: 'tiny' as const })) : services;
+  return count > GUIDE_SERVICES.length
+    ? services.map((service) => ({ ...service, traffic: 'tiny' as const }))
+    : services;
 }

@@ -3,7 +3,7 @@
  * each pod an address of its own in it: the servers tell pods apart as they do in a real cluster. Elsewhere (macOS)
  * there is 127.0.0.1 only and pods differ by port.
  */
-import { type Server, createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 
 /** Bound for as long as the cluster lives: the sign that its 127.N.0.0/16 is taken. */
 const LOCK_PORT = 47_427;
@@ -26,7 +26,14 @@ export interface AddressPlan {
 export async function planAddresses(platform: NodeJS.Platform = process.platform): Promise<AddressPlan> {
   if (platform !== 'linux') {
     const only = '127.0.0.1';
-    return { distinct: false, node: only, pod: () => only, egress: () => only, loadBalancer: () => only, close: async () => {} };
+    return {
+      distinct: false,
+      node: only,
+      pod: () => only,
+      egress: () => only,
+      loadBalancer: () => only,
+      close: async () => {},
+    };
   }
   for (let net = FIRST_NET; net <= LAST_NET; net++) {
     const lock = await tryLock(`127.${net}.0.1`);
@@ -58,7 +65,9 @@ function addressesOf(net: number, lock: Server): AddressPlan {
 function tryLock(address: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
     server.listen(LOCK_PORT, address, () => {
       server.unref();
       resolve(server);

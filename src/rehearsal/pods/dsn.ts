@@ -9,9 +9,24 @@ export interface DatabaseAddress {
   from: string;
 }
 
-const FIRST = ['DATABASE_URL', 'DATABASE_URI', 'DB_URL', 'POSTGRES_URL', 'POSTGRESQL_URL', 'SPRING_DATASOURCE_URL', 'SQLALCHEMY_DATABASE_URI', 'PG_DSN', 'DB_DSN', 'DSN'];
+const FIRST = [
+  'DATABASE_URL',
+  'DATABASE_URI',
+  'DB_URL',
+  'POSTGRES_URL',
+  'POSTGRESQL_URL',
+  'SPRING_DATASOURCE_URL',
+  'SQLALCHEMY_DATABASE_URI',
+  'PG_DSN',
+  'DB_DSN',
+  'DSN',
+];
 
-export function findDatabase(env: ReadonlyMap<string, string>, args: readonly string[] = [], files: readonly string[] = []): DatabaseAddress | undefined {
+export function findDatabase(
+  env: ReadonlyMap<string, string>,
+  args: readonly string[] = [],
+  files: readonly string[] = [],
+): DatabaseAddress | undefined {
   const names = [...FIRST, ...[...env.keys()].filter((name) => !FIRST.includes(name))];
   for (const name of names) {
     const value = env.get(name);
@@ -26,10 +41,22 @@ export function findDatabase(env: ReadonlyMap<string, string>, args: readonly st
     const host = env.get(`${prefix}HOST`) ?? (prefix === 'PG' ? env.get('PGHOSTADDR') : undefined);
     if (!host) continue;
     const port = Number(env.get(`${prefix}PORT`));
-    return withCredentials({ host, port: Number.isInteger(port) && port > 0 ? port : 5432, user: '', password: '', database: '', from: `${prefix}HOST` }, env);
+    return withCredentials(
+      {
+        host,
+        port: Number.isInteger(port) && port > 0 ? port : 5432,
+        user: '',
+        password: '',
+        database: '',
+        from: `${prefix}HOST`,
+      },
+      env,
+    );
   }
   for (const text of files) {
-    const inside = text.match(/(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\/[^\s"'`<>]+/)?.[0] ?? text.match(/(?:^|\s)((?:host|Host|Server)\s*=.*)/m)?.[1];
+    const inside =
+      text.match(/(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\/[^\s"'`<>]+/)?.[0] ??
+      text.match(/(?:^|\s)((?:host|Host|Server)\s*=.*)/m)?.[1];
     const parsed = inside ? parseDatabase(inside) : undefined;
     if (parsed) return withCredentials({ ...parsed, from: 'file' }, env);
   }
@@ -38,7 +65,9 @@ export function findDatabase(env: ReadonlyMap<string, string>, args: readonly st
 
 /** One string; undefined when it is no address of a PostgreSQL. */
 export function parseDatabase(text: string): Omit<DatabaseAddress, 'from'> | undefined {
-  const url = text.match(/^(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?/);
+  const url = text.match(
+    /^(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?/,
+  );
   if (url) {
     const [user = '', password = ''] = (url[1] ?? '').split(/:(.*)/s);
     const query = new URLSearchParams(url[4] ?? '');
@@ -53,7 +82,8 @@ export function parseDatabase(text: string): Omit<DatabaseAddress, 'from'> | und
   }
   if (!/(?:^|[\s;])(?:host|server)\s*=/i.test(text)) return undefined;
   const pairs = new Map<string, string>();
-  for (const [, key, quoted, plain] of text.matchAll(/([\w ]+?)\s*=\s*(?:'([^']*)'|([^\s;]+))/g)) pairs.set((key as string).trim().toLowerCase(), quoted ?? plain ?? '');
+  for (const [, key, quoted, plain] of text.matchAll(/([\w ]+?)\s*=\s*(?:'([^']*)'|([^\s;]+))/g))
+    pairs.set((key as string).trim().toLowerCase(), quoted ?? plain ?? '');
   const host = pairs.get('host') ?? pairs.get('server');
   if (!host) return undefined;
   return {
@@ -74,11 +104,23 @@ function decode(text: string): string {
 }
 
 const USERS = ['PGUSER', 'DB_USER', 'DB_USERNAME', 'DATABASE_USER', 'POSTGRES_USER', 'SPRING_DATASOURCE_USERNAME'];
-const PASSWORDS = ['PGPASSWORD', 'DB_PASS', 'DB_PASSWORD', 'DATABASE_PASSWORD', 'POSTGRES_PASSWORD', 'SPRING_DATASOURCE_PASSWORD'];
+const PASSWORDS = [
+  'PGPASSWORD',
+  'DB_PASS',
+  'DB_PASSWORD',
+  'DATABASE_PASSWORD',
+  'POSTGRES_PASSWORD',
+  'SPRING_DATASOURCE_PASSWORD',
+];
 const NAMES = ['PGDATABASE', 'DB_NAME', 'DB_DATABASE', 'DATABASE_NAME', 'POSTGRES_DB'];
 
 function withCredentials(address: DatabaseAddress, env: ReadonlyMap<string, string>): DatabaseAddress {
   const first = (names: string[]) => names.map((name) => env.get(name)).find((value) => value) ?? '';
   const user = address.user || first(USERS) || 'nova_user';
-  return { ...address, user, password: address.password || first(PASSWORDS), database: address.database || first(NAMES) || user };
+  return {
+    ...address,
+    user,
+    password: address.password || first(PASSWORDS),
+    database: address.database || first(NAMES) || user,
+  };
 }

@@ -2,7 +2,7 @@
  * The way out of a pod whose program can't be told where to connect from: a listener that takes each connection, resolves
  * the Service as kube-proxy would and goes on from the pod's own address, so that PostgreSQL sees the pod.
  */
-import { type Server, type Socket, connect, createServer } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { RouteTable } from './routes.ts';
 
 export interface EgressRequest {
@@ -17,7 +17,10 @@ export interface EgressRequest {
   listenPort: number;
 }
 
-export async function openEgress(request: EgressRequest, routes: RouteTable): Promise<{ host: string; port: number; close(): void }> {
+export async function openEgress(
+  request: EgressRequest,
+  routes: RouteTable,
+): Promise<{ host: string; port: number; close(): void }> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (inner) => {
     const target = routes.resolve(request.host, request.port, request.namespace);
@@ -25,7 +28,13 @@ export async function openEgress(request: EgressRequest, routes: RouteTable): Pr
       inner.resetAndDestroy();
       return;
     }
-    const outer = connect({ host: target.host, port: target.port, noDelay: true, allowHalfOpen: true, ...(request.bind ? { localAddress: request.source } : {}) });
+    const outer = connect({
+      host: target.host,
+      port: target.port,
+      noDelay: true,
+      allowHalfOpen: true,
+      ...(request.bind ? { localAddress: request.source } : {}),
+    });
     for (const socket of [inner, outer]) {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));

@@ -39,7 +39,10 @@ export function effectiveEnvironment(container: Json, namespace: string, source:
 
   for (const entry of container.env ?? []) {
     if (entry.value !== undefined && entry.value !== '') {
-      env.set(entry.name, expand(entry.value, (name) => env.get(name) ?? links.get(name)));
+      env.set(
+        entry.name,
+        expand(entry.value, (name) => env.get(name) ?? links.get(name)),
+      );
       continue;
     }
     const from = entry.valueFrom;
@@ -62,7 +65,10 @@ export function effectiveEnvironment(container: Json, namespace: string, source:
     const value = data[reference.key];
     if (value === undefined) {
       if (reference.optional) continue;
-      return { ok: false, message: `couldn't find key ${reference.key} in ${from.secretKeyRef ? 'Secret' : 'ConfigMap'} ${namespace}/${reference.name}` };
+      return {
+        ok: false,
+        message: `couldn't find key ${reference.key} in ${from.secretKeyRef ? 'Secret' : 'ConfigMap'} ${namespace}/${reference.name}`,
+      };
     }
     env.set(entry.name, value);
   }
@@ -113,7 +119,9 @@ export function serviceLinks(services: readonly KubeObject[]): Map<string, strin
     const protocol = (port: Json) => (port.protocol ?? 'TCP').toLowerCase();
     links.set(`${name}_SERVICE_HOST`, ip);
     links.set(`${name}_SERVICE_PORT`, String(ports[0].port));
-    for (const port of ports) if (port.name) links.set(`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`, String(port.port));
+    for (const port of ports)
+      if (port.name)
+        links.set(`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`, String(port.port));
     links.set(`${name}_PORT`, `${protocol(ports[0])}://${ip}:${ports[0].port}`);
     for (const port of ports) {
       const prefix = `${name}_PORT_${port.port}_${protocol(port).toUpperCase()}`;
@@ -129,5 +137,10 @@ export function serviceLinks(services: readonly KubeObject[]): Map<string, strin
 /** `data` of a Secret as text. */
 export function secretData(secret: KubeObject | undefined): Record<string, string> | undefined {
   if (!secret) return undefined;
-  return Object.fromEntries(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')]));
+  return Object.fromEntries(
+    Object.entries(secret.data ?? {}).map(([key, value]) => [
+      key,
+      Buffer.from(String(value), 'base64').toString('utf8'),
+    ]),
+  );
 }

@@ -1,8 +1,8 @@
 /** Commands in a pod: real programs of this machine with the pod's environment, files and addresses. */
-import { type ExecSession } from '../contract.ts';
+import type { ExecSession } from '../contract.ts';
 import { notFoundMessage } from './command-container.ts';
 import { exitOf, processEnvironment, spawned } from './process.ts';
-import { type PodPlace, findProgram, placeArgument, placeArguments, programEnvironment } from './programs.ts';
+import { findProgram, type PodPlace, placeArgument, placeArguments, programEnvironment } from './programs.ts';
 
 const SHELLS = new Set(['sh', 'bash', 'ash', 'dash']);
 
@@ -10,7 +10,10 @@ const SHELLS = new Set(['sh', 'bash', 'ash', 'dash']);
 export async function runInPod(place: PodPlace, command: readonly string[], session: ExecSession): Promise<number> {
   const [name = '', ...args] = command;
   const program = findProgram(name, place.machine);
-  if (!program) throw new Error(`failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: ${notFoundMessage(name)}`);
+  if (!program)
+    throw new Error(
+      `failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: ${notFoundMessage(name)}`,
+    );
   const base = name.split('/').at(-1) ?? '';
   const placed = SHELLS.has(base) ? args.map((arg) => placeArgument(arg, place, 5432)) : placeArguments(args, place);
   const child = place.machine.launcher.spawn(program, placed, {

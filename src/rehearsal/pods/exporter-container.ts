@@ -15,10 +15,16 @@ const DEFAULT_ADDRESS = 'postgres://postgres:@localhost:6543/pgbouncer?sslmode=d
 
 export async function startExporter(context: ContainerContext): Promise<RunningContainer> {
   const { container, env, ip, log, machine } = context;
-  const words = [...(container.command ?? []), ...(container.args ?? [])].map((text: string) => expand(text, (name) => env.get(name)));
+  const words = [...(container.command ?? []), ...(container.args ?? [])].map((text: string) =>
+    expand(text, (name) => env.get(name)),
+  );
   const flag = words.find((word) => /^--pgBouncer\.connectionString=/.test(word))?.replace(/^[^=]*=/, '');
   const address = parseDatabase(flag ?? env.get('PGBOUNCER_EXPORTER_CONNECTION_STRING') ?? DEFAULT_ADDRESS);
-  const wanted = Number(words.find((word) => /^--web\.listen-address=/.test(word))?.match(/:(\d+)$/)?.[1] ?? container.ports?.[0]?.containerPort ?? DEFAULT_PORT);
+  const wanted = Number(
+    words.find((word) => /^--web\.listen-address=/.test(word))?.match(/:(\d+)$/)?.[1] ??
+      container.ports?.[0]?.containerPort ??
+      DEFAULT_PORT,
+  );
   const port = await context.publish(wanted);
   const sockets = new Set<{ destroy(): void }>();
 
@@ -26,9 +32,21 @@ export async function startExporter(context: ContainerContext): Promise<RunningC
     if (!address) throw new Error('the connection string could not be parsed');
     const local = address.host === 'localhost' || address.host === '127.0.0.1';
     const service = local ? undefined : machine.routes.resolve(address.host, address.port, context.namespace);
-    const target = service?.kind === 'endpoint' ? service : { host: local ? ip : address.host, port: local ? await context.publish(address.port) : address.port };
-    const client = new pg.Client({ host: target.host, port: target.port, user: address.user, password: address.password, database: address.database, connectionTimeoutMillis: 3000 });
-    client.on('error', (error: Error) => log.line(`level=ERROR msg="connection lost" err=${JSON.stringify(error.message)}`));
+    const target =
+      service?.kind === 'endpoint'
+        ? service
+        : { host: local ? ip : address.host, port: local ? await context.publish(address.port) : address.port };
+    const client = new pg.Client({
+      host: target.host,
+      port: target.port,
+      user: address.user,
+      password: address.password,
+      database: address.database,
+      connectionTimeoutMillis: 3000,
+    });
+    client.on('error', (error: Error) =>
+      log.line(`level=ERROR msg="connection lost" err=${JSON.stringify(error.message)}`),
+    );
     await client.connect();
     try {
       const metrics: Metric[] = [];
@@ -44,12 +62,17 @@ export async function startExporter(context: ContainerContext): Promise<RunningC
   const server = createServer(async (request, response) => {
     if (!request.url?.startsWith('/metrics')) {
       response.writeHead(200, { 'content-type': 'text/html' });
-      response.end('<html><head><title>PgBouncer Exporter</title></head><body><a href="/metrics">Metrics</a></body></html>\n');
+      response.end(
+        '<html><head><title>PgBouncer Exporter</title></head><body><a href="/metrics">Metrics</a></body></html>\n',
+      );
       return;
     }
     let metrics: Metric[];
     try {
-      metrics = [...(await scrape()), { name: 'pgbouncer_up', type: 'gauge', help: 'The pgbouncer scrape succeeded', labels: {}, value: 1 }];
+      metrics = [
+        ...(await scrape()),
+        { name: 'pgbouncer_up', type: 'gauge', help: 'The pgbouncer scrape succeeded', labels: {}, value: 1 },
+      ];
     } catch (error) {
       log.line(`level=ERROR msg="error scraping pgbouncer" err=${JSON.stringify((error as Error).message)}`);
       metrics = [{ name: 'pgbouncer_up', type: 'gauge', help: 'The pgbouncer scrape succeeded', labels: {}, value: 0 }];

@@ -18,11 +18,23 @@ export function kindOf(container: Json): ContainerKind {
   const words: string[] = [...(container.command ?? []), ...(container.args ?? [])];
   const program = (words[0] ?? '').split('/').at(-1) ?? '';
   if (/pgbouncer[_-]exporter/.test(container.image ?? '')) return 'exporter';
-  if (/pgbouncer/.test(name) && (words.length === 0 || program === 'pgbouncer' || program.endsWith('.ini') || program.startsWith('-'))) return 'pgbouncer';
-  if (name.startsWith('postgres') && (words.length === 0 || program === 'postgres' || program === 'docker-entrypoint.sh' || program.startsWith('-'))) return 'postgres';
+  if (
+    /pgbouncer/.test(name) &&
+    (words.length === 0 || program === 'pgbouncer' || program.endsWith('.ini') || program.startsWith('-'))
+  )
+    return 'pgbouncer';
+  if (
+    name.startsWith('postgres') &&
+    (words.length === 0 || program === 'postgres' || program === 'docker-entrypoint.sh' || program.startsWith('-'))
+  )
+    return 'postgres';
   if (name.endsWith('-migrate')) return 'command';
   // Programs this machine has are run for real; a service's own binary is not here and is played by a worker.
-  if (words.length > 0 && (program === 'pgbench' || program === 'psql' || program.startsWith('pg_') || which(words[0] as string))) return 'command';
+  if (
+    words.length > 0 &&
+    (program === 'pgbench' || program === 'psql' || program.startsWith('pg_') || which(words[0] as string))
+  )
+    return 'command';
   return 'service';
 }
 

@@ -35,7 +35,9 @@ export class Kubelet implements PodRuntime {
         // In a turn of its own: a pod's start writes to the store.
         setImmediate(() => this.#podChanged(type, object));
       } else if ((resource === 'secrets' || resource === 'configmaps') && type === 'MODIFIED') {
-        for (const agent of this.#agents.values()) if (agent.namespace === object.metadata.namespace && agent.uses(resource, object.metadata.name)) agent.refreshVolumes();
+        for (const agent of this.#agents.values())
+          if (agent.namespace === object.metadata.namespace && agent.uses(resource, object.metadata.name))
+            agent.refreshVolumes();
       }
     });
   }
@@ -109,7 +111,12 @@ export class Kubelet implements PodRuntime {
     return { agent, container: found };
   }
 
-  async *log(namespace: string, pod: string, name: string, options: { previous: boolean; follow: boolean; tailLines?: number; sinceTime?: Date; signal: AbortSignal }): AsyncIterable<LogLine> {
+  async *log(
+    namespace: string,
+    pod: string,
+    name: string,
+    options: { previous: boolean; follow: boolean; tailLines?: number; sinceTime?: Date; signal: AbortSignal },
+  ): AsyncIterable<LogLine> {
     const { container } = this.#find(namespace, pod, name);
     const log = options.previous ? container.previous : container.log;
     if (!log) {
@@ -129,11 +136,16 @@ export class Kubelet implements PodRuntime {
 
   dial(namespace: string, pod: string, port: number): Promise<Duplex> {
     const agent = this.agent(namespace, pod);
-    if (!agent) return Promise.reject(statusError(404, 'NotFound', `pods "${pod}" not found`, { name: pod, kind: 'pods' }));
+    if (!agent)
+      return Promise.reject(statusError(404, 'NotFound', `pods "${pod}" not found`, { name: pod, kind: 'pods' }));
     return new Promise((resolve, reject) => {
       const socket = createConnection({ host: agent.ip, port: agent.port(port), noDelay: true });
       const refused = (error: Error) =>
-        reject(new Error(`failed to connect to localhost:${port} inside namespace "${agent.uid}", IPv4: dial tcp4 127.0.0.1:${port}: connect: ${(error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'connection refused' : error.message}`));
+        reject(
+          new Error(
+            `failed to connect to localhost:${port} inside namespace "${agent.uid}", IPv4: dial tcp4 127.0.0.1:${port}: connect: ${(error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'connection refused' : error.message}`,
+          ),
+        );
       socket.once('error', refused);
       socket.once('connect', () => {
         socket.off('error', refused);

@@ -1,11 +1,16 @@
 /** Services of type LoadBalancer: a real listener on an address of the cluster, handed on to a ready pod. */
-import { type Server, type Socket, connect, createServer } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Json, KubeObject, ObjectStore } from '../contract.ts';
 import { createWorkQueue } from '../controllers/queue.ts';
 import type { AddressPlan } from './addresses.ts';
 import type { RouteTable } from './routes.ts';
 
-export function startLoadBalancers(store: ObjectStore, routes: RouteTable, addresses: AddressPlan, report: (key: string, error: unknown) => void): () => void {
+export function startLoadBalancers(
+  store: ObjectStore,
+  routes: RouteTable,
+  addresses: AddressPlan,
+  report: (key: string, error: unknown) => void,
+): () => void {
   const balancers = new Map<string, { address: string; servers: Map<number, Server> }>();
   const sockets = new Set<Socket>();
   const queue = createWorkQueue((key) => sync(key), report);
@@ -37,7 +42,11 @@ export function startLoadBalancers(store: ObjectStore, routes: RouteTable, addre
 
   function publish(service: KubeObject, ip: string): void {
     if (service.status?.loadBalancer?.ingress?.[0]?.ip === ip) return;
-    store.updateStatus('services', { ...service, status: { ...service.status, loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } } }, { manager: 'kube-controller-manager' });
+    store.updateStatus(
+      'services',
+      { ...service, status: { ...service.status, loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } } },
+      { manager: 'kube-controller-manager' },
+    );
   }
 
   function forward(client: Socket, namespace: string, name: string, port: number): void {

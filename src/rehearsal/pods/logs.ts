@@ -43,7 +43,12 @@ export class ContainerLog {
     return this.#lines;
   }
 
-  async *read(options: { follow: boolean; tailLines?: number; sinceTime?: Date; signal: AbortSignal }): AsyncIterable<LogLine> {
+  async *read(options: {
+    follow: boolean;
+    tailLines?: number;
+    sinceTime?: Date;
+    signal: AbortSignal;
+  }): AsyncIterable<LogLine> {
     const { tailLines, sinceTime, signal } = options;
     let start = this.#dropped;
     if (tailLines !== undefined) start = this.#dropped + Math.max(0, this.#lines.length - tailLines);

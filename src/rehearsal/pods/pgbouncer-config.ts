@@ -49,7 +49,8 @@ export function adaptIni(text: string, changes: IniChanges): string {
     if (section === 'databases') out.push(adaptDatabase(line, changes));
     else if (section !== 'pgbouncer') out.push(line);
     else if (name === 'listen_addr') out.push(`listen_addr = ${changes.listenAddress}`);
-    else if (name === 'listen_port' && changes.listenPort !== undefined) out.push(`listen_port = ${changes.listenPort}`);
+    else if (name === 'listen_port' && changes.listenPort !== undefined)
+      out.push(`listen_port = ${changes.listenPort}`);
     else if (name === 'unix_socket_dir') {
       socketSet = true;
       out.push(value === '' ? line : `unix_socket_dir = ${changes.socketFolder}`);

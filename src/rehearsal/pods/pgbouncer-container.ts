@@ -16,7 +16,11 @@ export function iniPath(container: { command?: string[]; args?: string[] }): str
 export async function startPgBouncer(context: ContainerContext): Promise<RunningContainer> {
   const { machine, container, data, root, ip, namespace } = context;
   const applied = join(root, iniPath(container));
-  if (!existsSync(applied)) throw new StartError('RunContainerError', `could not open configuration file ${iniPath(container)}: No such file or directory`);
+  if (!existsSync(applied))
+    throw new StartError(
+      'RunContainerError',
+      `could not open configuration file ${iniPath(container)}: No such file or directory`,
+    );
   const socket = join(data, 's');
   mkdirSync(socket, { recursive: true });
   machine.launcher.own(socket);
@@ -29,7 +33,16 @@ export async function startPgBouncer(context: ContainerContext): Promise<Running
     const published = await context.publish(port);
     for (const { host, port: target } of databaseHosts(text)) {
       if (ways.has(`${host}:${target}`) || isIP(host)) continue;
-      if (machine.routes.service(host, namespace)) ways.set(`${host}:${target}`, await machine.workers.openEgress(context.pod.metadata.uid as string, { namespace, host, port: target, source: ip }));
+      if (machine.routes.service(host, namespace))
+        ways.set(
+          `${host}:${target}`,
+          await machine.workers.openEgress(context.pod.metadata.uid as string, {
+            namespace,
+            host,
+            port: target,
+            source: ip,
+          }),
+        );
     }
     const adapted = adaptIni(text, {
       listenAddress: ip,
@@ -42,13 +55,22 @@ export async function startPgBouncer(context: ContainerContext): Promise<Running
         machine.launcher.own(join(moved, '..'));
         return moved;
       },
-      host: (host, target) => ways.get(`${host}:${target}`) ?? (host === 'localhost' || host === '127.0.0.1' ? { host: ip, port: target } : undefined),
+      host: (host, target) =>
+        ways.get(`${host}:${target}`) ??
+        (host === 'localhost' || host === '127.0.0.1' ? { host: ip, port: target } : undefined),
     });
     writeFileSync(own, adapted, { mode: 0o600 });
     machine.launcher.own(own);
   };
   await render();
-  context.onVolumesChanged(() => void render().catch((error) => context.log.line(`rehearsal: the new configuration could not be prepared: ${(error as Error).message}`)));
-  const flags = [...(container.command ?? []), ...(container.args ?? [])].filter((word: string) => /^-(v+|q|-verbose|-quiet)$/.test(word));
+  context.onVolumesChanged(
+    () =>
+      void render().catch((error) =>
+        context.log.line(`rehearsal: the new configuration could not be prepared: ${(error as Error).message}`),
+      ),
+  );
+  const flags = [...(container.command ?? []), ...(container.args ?? [])].filter((word: string) =>
+    /^-(v+|q|-verbose|-quiet)$/.test(word),
+  );
   return startProcess(context, machine.servers.pgbouncer.program, [...flags, own]);
 }

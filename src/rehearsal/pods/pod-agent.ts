@@ -12,7 +12,7 @@ import type { ContainerContext, Machine } from './container.ts';
 import { StartError } from './container.ts';
 import { effectiveEnvironment, secretData } from './environment.ts';
 import { runInPod } from './exec.ts';
-import { STARTERS, pullFailure } from './images.ts';
+import { pullFailure, STARTERS } from './images.ts';
 import { PodContainer } from './pod-container.ts';
 import { startProbe } from './probes.ts';
 import type { PodPlace } from './programs.ts';
@@ -70,7 +70,8 @@ export class PodAgent {
     this.initContainers = init.map((spec) => new PodContainer(spec, this.#folder, 'PodInitializing'));
     this.containers = (pod.spec?.containers ?? []).map((spec: Json) => new PodContainer(spec, this.#folder, waiting));
     for (const container of [...this.initContainers, ...this.containers]) {
-      for (const path of [this.#folder, join(this.#folder, container.spec.name), container.root]) chmodSync(path, 0o755);
+      for (const path of [this.#folder, join(this.#folder, container.spec.name), container.root])
+        chmodSync(path, 0o755);
       chmodSync(container.data, 0o700);
       options.machine.launcher.own(container.data);
     }
@@ -105,7 +106,8 @@ export class PodAgent {
     let changed = false;
     for (const volume of this.#pod.spec?.volumes ?? []) {
       const wanted = volumeFiles(volume, this.namespace, this.#options.store, this.#pod);
-      if ('files' in wanted && wanted.files.length > 0) changed = writeVolume(this.#volumeFolder(volume.name), wanted.files, this.#options.machine.launcher) || changed;
+      if ('files' in wanted && wanted.files.length > 0)
+        changed = writeVolume(this.#volumeFolder(volume.name), wanted.files, this.#options.machine.launcher) || changed;
     }
     if (changed) for (const container of this.containers) for (const listener of container.volumeListeners) listener();
   }
@@ -113,8 +115,10 @@ export class PodAgent {
   uses(resource: string, name: string): boolean {
     const mentions = (volume: Json): boolean =>
       resource === 'secrets'
-        ? volume.secret?.secretName === name || (volume.projected?.sources ?? []).some((source: Json) => source.secret?.name === name)
-        : volume.configMap?.name === name || (volume.projected?.sources ?? []).some((source: Json) => source.configMap?.name === name);
+        ? volume.secret?.secretName === name ||
+          (volume.projected?.sources ?? []).some((source: Json) => source.secret?.name === name)
+        : volume.configMap?.name === name ||
+          (volume.projected?.sources ?? []).some((source: Json) => source.configMap?.name === name);
     return (this.#pod.spec?.volumes ?? []).some(mentions);
   }
 
@@ -145,7 +149,8 @@ export class PodAgent {
       for (const container of this.containers) container.state = { waiting: { reason: 'PodInitializing' } };
       this.#write();
     }
-    for (const container of this.containers) void this.#startContainer(container).catch((error) => this.#options.report(error));
+    for (const container of this.containers)
+      void this.#startContainer(container).catch((error) => this.#options.report(error));
   }
 
   async #mount(): Promise<boolean> {
@@ -165,7 +170,8 @@ export class PodAgent {
       if ('missing' in wanted) return `MountVolume.SetUp failed for volume "${volume.name}" : ${wanted.missing}`;
       writeVolume(this.#volumeFolder(volume.name), wanted.files, machine.launcher);
     }
-    for (const container of [...this.initContainers, ...this.containers]) mountVolumes(container.root, container.spec, (name) => this.#volumeFolder(name), machine.launcher);
+    for (const container of [...this.initContainers, ...this.containers])
+      mountVolumes(container.root, container.spec, (name) => this.#volumeFolder(name), machine.launcher);
     return undefined;
   }
 
@@ -248,7 +254,11 @@ export class PodAgent {
       const reason = error instanceof StartError ? error.reason : 'RunContainerError';
       context.log.line(message);
       events.event(this.#pod, 'Warning', 'Failed', `Error: ${message}`, path);
-      await this.#containerEnded(container, { exitCode: 128, reason: reason === 'RunContainerError' ? 'StartError' : reason }, path);
+      await this.#containerEnded(
+        container,
+        { exitCode: 128, reason: reason === 'RunContainerError' ? 'StartError' : reason },
+        path,
+      );
     }
   }
 
@@ -257,7 +267,13 @@ export class PodAgent {
     const { image } = container.spec;
     const failure = pullFailure(image ?? '');
     if (!failure) {
-      events.event(this.#pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`, path);
+      events.event(
+        this.#pod,
+        'Normal',
+        'Pulled',
+        `Container image "${image}" already present on machine and can be accessed by the pod`,
+        path,
+      );
       return true;
     }
     for (;;) {
@@ -270,7 +286,9 @@ export class PodAgent {
       await this.#sleep(1000);
       events.event(this.#pod, 'Normal', 'BackOff', `Back-off pulling image "${image}"`, path);
       events.event(this.#pod, 'Warning', 'Failed', 'Error: ImagePullBackOff', path);
-      container.state = { waiting: { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}": ErrImagePull: ${failure}` } };
+      container.state = {
+        waiting: { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}": ErrImagePull: ${failure}` },
+      };
       this.#write();
       await this.#sleep(PULL_BACKOFF_MS);
     }
@@ -281,7 +299,8 @@ export class PodAgent {
     return effectiveEnvironment(container.spec, this.namespace, {
       secret: (name) => secretData(store.get('secrets', this.namespace, name)),
       configMap: (name) => store.get('configmaps', this.namespace, name)?.data as Record<string, string> | undefined,
-      field: (path) => (path === 'status.podIP' ? this.ip : path === 'status.hostIP' ? this.#options.hostIP : fieldOf(this.#pod, path)),
+      field: (path) =>
+        path === 'status.podIP' ? this.ip : path === 'status.hostIP' ? this.#options.hostIP : fieldOf(this.#pod, path),
       services: this.#options.servicesIn(this.namespace),
       enableServiceLinks: this.#pod.spec?.enableServiceLinks !== false,
     });
@@ -310,7 +329,12 @@ export class PodAgent {
           output += data.toString();
         };
         try {
-          const exitCode = await runInPod(this.place(container), command, { stdout: add, stderr: add, tty: false, signal: AbortSignal.timeout(timeoutMs) });
+          const exitCode = await runInPod(this.place(container), command, {
+            stdout: add,
+            stderr: add,
+            tty: false,
+            signal: AbortSignal.timeout(timeoutMs),
+          });
           return { exitCode, output };
         } catch (error) {
           return { exitCode: 1, output: (error as Error).message };
@@ -318,39 +342,64 @@ export class PodAgent {
       },
     };
     const unhealthy = (message: string) => {
-      if (!this.#stopping && container.run) this.#options.events.event(this.#pod, 'Warning', 'Unhealthy', message, path);
+      if (!this.#stopping && container.run)
+        this.#options.events.event(this.#pod, 'Warning', 'Unhealthy', message, path);
     };
     const rest = () => {
       if (spec.readinessProbe)
         container.stopProbes.push(
-          startProbe('Readiness', spec.readinessProbe, target, (ok) => {
-            if (container.ready === ok || !container.run) return;
-            container.ready = ok;
-            this.#write();
-          }, unhealthy),
+          startProbe(
+            'Readiness',
+            spec.readinessProbe,
+            target,
+            (ok) => {
+              if (container.ready === ok || !container.run) return;
+              container.ready = ok;
+              this.#write();
+            },
+            unhealthy,
+          ),
         );
       else container.ready = true;
       if (spec.livenessProbe)
         container.stopProbes.push(
-          startProbe('Liveness', spec.livenessProbe, target, (ok) => {
-            if (!ok) this.#restartUnhealthy(container, 'liveness', path);
-          }, unhealthy),
+          startProbe(
+            'Liveness',
+            spec.livenessProbe,
+            target,
+            (ok) => {
+              if (!ok) this.#restartUnhealthy(container, 'liveness', path);
+            },
+            unhealthy,
+          ),
         );
     };
     if (!spec.startupProbe) return rest();
     container.stopProbes.push(
-      startProbe('Startup', spec.startupProbe, target, (ok) => {
-        if (!ok) return this.#restartUnhealthy(container, 'startup', path);
-        if (container.started) return;
-        container.started = true;
-        rest();
-        this.#write();
-      }, unhealthy),
+      startProbe(
+        'Startup',
+        spec.startupProbe,
+        target,
+        (ok) => {
+          if (!ok) return this.#restartUnhealthy(container, 'startup', path);
+          if (container.started) return;
+          container.started = true;
+          rest();
+          this.#write();
+        },
+        unhealthy,
+      ),
     );
   }
 
   #restartUnhealthy(container: PodContainer, kind: string, path: string): void {
-    this.#options.events.event(this.#pod, 'Normal', 'Killing', `Container ${container.spec.name} failed ${kind} probe, will be restarted`, path);
+    this.#options.events.event(
+      this.#pod,
+      'Normal',
+      'Killing',
+      `Container ${container.spec.name} failed ${kind} probe, will be restarted`,
+      path,
+    );
     this.#stopRun(container, this.#grace());
   }
 
@@ -361,7 +410,11 @@ export class PodAgent {
     return { waiting: { reason: 'CrashLoopBackOff', message } };
   }
 
-  async #containerEnded(container: PodContainer, exit: { exitCode: number; signal?: number; reason?: string }, path: string): Promise<void> {
+  async #containerEnded(
+    container: PodContainer,
+    exit: { exitCode: number; signal?: number; reason?: string },
+    path: string,
+  ): Promise<void> {
     container.ended(exit);
     if (this.#stopping || this.initContainers.includes(container)) {
       if (!this.#stopping) this.#write();
@@ -370,7 +423,8 @@ export class PodAgent {
     const policy = this.#pod.spec?.restartPolicy ?? 'Always';
     if (policy === 'Never' || (policy === 'OnFailure' && exit.exitCode === 0)) {
       const all = this.containers.every((item) => item.state.terminated);
-      if (all) this.#end(this.containers.every((item) => item.state.terminated.exitCode === 0) ? 'Succeeded' : 'Failed');
+      if (all)
+        this.#end(this.containers.every((item) => item.state.terminated.exitCode === 0) ? 'Succeeded' : 'Failed');
       else this.#write();
       return;
     }
@@ -381,7 +435,13 @@ export class PodAgent {
       await this.#sleep(50);
       container.lastState = terminated;
       container.state = this.#crashLoop(container, delay);
-      this.#options.events.event(this.#pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.spec.name} in pod ${this.name}_${this.namespace}(${this.uid})`, path);
+      this.#options.events.event(
+        this.#pod,
+        'Warning',
+        'BackOff',
+        `Back-off restarting failed container ${container.spec.name} in pod ${this.name}_${this.namespace}(${this.uid})`,
+        path,
+      );
       if (!this.#stopping) this.#write();
       await this.#sleep(delay);
     } else await this.#sleep(100);
@@ -397,7 +457,11 @@ export class PodAgent {
   }
 
   #grace(): number {
-    return (this.#pod.metadata.deletionGracePeriodSeconds ?? this.#pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000;
+    return (
+      (this.#pod.metadata.deletionGracePeriodSeconds ??
+        this.#pod.spec?.terminationGracePeriodSeconds ??
+        DEFAULT_GRACE_SECONDS) * 1000
+    );
   }
 
   #stopRun(container: PodContainer, grace: number): Promise<unknown> {
@@ -419,7 +483,13 @@ export class PodAgent {
       if (!container.run) return;
       for (const stop of container.stopProbes) stop();
       container.stopProbes = [];
-      this.#options.events.event(this.#pod, 'Normal', 'Killing', `Stopping container ${container.spec.name}`, `spec.containers{${container.spec.name}}`);
+      this.#options.events.event(
+        this.#pod,
+        'Normal',
+        'Killing',
+        `Stopping container ${container.spec.name}`,
+        `spec.containers{${container.spec.name}}`,
+      );
       await this.#preStop(container, grace);
       await this.#stopRun(container, Math.max(2_000, grace - (Date.now() - begun)));
     });
@@ -427,7 +497,15 @@ export class PodAgent {
     const failed = this.containers.some((container) => (container.state.terminated?.exitCode ?? 137) !== 0);
     for (const container of this.containers)
       if (!container.state.terminated)
-        container.state = { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was terminated', startedAt: null, finishedAt: null } };
+        container.state = {
+          terminated: {
+            exitCode: 137,
+            reason: 'ContainerStatusUnknown',
+            message: 'The container could not be located when the pod was terminated',
+            startedAt: null,
+            finishedAt: null,
+          },
+        };
     this.#end(failed ? 'Failed' : 'Succeeded');
     await this.cleanUp();
     this.#options.store.finalise('pods', this.namespace, this.name, this.uid);
@@ -440,7 +518,12 @@ export class PodAgent {
     if (!hook.exec) return;
     const signal = AbortSignal.timeout(grace);
     const nothing = () => {};
-    await runInPod(this.place(container), hook.exec.command ?? [], { stdout: nothing, stderr: nothing, tty: false, signal }).catch((error: Error) =>
+    await runInPod(this.place(container), hook.exec.command ?? [], {
+      stdout: nothing,
+      stderr: nothing,
+      tty: false,
+      signal,
+    }).catch((error: Error) =>
       this.#options.events.event(this.#pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${error.message}`),
     );
   }
@@ -514,4 +597,3 @@ function duration(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
-

@@ -25,7 +25,18 @@ export async function startPostgres(context: ContainerContext): Promise<RunningC
   if (fresh) {
     mkdirSync(socket, { recursive: true });
     machine.launcher.own(socket);
-    const init = machine.launcher.wrap(join(bin, 'initdb'), ['-D', pgdata, '-U', 'postgres', '--no-sync', '--no-locale', '-E', 'UTF8', '--auth-local=trust', '--auth-host=scram-sha-256']);
+    const init = machine.launcher.wrap(join(bin, 'initdb'), [
+      '-D',
+      pgdata,
+      '-U',
+      'postgres',
+      '--no-sync',
+      '--no-locale',
+      '-E',
+      'UTF8',
+      '--auth-local=trust',
+      '--auth-host=scram-sha-256',
+    ]);
     await run(init.program, init.args, { cwd: data, env: processEnvironment(new Map()) });
     writeConfig(context, pgdata, `local all all trust\nhost all all all scram-sha-256\n`);
   }
@@ -47,7 +58,11 @@ export async function startPostgres(context: ContainerContext): Promise<RunningC
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   // SIGINT is PostgreSQL's fast shutdown, which the official image uses too; SIGQUIT leaves no backend when the host dies.
-  const server = await startProcess(context, join(bin, 'postgres'), ['-D', pgdata, ...args], { stopSignal: 'SIGINT', deathSignal: 'QUIT', cwd: data });
+  const server = await startProcess(context, join(bin, 'postgres'), ['-D', pgdata, ...args], {
+    stopSignal: 'SIGINT',
+    deathSignal: 'QUIT',
+    cwd: data,
+  });
   await waitForSocket(join(socket, `.s.PGSQL.${port}`), server);
   if (fresh) await createDatabase(context, socket, port, Boolean(preload), env);
   return server;
@@ -71,11 +86,35 @@ async function waitForSocket(path: string, server: RunningContainer): Promise<vo
 }
 
 /** Runs SQL as the superuser over the pod's socket; the statements travel on standard input, never as arguments. */
-async function sql(context: ContainerContext, socket: string, port: number, database: string, statements: string): Promise<void> {
+async function sql(
+  context: ContainerContext,
+  socket: string,
+  port: number,
+  database: string,
+  statements: string,
+): Promise<void> {
   const { launcher, servers } = context.machine;
-  const psql = launcher.wrap(join(servers.postgres.bin, 'psql'), ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', socket, '-p', String(port), '-U', 'postgres', '-d', database]);
+  const psql = launcher.wrap(join(servers.postgres.bin, 'psql'), [
+    '-X',
+    '-q',
+    '-v',
+    'ON_ERROR_STOP=1',
+    '-h',
+    socket,
+    '-p',
+    String(port),
+    '-U',
+    'postgres',
+    '-d',
+    database,
+  ]);
   await new Promise<void>((resolve, reject) => {
-    const child = execFile(psql.program, psql.args, { cwd: context.data, env: processEnvironment(new Map()) }, (error, _out, errors) => (error ? reject(new Error(`psql: ${errors}`)) : resolve()));
+    const child = execFile(
+      psql.program,
+      psql.args,
+      { cwd: context.data, env: processEnvironment(new Map()) },
+      (error, _out, errors) => (error ? reject(new Error(`psql: ${errors}`)) : resolve()),
+    );
     child.stdin?.end(statements);
   });
 }
@@ -83,11 +122,23 @@ async function sql(context: ContainerContext, socket: string, port: number, data
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 const identifier = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
-async function createDatabase(context: ContainerContext, socket: string, port: number, statistics: boolean, env: Map<string, string>): Promise<void> {
+async function createDatabase(
+  context: ContainerContext,
+  socket: string,
+  port: number,
+  statistics: boolean,
+  env: Map<string, string>,
+): Promise<void> {
   const user = env.get('POSTGRES_USER') ?? 'nova_user';
   const password = env.get('POSTGRES_PASSWORD') ?? '';
   const database = env.get('POSTGRES_DB') ?? 'nova';
-  await sql(context, socket, port, 'postgres', `create role ${identifier(user)} login password ${literal(password)};\ncreate database ${identifier(database)} owner ${identifier(user)};\n`);
+  await sql(
+    context,
+    socket,
+    port,
+    'postgres',
+    `create role ${identifier(user)} login password ${literal(password)};\ncreate database ${identifier(database)} owner ${identifier(user)};\n`,
+  );
   await sql(
     context,
     socket,

@@ -16,7 +16,13 @@ export interface ProbeTarget {
 }
 
 /** Runs one probe until it is stopped; `changed` is called on each turn of the result, `failed` on each failure. */
-export function startProbe(kind: ProbeKind, probe: Json, target: ProbeTarget, changed: (ok: boolean) => void, failed: (message: string) => void): () => void {
+export function startProbe(
+  kind: ProbeKind,
+  probe: Json,
+  target: ProbeTarget,
+  changed: (ok: boolean) => void,
+  failed: (message: string) => void,
+): () => void {
   const period = (probe.periodSeconds ?? 10) * 1000;
   const failureThreshold: number = probe.failureThreshold ?? 3;
   const successThreshold: number = probe.successThreshold ?? 1;
@@ -53,7 +59,8 @@ export function startProbe(kind: ProbeKind, probe: Json, target: ProbeTarget, ch
 async function probeOnce(probe: Json, target: ProbeTarget): Promise<ProbeResult> {
   const timeout = (probe.timeoutSeconds ?? 1) * 1000;
   if (probe.httpGet) return probeHttp(probe.httpGet, target, timeout);
-  if (probe.tcpSocket) return probeTcp(target.ip, target.port(portNumber(probe.tcpSocket.port, target.container)), timeout);
+  if (probe.tcpSocket)
+    return probeTcp(target.ip, target.port(portNumber(probe.tcpSocket.port, target.container)), timeout);
   if (probe.exec) {
     const { exitCode, output } = await target.exec(probe.exec.command ?? [], timeout);
     return exitCode === 0 ? { ok: true } : { ok: false, message: output.trim() };
@@ -71,14 +78,34 @@ function probeHttp(get: Json, target: ProbeTarget, timeout: number): Promise<Pro
   const headers = Object.fromEntries((get.httpHeaders ?? []).map((header: Json) => [header.name, header.value]));
   const url = `http://${target.ip}:${port}${get.path ?? '/'}`;
   return new Promise((resolve) => {
-    const request = httpGet({ host: target.ip, port: target.port(port), path: get.path ?? '/', headers: { 'user-agent': 'kube-probe/1.36', ...headers }, timeout, agent: false }, (response) => {
-      response.resume();
-      const status = response.statusCode ?? 0;
-      resolve(status >= 200 && status < 400 ? { ok: true } : { ok: false, message: `HTTP probe failed with statuscode: ${status}` });
-    });
+    const request = httpGet(
+      {
+        host: target.ip,
+        port: target.port(port),
+        path: get.path ?? '/',
+        headers: { 'user-agent': 'kube-probe/1.36', ...headers },
+        timeout,
+        agent: false,
+      },
+      (response) => {
+        response.resume();
+        const status = response.statusCode ?? 0;
+        resolve(
+          status >= 200 && status < 400
+            ? { ok: true }
+            : { ok: false, message: `HTTP probe failed with statuscode: ${status}` },
+        );
+      },
+    );
     request.on('timeout', () => request.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
     request.on('error', (error: NodeJS.ErrnoException) =>
-      resolve({ ok: false, message: error.code === 'ETIMEDOUT' ? `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` : `Get "${url}": dial tcp ${target.ip}:${port}: connect: ${refusal(error)}` }),
+      resolve({
+        ok: false,
+        message:
+          error.code === 'ETIMEDOUT'
+            ? `Get "${url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`
+            : `Get "${url}": dial tcp ${target.ip}:${port}: connect: ${refusal(error)}`,
+      }),
     );
   });
 }
@@ -92,8 +119,11 @@ function probeTcp(ip: string, port: number, timeout: number): Promise<ProbeResul
     };
     socket.on('connect', () => done({ ok: true }));
     socket.on('timeout', () => done({ ok: false, message: `dial tcp ${ip}:${port}: i/o timeout` }));
-    socket.on('error', (error: NodeJS.ErrnoException) => done({ ok: false, message: `dial tcp ${ip}:${port}: connect: ${refusal(error)}` }));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      done({ ok: false, message: `dial tcp ${ip}:${port}: connect: ${refusal(error)}` }),
+    );
   });
 }
 
-const refusal = (error: NodeJS.ErrnoException): string => (error.code === 'ECONNREFUSED' ? 'connection refused' : error.message);
+const refusal = (error: NodeJS.ErrnoException): string =>
+  error.code === 'ECONNREFUSED' ? 'connection refused' : error.message;

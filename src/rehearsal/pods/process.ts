@@ -4,9 +4,16 @@ import { constants } from 'node:os';
 import type { ContainerContext, ContainerExit, RunningContainer } from './container.ts';
 
 /** Variables of this machine that real programs may need; nothing else of the host's environment reaches a pod. */
-export function processEnvironment(env: Map<string, string>, more: Record<string, string> = {}): Record<string, string> {
-  const base: Record<string, string> = { PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
-  for (const name of ['LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TMPDIR']) if (process.env[name]) base[name] = process.env[name];
+export function processEnvironment(
+  env: Map<string, string>,
+  more: Record<string, string> = {},
+): Record<string, string> {
+  const base: Record<string, string> = {
+    PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LANG: 'C.UTF-8',
+  };
+  for (const name of ['LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TMPDIR'])
+    if (process.env[name]) base[name] = process.env[name];
   return { ...base, ...Object.fromEntries(env), ...more };
 }
 
@@ -19,7 +26,12 @@ export interface ProcessOptions {
 }
 
 /** Starts a program; its output is the container's log. Rejects when it can't be spawned. */
-export async function startProcess(context: ContainerContext, program: string, args: readonly string[], options: ProcessOptions = {}): Promise<RunningContainer> {
+export async function startProcess(
+  context: ContainerContext,
+  program: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Promise<RunningContainer> {
   const child = context.machine.launcher.spawn(program, args, {
     cwd: options.cwd ?? context.data,
     env: processEnvironment(context.env, options.env),

@@ -43,29 +43,38 @@ export function programEnvironment(place: PodPlace, program = ''): Record<string
   }
   // Whoever asks to see the environment sees it as it was applied.
   if (program === 'env' || program === 'printenv') return env;
-  for (const name of ['PGHOST', 'DATABASE_URL']) if (env[name]) env[name] = placeHosts(env[name], place, Number(env.PGPORT ?? 5432));
+  for (const name of ['PGHOST', 'DATABASE_URL'])
+    if (env[name]) env[name] = placeHosts(env[name], place, Number(env.PGPORT ?? 5432));
   return env;
 }
 
 /** Rewrites one argument: mounted paths, localhost, Service names where a host is expected. */
 export function placeArgument(text: string, place: PodPlace, port: number): string {
   let out = text;
-  for (const mount of place.container.volumeMounts ?? []) if (out.includes(mount.mountPath)) out = out.replaceAll(mount.mountPath, join(place.root, mount.mountPath));
+  for (const mount of place.container.volumeMounts ?? [])
+    if (out.includes(mount.mountPath)) out = out.replaceAll(mount.mountPath, join(place.root, mount.mountPath));
   return placeHosts(out, place, port);
 }
 
 function placeHosts(text: string, place: PodPlace, port: number): string {
   // `localhost:8000` and `127.0.0.1` are the pod itself.
-  const local = text.replace(/(?<![\w.-])(localhost|127\.0\.0\.1)(?::(\d+))?(?![\w.-])/g, (_all, _host, number) => `${place.ip}${number ? `:${place.port(Number(number))}` : ''}`);
-  return local.replace(/(^|@|\/\/|=|\s)([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)(?::(\d+))?(?=$|[/\s?,'"])/g, (all, before: string, host: string, number?: string) => {
-    const routes = place.machine.routes;
-    let target = routes.resolve(host, number ? Number(number) : port, place.namespace);
-    // In a shell's text the port stands elsewhere: the host's own first port finds its address.
-    const own = Object.keys(routes.service(host, place.namespace)?.ports ?? {})[0];
-    if (target.kind === 'refused' && !number && own !== undefined) target = routes.resolve(host, Number(own), place.namespace);
-    if (target.kind !== 'endpoint') return all;
-    return `${before}${target.host}${number ? `:${target.port}` : ''}`;
-  });
+  const local = text.replace(
+    /(?<![\w.-])(localhost|127\.0\.0\.1)(?::(\d+))?(?![\w.-])/g,
+    (_all, _host, number) => `${place.ip}${number ? `:${place.port(Number(number))}` : ''}`,
+  );
+  return local.replace(
+    /(^|@|\/\/|=|\s)([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)(?::(\d+))?(?=$|[/\s?,'"])/g,
+    (all, before: string, host: string, number?: string) => {
+      const routes = place.machine.routes;
+      let target = routes.resolve(host, number ? Number(number) : port, place.namespace);
+      // In a shell's text the port stands elsewhere: the host's own first port finds its address.
+      const own = Object.keys(routes.service(host, place.namespace)?.ports ?? {})[0];
+      if (target.kind === 'refused' && !number && own !== undefined)
+        target = routes.resolve(host, Number(own), place.namespace);
+      if (target.kind !== 'endpoint') return all;
+      return `${before}${target.host}${number ? `:${target.port}` : ''}`;
+    },
+  );
 }
 
 /** Arguments of a libpq program name the port separately: a host is resolved with it. */

@@ -26,7 +26,9 @@ export function startRouteBuilder(options: RouteBuilderOptions): () => void {
         workers.deleteRoute(object.metadata.namespace as string, object.metadata.name);
         known.delete(`${object.metadata.namespace}/${object.metadata.name}`);
       } else update(object);
-    } else if (resource === 'pods') for (const service of new Set([...index.selecting(object), ...(old ? index.selecting(old) : [])])) update(service);
+    } else if (resource === 'pods')
+      for (const service of new Set([...index.selecting(object), ...(old ? index.selecting(old) : [])]))
+        update(service);
   });
   for (const service of store.list('services')) update(service);
 
@@ -56,8 +58,17 @@ export function startRouteBuilder(options: RouteBuilderOptions): () => void {
       }
       ports[port.port] ??= [];
     }
-    const pooler = pods.length > 0 ? pods.some((pod) => (pod.spec?.containers ?? []).some((container: Json) => kindOf(container) === 'pgbouncer')) : /pgbouncer|pooler/.test(service.metadata.name);
-    return { namespace, name: service.metadata.name, ...(service.spec?.clusterIP && !headless ? { clusterIP: service.spec.clusterIP } : {}), ports, pooler };
+    const pooler =
+      pods.length > 0
+        ? pods.some((pod) => (pod.spec?.containers ?? []).some((container: Json) => kindOf(container) === 'pgbouncer'))
+        : /pgbouncer|pooler/.test(service.metadata.name);
+    return {
+      namespace,
+      name: service.metadata.name,
+      ...(service.spec?.clusterIP && !headless ? { clusterIP: service.spec.clusterIP } : {}),
+      ports,
+      pooler,
+    };
   }
 
   return stop;

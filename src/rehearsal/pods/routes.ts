@@ -48,7 +48,8 @@ export class RouteTable {
     if (byAddress) return byAddress;
     if (parts.length === 1) return this.#routes.get(`${namespace}/${name}`);
     const rest = parts.slice(2).join('.');
-    if (rest === '' || rest === 'svc' || rest === 'svc.cluster' || rest === 'svc.cluster.local') return this.#routes.get(`${parts[1]}/${parts[0]}`);
+    if (rest === '' || rest === 'svc' || rest === 'svc.cluster' || rest === 'svc.cluster.local')
+      return this.#routes.get(`${parts[1]}/${parts[0]}`);
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 /** The scheduler: the next node in turn that takes pods; a pod that no node takes says so and waits. */
 import type { Json, KubeObject, ObjectStore } from '../contract.ts';
-import { type EventRecorder, createEventRecorder, now } from '../controllers/events.ts';
+import { createEventRecorder, type EventRecorder, now } from '../controllers/events.ts';
 import { createWorkQueue } from '../controllers/queue.ts';
 
 export function startScheduler(store: ObjectStore, report: (key: string, error: unknown) => void): () => void {
@@ -15,7 +15,8 @@ export function startScheduler(store: ObjectStore, report: (key: string, error: 
       else if (!object.spec?.nodeName && !object.metadata.deletionTimestamp && type === 'ADDED') queue.add(key);
     } else if (resource === 'nodes') for (const pod of waiting) queue.add(pod);
   });
-  for (const pod of store.list('pods')) if (!pod.spec?.nodeName) queue.add(`${pod.metadata.namespace}/${pod.metadata.name}`);
+  for (const pod of store.list('pods'))
+    if (!pod.spec?.nodeName) queue.add(`${pod.metadata.namespace}/${pod.metadata.name}`);
 
   function schedule(key: string): void {
     const [namespace, name] = key.split('/') as [string, string];
@@ -28,22 +29,41 @@ export function startScheduler(store: ObjectStore, report: (key: string, error: 
       waiting.add(key);
       const closed = nodes.filter((item) => item.spec?.unschedulable).length;
       const apart = nodes.length - closed;
-      const reasons = [apart ? `${apart} node(s) didn't match Pod's node affinity/selector` : '', closed ? `${closed} node(s) were unschedulable` : ''].filter(Boolean).join(', ');
+      const reasons = [
+        apart ? `${apart} node(s) didn't match Pod's node affinity/selector` : '',
+        closed ? `${closed} node(s) were unschedulable` : '',
+      ]
+        .filter(Boolean)
+        .join(', ');
       const message = `0/${nodes.length} nodes are available: ${reasons}. preemption: 0/${nodes.length} nodes are available: ${nodes.length} Preemption is not helpful for scheduling.`;
       events.event(pod, 'Warning', 'FailedScheduling', message);
       bind(pod, { status: 'False', reason: 'Unschedulable', message });
       return;
     }
     waiting.delete(key);
-    const bound = store.update('pods', { ...pod, spec: { ...pod.spec, nodeName: node.metadata.name } }, { manager: 'kube-scheduler' });
+    const bound = store.update(
+      'pods',
+      { ...pod, spec: { ...pod.spec, nodeName: node.metadata.name } },
+      { manager: 'kube-scheduler' },
+    );
     bind(bound, { status: 'True' });
     events.event(bound, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node.metadata.name}`);
   }
 
   function bind(pod: KubeObject, result: { status: string; reason?: string; message?: string }): void {
-    const condition = { type: 'PodScheduled', observedGeneration: pod.metadata.generation ?? 1, lastProbeTime: null, lastTransitionTime: now(), ...result };
+    const condition = {
+      type: 'PodScheduled',
+      observedGeneration: pod.metadata.generation ?? 1,
+      lastProbeTime: null,
+      lastTransitionTime: now(),
+      ...result,
+    };
     const current = store.get('pods', pod.metadata.namespace, pod.metadata.name) as KubeObject;
-    store.updateStatus('pods', { ...current, status: { phase: 'Pending', ...current.status, conditions: [condition] } }, { manager: 'kube-scheduler' });
+    store.updateStatus(
+      'pods',
+      { ...current, status: { phase: 'Pending', ...current.status, conditions: [condition] } },
+      { manager: 'kube-scheduler' },
+    );
   }
 
   return () => {

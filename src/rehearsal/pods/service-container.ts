@@ -1,9 +1,9 @@
 /** A container of any other image: a service, run in a worker thread (service-pod.ts). */
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Json } from '../contract.ts';
-import { expand } from './environment.ts';
 import type { ContainerContext, RunningContainer } from './container.ts';
+import { expand } from './environment.ts';
 
 /** Annotation of a pod template that sets the load of one pod: `queries per second/connections`. */
 export const LOAD_ANNOTATION = 'rehearsal.pgb-wizard.dev/load';
@@ -26,7 +26,9 @@ export async function startService(context: ContainerContext): Promise<RunningCo
       bind: machine.addresses.distinct,
       ports,
       env: [...env],
-      args: [...(container.command ?? []), ...(container.args ?? [])].map((text: string) => expand(text, (name) => env.get(name))),
+      args: [...(container.command ?? []), ...(container.args ?? [])].map((text: string) =>
+        expand(text, (name) => env.get(name)),
+      ),
       files: mountedTexts(context),
       fault: machine.faultOf(service),
       boot: machine.pace * (0.5 + Math.random() / 2),

@@ -3,7 +3,7 @@
  * answers its health endpoint from the database, runs light live load once it has been connected, logs, and drains on
  * SIGTERM: no new work, the running queries end, the pool closes, exit 0.
  */
-import { type Server, createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { Pool, type PoolClient } from 'pg';
 import { type DatabaseAddress, findDatabase } from './dsn.ts';
 import type { RouteTable } from './routes.ts';
@@ -89,9 +89,13 @@ export class ServicePod {
     this.#stopping = true;
     this.#port.log('INFO  SIGTERM received, draining');
     const deadline = Date.now() + DRAIN_MS;
-    while (this.#running > 0 && Date.now() < deadline && !this.#gone) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (this.#running > 0 && Date.now() < deadline && !this.#gone)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     this.#hoard?.end().catch(() => undefined);
-    await Promise.race([this.#pool?.end().catch((error: Error) => this.#port.log(`WARN  pool: ${error.message}`)), new Promise((resolve) => setTimeout(resolve, 1000))]);
+    await Promise.race([
+      this.#pool?.end().catch((error: Error) => this.#port.log(`WARN  pool: ${error.message}`)),
+      new Promise((resolve) => setTimeout(resolve, 1000)),
+    ]);
     this.#port.log('INFO  drained, bye');
     this.#exit(0);
   }
@@ -128,7 +132,9 @@ export class ServicePod {
     try {
       await (this.#pool as Pool).query('select 1');
       this.#connected = true;
-      this.#port.log(`INFO  connected to ${host}:${port}/${database} as ${user} (from ${from}, pool ${this.#spec.connections})`);
+      this.#port.log(
+        `INFO  connected to ${host}:${port}/${database} as ${user} (from ${from}, pool ${this.#spec.connections})`,
+      );
       return true;
     } catch (error) {
       if (this.#gone) return false;
@@ -181,7 +187,8 @@ export class ServicePod {
       this.#counts.queries++;
       this.#counts.milliseconds += took;
       this.#served++;
-      if (this.#served % 25 === 1) this.#port.log(`INFO  ${this.#served} requests served, last 200 in ${took.toFixed(1)} ms`);
+      if (this.#served % 25 === 1)
+        this.#port.log(`INFO  ${this.#served} requests served, last 200 in ${took.toFixed(1)} ms`);
     } catch (error) {
       if (!this.#gone) {
         const message = (error as Error).message;

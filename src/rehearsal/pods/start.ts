@@ -37,10 +37,25 @@ export interface RunningMachine {
 export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
   const { store, folder, report } = options;
   const addresses = await planAddresses();
-  const workers = await createWorkerPool({ folder, expectedPods: options.expectedPods, addresses, load: options.load, report: (error) => report('worker', error) });
+  const workers = await createWorkerPool({
+    folder,
+    expectedPods: options.expectedPods,
+    addresses,
+    load: options.load,
+    report: (error) => report('worker', error),
+  });
   const routes = new RouteTable();
   const index = new ServiceIndex(store);
-  const machine: Machine = { servers: options.servers, launcher: createLauncher(), addresses, routes, workers, faultOf: options.faultOf, maxConnections: options.maxConnections, pace: options.pace };
+  const machine: Machine = {
+    servers: options.servers,
+    launcher: createLauncher(),
+    addresses,
+    routes,
+    workers,
+    faultOf: options.faultOf,
+    maxConnections: options.maxConnections,
+    pace: options.pace,
+  };
   const kubelet = new Kubelet({ store, machine, index, folder, report: (error) => report('kubelet', error) });
   const stops = [
     startRouteBuilder({ store, index, routes, workers, boundPort: (pod, port) => kubelet.boundPort(pod, port) }),

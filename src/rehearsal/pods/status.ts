@@ -45,7 +45,9 @@ export function podStatus(pod: KubeObject, view: PodView): Json {
     };
   };
   const unready = view.containers.filter((container) => !container.ready).map((container) => container.spec.name);
-  const incomplete = view.initContainers.filter((container) => container.state.terminated?.exitCode !== 0).map((container) => container.spec.name);
+  const incomplete = view.initContainers
+    .filter((container) => container.state.terminated?.exitCode !== 0)
+    .map((container) => container.spec.name);
   const completed = view.ended === 'Succeeded';
   const readiness: [boolean, string?, string?] = completed
     ? [false, 'PodCompleted']
@@ -56,13 +58,22 @@ export function podStatus(pod: KubeObject, view: PodView): Json {
         : [true];
   const conditions = [
     condition('PodReadyToStartContainers', view.sandbox && !view.ended),
-    view.initialized ? condition('Initialized', true, completed ? 'PodCompleted' : undefined) : condition('Initialized', false, 'ContainersNotInitialized', `containers with incomplete status: [${incomplete.join(' ')}]`),
+    view.initialized
+      ? condition('Initialized', true, completed ? 'PodCompleted' : undefined)
+      : condition(
+          'Initialized',
+          false,
+          'ContainersNotInitialized',
+          `containers with incomplete status: [${incomplete.join(' ')}]`,
+        ),
     condition('Ready', ...readiness),
     condition('ContainersReady', ...readiness),
     condition('PodScheduled', true),
   ].sort((a, b) => CONTAINER_ORDER.indexOf(a.type) - CONTAINER_ORDER.indexOf(b.type));
 
-  const anyStarted = view.containers.some((container) => container.state.running || container.state.terminated || container.restartCount > 0);
+  const anyStarted = view.containers.some(
+    (container) => container.state.running || container.state.terminated || container.restartCount > 0,
+  );
   const status: Json = {
     observedGeneration: generation,
     phase: view.ended ?? (anyStarted ? 'Running' : 'Pending'),
@@ -86,7 +97,11 @@ function containerStatus(view: ContainerView): Json {
     ready: view.ready,
     restartCount: view.restartCount,
     image: view.spec.image,
-    imageID: view.containerID ? `sha256:${createHash('sha256').update(view.spec.image ?? '').digest('hex')}` : '',
+    imageID: view.containerID
+      ? `sha256:${createHash('sha256')
+          .update(view.spec.image ?? '')
+          .digest('hex')}`
+      : '',
     ...(view.containerID ? { containerID: view.containerID } : {}),
     started: view.started,
     resources: view.spec.resources ?? {},
@@ -95,8 +110,15 @@ function containerStatus(view: ContainerView): Json {
 
 function qosClass(pod: KubeObject): string {
   const containers: Json[] = pod.spec?.containers ?? [];
-  const bare = (item: Json) => Object.keys(item.resources?.requests ?? {}).length === 0 && Object.keys(item.resources?.limits ?? {}).length === 0;
+  const bare = (item: Json) =>
+    Object.keys(item.resources?.requests ?? {}).length === 0 && Object.keys(item.resources?.limits ?? {}).length === 0;
   if (containers.every(bare)) return 'BestEffort';
-  const guaranteed = containers.every((item) => ['cpu', 'memory'].every((name) => item.resources?.limits?.[name] !== undefined && (item.resources?.requests?.[name] ?? item.resources.limits[name]) === item.resources.limits[name]));
+  const guaranteed = containers.every((item) =>
+    ['cpu', 'memory'].every(
+      (name) =>
+        item.resources?.limits?.[name] !== undefined &&
+        (item.resources?.requests?.[name] ?? item.resources.limits[name]) === item.resources.limits[name],
+    ),
+  );
   return guaranteed ? 'Guaranteed' : 'Burstable';
 }

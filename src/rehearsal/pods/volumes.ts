@@ -2,7 +2,18 @@
  * Volumes of a pod as real folders. Each volume is one folder; a container's root holds symbolic links at its mount
  * paths, so that an edited ConfigMap or Secret shows through without touching the container, as the kubelet's does.
  */
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import type { Json, KubeObject, ObjectStore } from '../contract.ts';
 import type { Launcher } from '../servers/account.ts';
@@ -14,9 +25,28 @@ export interface VolumeFile {
 }
 
 /** What the files of a volume should be, or the message of the kubelet's `FailedMount` event. */
-export function volumeFiles(volume: Json, namespace: string, store: ObjectStore, pod: KubeObject): { files: VolumeFile[] } | { missing: string } {
-  if (volume.secret) return fromObject(store.get('secrets', namespace, volume.secret.secretName), volume.secret, volume.secret.secretName, 'secret', namespace);
-  if (volume.configMap) return fromObject(store.get('configmaps', namespace, volume.configMap.name), volume.configMap, volume.configMap.name, 'configmap', namespace);
+export function volumeFiles(
+  volume: Json,
+  namespace: string,
+  store: ObjectStore,
+  pod: KubeObject,
+): { files: VolumeFile[] } | { missing: string } {
+  if (volume.secret)
+    return fromObject(
+      store.get('secrets', namespace, volume.secret.secretName),
+      volume.secret,
+      volume.secret.secretName,
+      'secret',
+      namespace,
+    );
+  if (volume.configMap)
+    return fromObject(
+      store.get('configmaps', namespace, volume.configMap.name),
+      volume.configMap,
+      volume.configMap.name,
+      'configmap',
+      namespace,
+    );
   if (volume.projected) {
     const files: VolumeFile[] = [];
     for (const source of volume.projected.sources ?? []) {
@@ -56,18 +86,27 @@ export function fieldOf(pod: KubeObject, path: string): string | undefined {
   return value === undefined || value === null ? undefined : String(value);
 }
 
-function fromObject(object: KubeObject | undefined, spec: Json, name: string, kind: string, namespace: string): { files: VolumeFile[] } | { missing: string } {
+function fromObject(
+  object: KubeObject | undefined,
+  spec: Json,
+  name: string,
+  kind: string,
+  namespace: string,
+): { files: VolumeFile[] } | { missing: string } {
   if (!object) return spec.optional ? { files: [] } : { missing: `${kind} "${name}" not found` };
   const data = new Map<string, Buffer>();
-  for (const [key, value] of Object.entries(object.data ?? {})) data.set(key, kind === 'secret' ? Buffer.from(String(value), 'base64') : Buffer.from(String(value), 'utf8'));
-  for (const [key, value] of Object.entries(object.binaryData ?? {})) data.set(key, Buffer.from(String(value), 'base64'));
+  for (const [key, value] of Object.entries(object.data ?? {}))
+    data.set(key, kind === 'secret' ? Buffer.from(String(value), 'base64') : Buffer.from(String(value), 'utf8'));
+  for (const [key, value] of Object.entries(object.binaryData ?? {}))
+    data.set(key, Buffer.from(String(value), 'base64'));
   const mode = spec.defaultMode ?? 0o644;
   if (!spec.items) return { files: [...data].map(([path, content]) => ({ path, content, mode })) };
   const files: VolumeFile[] = [];
   for (const item of spec.items) {
     const content = data.get(item.key);
     if (content) files.push({ path: item.path, content, mode: item.mode ?? mode });
-    else if (!spec.optional) return { missing: `references non-existent ${kind} key: ${item.key} in ${namespace}/${name}` };
+    else if (!spec.optional)
+      return { missing: `references non-existent ${kind} key: ${item.key} in ${namespace}/${name}` };
   }
   return { files };
 }
@@ -93,10 +132,19 @@ export function writeVolume(folder: string, files: readonly VolumeFile[], launch
 }
 
 /** Puts the volumes at their mount paths under a container's root. */
-export function mountVolumes(root: string, container: Json, volumeFolder: (name: string) => string, launcher: Launcher): void {
-  for (const mount of [...(container.volumeMounts ?? [])].sort((a: Json, b: Json) => a.mountPath.length - b.mountPath.length)) {
+export function mountVolumes(
+  root: string,
+  container: Json,
+  volumeFolder: (name: string) => string,
+  launcher: Launcher,
+): void {
+  for (const mount of [...(container.volumeMounts ?? [])].sort(
+    (a: Json, b: Json) => a.mountPath.length - b.mountPath.length,
+  )) {
     const target = join(root, normalize(`/${mount.mountPath}`));
-    const source = mount.subPath ? join(volumeFolder(mount.name), normalize(`/${mount.subPath}`)) : volumeFolder(mount.name);
+    const source = mount.subPath
+      ? join(volumeFolder(mount.name), normalize(`/${mount.subPath}`))
+      : volumeFolder(mount.name);
     mkdirSync(dirname(target), { recursive: true });
     if (existsSync(target)) {
       try {

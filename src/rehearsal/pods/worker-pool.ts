@@ -22,14 +22,26 @@ interface Running {
 export interface WorkerPool {
   setRoute(route: Route): void;
   deleteRoute(namespace: string, name: string): void;
-  startService(spec: ServiceSpec, log: ContainerLog): Promise<{ exited: Promise<{ exitCode: number }>; terminate(): void; kill(): void }>;
-  openEgress(owner: string, way: { namespace: string; host: string; port: number; source: string }): Promise<{ host: string; port: number }>;
+  startService(
+    spec: ServiceSpec,
+    log: ContainerLog,
+  ): Promise<{ exited: Promise<{ exitCode: number }>; terminate(): void; kill(): void }>;
+  openEgress(
+    owner: string,
+    way: { namespace: string; host: string; port: number; source: string },
+  ): Promise<{ host: string; port: number }>;
   closeEgress(owner: string): void;
   close(): Promise<void>;
 }
 
 /** `folder` is where the worker's program is put when this code runs from source (tests). `load` gets every pod's counts as they come. */
-export async function createWorkerPool(options: { folder: string; expectedPods: number; addresses: AddressPlan; load(service: string, counts: LoadCounts): void; report(error: Error): void }): Promise<WorkerPool> {
+export async function createWorkerPool(options: {
+  folder: string;
+  expectedPods: number;
+  addresses: AddressPlan;
+  load(service: string, counts: LoadCounts): void;
+  report(error: Error): void;
+}): Promise<WorkerPool> {
   const program = await workerProgram(options.folder);
   const running = new Map<string, Running>();
   const waysOut = new Map<number, { resolve(way: { host: string; port: number }): void; reject(error: Error): void }>();
@@ -53,7 +65,10 @@ export async function createWorkerPool(options: { folder: string; expectedPods: 
     return worker;
   };
   const egress = start();
-  const services = Array.from({ length: Math.max(1, Math.min(MOST_WORKERS, Math.ceil(options.expectedPods / PODS_PER_WORKER))) }, start);
+  const services = Array.from(
+    { length: Math.max(1, Math.min(MOST_WORKERS, Math.ceil(options.expectedPods / PODS_PER_WORKER))) },
+    start,
+  );
   const say = (worker: Worker, message: ToWorker) => worker.postMessage(message);
 
   function receive(message: FromWorker): void {
@@ -99,17 +114,32 @@ export async function createWorkerPool(options: { folder: string; expectedPods: 
         exited = resolve;
       });
       await new Promise<void>((resolve) => {
-        running.set(spec.id, { worker, service: spec.service, log, started: resolve, exited: (exitCode) => exited({ exitCode }) });
+        running.set(spec.id, {
+          worker,
+          service: spec.service,
+          log,
+          started: resolve,
+          exited: (exitCode) => exited({ exitCode }),
+        });
         say(worker, { type: 'start', spec });
       });
-      return { exited: end, terminate: () => say(worker, { type: 'terminate', id: spec.id }), kill: () => say(worker, { type: 'kill', id: spec.id }) };
+      return {
+        exited: end,
+        terminate: () => say(worker, { type: 'terminate', id: spec.id }),
+        kill: () => say(worker, { type: 'kill', id: spec.id }),
+      };
     },
     openEgress(owner, way) {
       const id = serial++;
       const index = egressCount.get(owner) ?? 0;
       egressCount.set(owner, index + 1);
       const { addresses } = options;
-      const request = { ...way, bind: addresses.distinct, listen: addresses.egress(way.source, index), listenPort: addresses.distinct ? way.port : 0 };
+      const request = {
+        ...way,
+        bind: addresses.distinct,
+        listen: addresses.egress(way.source, index),
+        listenPort: addresses.distinct ? way.port : 0,
+      };
       return new Promise((resolve, reject) => {
         waysOut.set(id, { resolve: ({ host, port }) => resolve({ host, port }), reject });
         say(egress, { type: 'egress', id, owner, request });

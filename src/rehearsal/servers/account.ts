@@ -18,8 +18,16 @@ export interface Launcher {
   /** Undefined when the programs run as the caller. */
   account: Account | undefined;
   /** Wraps a command so that it runs under the account and gets `signal` when this process dies. */
-  wrap(program: string, args: readonly string[], signal?: 'KILL' | 'TERM' | 'QUIT'): { program: string; args: string[] };
-  spawn(program: string, args: readonly string[], options: SpawnOptions & { deathSignal?: 'KILL' | 'TERM' | 'QUIT' }): ChildProcess;
+  wrap(
+    program: string,
+    args: readonly string[],
+    signal?: 'KILL' | 'TERM' | 'QUIT',
+  ): { program: string; args: string[] };
+  spawn(
+    program: string,
+    args: readonly string[],
+    options: SpawnOptions & { deathSignal?: 'KILL' | 'TERM' | 'QUIT' },
+  ): ChildProcess;
   /** Gives a file or folder to the account. */
   own(path: string): void;
   /** Kills every child that still runs, at once: for the process's `exit` handler, where nothing can be awaited. */
@@ -45,7 +53,8 @@ export function createLauncher(): Launcher {
   const root = process.getuid?.() === 0;
   const account = findAccount();
   const setpriv = process.platform === 'linux' ? which('setpriv', process.env, ['/usr/bin', '/bin']) : undefined;
-  if (root && !account) throw new Error(`no unprivileged account (${CANDIDATES.join(', ')}) to run PostgreSQL and PgBouncer under`);
+  if (root && !account)
+    throw new Error(`no unprivileged account (${CANDIDATES.join(', ')}) to run PostgreSQL and PgBouncer under`);
   const children = new Set<ChildProcess>();
   const wrap: Launcher['wrap'] = (program, args, signal = 'KILL') => {
     if (!setpriv) return { program, args: [...args] };

@@ -28,7 +28,12 @@ export interface Servers {
 
 export type FoundServers =
   | { readonly ok: true; readonly value: Servers }
-  | { readonly ok: false; readonly missing: readonly ('postgresql' | 'pgbouncer')[]; readonly message: string; readonly next: readonly string[] };
+  | {
+      readonly ok: false;
+      readonly missing: readonly ('postgresql' | 'pgbouncer')[];
+      readonly message: string;
+      readonly next: readonly string[];
+    };
 
 /** Looks for both programs and asks each for its version. Never throws for a program that is absent or won't run. */
 export function findServers(env: NodeJS.ProcessEnv = process.env): FoundServers {
@@ -48,12 +53,17 @@ export function findServers(env: NodeJS.ProcessEnv = process.env): FoundServers 
 
 /** The command that installs what is missing on this system. */
 export function installCommand(missing: readonly string[], platform: NodeJS.Platform = process.platform): string {
-  if (platform === 'darwin') return `brew install ${missing.map((name) => (name === 'postgresql' ? 'postgresql@16' : name)).join(' ')}`;
+  if (platform === 'darwin')
+    return `brew install ${missing.map((name) => (name === 'postgresql' ? 'postgresql@16' : name)).join(' ')}`;
   return `sudo apt-get update && sudo apt-get install --no-install-recommends ${missing.join(' ')}`;
 }
 
 /** The full path of a program on PATH or in one of the extra folders. */
-export function which(program: string, env: NodeJS.ProcessEnv = process.env, extra: readonly string[] = []): string | undefined {
+export function which(
+  program: string,
+  env: NodeJS.ProcessEnv = process.env,
+  extra: readonly string[] = [],
+): string | undefined {
   if (program.includes('/')) return executable(program) ? program : undefined;
   for (const folder of [...(env.PATH ?? '').split(delimiter).filter(Boolean), ...extra]) {
     const path = join(folder, program);
@@ -79,7 +89,8 @@ function folders(parent: string): string[] {
   }
 }
 
-const newestFirst = (a: string, b: string) => Number.parseFloat(b.replace(/^\D+/, '')) - Number.parseFloat(a.replace(/^\D+/, ''));
+const newestFirst = (a: string, b: string) =>
+  Number.parseFloat(b.replace(/^\D+/, '')) - Number.parseFloat(a.replace(/^\D+/, ''));
 
 function postgresFolders(env: NodeJS.ProcessEnv): string[] {
   if (env.PGB_POSTGRES_BIN) return [env.PGB_POSTGRES_BIN];
@@ -88,8 +99,14 @@ function postgresFolders(env: NodeJS.ProcessEnv): string[] {
   for (const major of folders('/usr/lib/postgresql').sort(newestFirst)) found.push(`/usr/lib/postgresql/${major}/bin`);
   for (const folder of (env.PATH ?? '').split(delimiter).filter(Boolean)) found.push(folder);
   for (const prefix of ['/opt/homebrew/opt', '/usr/local/opt'])
-    for (const keg of folders(prefix).filter((name) => /^postgresql(@\d+)?$/.test(name)).sort(newestFirst)) found.push(join(prefix, keg, 'bin'));
-  for (const release of folders('/usr').filter((name) => /^pgsql-\d+$/.test(name)).sort(newestFirst)) found.push(`/usr/${release}/bin`);
+    for (const keg of folders(prefix)
+      .filter((name) => /^postgresql(@\d+)?$/.test(name))
+      .sort(newestFirst))
+      found.push(join(prefix, keg, 'bin'));
+  for (const release of folders('/usr')
+    .filter((name) => /^pgsql-\d+$/.test(name))
+    .sort(newestFirst))
+    found.push(`/usr/${release}/bin`);
   return found;
 }
 
@@ -97,7 +114,13 @@ function findPostgres(env: NodeJS.ProcessEnv): PostgresServer | undefined {
   for (const bin of postgresFolders(env)) {
     if (!['postgres', 'initdb', 'psql'].every((program) => executable(join(bin, program)))) continue;
     const version = versionOf(join(bin, 'postgres'), ['--version'], env);
-    if (version) return { bin, version, major: Number.parseInt(version, 10), libdir: ask(join(bin, 'pg_config'), ['--pkglibdir'], env) ?? debianLibdir(bin) };
+    if (version)
+      return {
+        bin,
+        version,
+        major: Number.parseInt(version, 10),
+        libdir: ask(join(bin, 'pg_config'), ['--pkglibdir'], env) ?? debianLibdir(bin),
+      };
   }
   return undefined;
 }
@@ -109,7 +132,15 @@ function debianLibdir(bin: string): string | undefined {
 }
 
 function findPgBouncer(env: NodeJS.ProcessEnv): PgBouncerServer | undefined {
-  const program = env.PGB_PGBOUNCER ?? which('pgbouncer', env, ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/opt/homebrew/opt/pgbouncer/bin', '/usr/local/opt/pgbouncer/bin']);
+  const program =
+    env.PGB_PGBOUNCER ??
+    which('pgbouncer', env, [
+      '/usr/sbin',
+      '/usr/local/sbin',
+      '/opt/homebrew/bin',
+      '/opt/homebrew/opt/pgbouncer/bin',
+      '/usr/local/opt/pgbouncer/bin',
+    ]);
   if (!program || !executable(program)) return undefined;
   const version = versionOf(program, ['--version'], env);
   return version ? { program, version } : undefined;
@@ -121,7 +152,9 @@ function versionOf(program: string, args: string[], env: NodeJS.ProcessEnv): str
 
 function ask(program: string, args: string[], env: NodeJS.ProcessEnv): string | undefined {
   try {
-    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 10_000, env }).trim().split('\n')[0];
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 10_000, env })
+      .trim()
+      .split('\n')[0];
   } catch {
     return undefined;
   }
