@@ -99,36 +99,33 @@ export function createAccess(users: readonly RehearsalUser[], store: RehearsalSt
       if (!allowed(user, wanted)) throw refusal(user, wanted);
     },
     rules(user, namespace) {
-      const basic = {
-        verbs: ['create'],
-        apiGroups: ['authorization.k8s.io'],
-        resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
-      };
-      const urls = [
-        '/api',
-        '/api/*',
-        '/apis',
-        '/apis/*',
-        '/healthz',
-        '/livez',
-        '/openapi',
-        '/openapi/*',
-        '/readyz',
-        '/version',
-        '/version/',
+      // The rules every authenticated user has from the start: system:basic-user, system:discovery and their like.
+      const basic = [
+        {
+          verbs: ['create'],
+          apiGroups: ['authorization.k8s.io'],
+          resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+        },
+        { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] },
       ];
-      const open = { verbs: ['get'], nonResourceURLs: urls };
+      const health = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
+      const discovery = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*'];
+      const open = [
+        { verbs: ['get'], nonResourceURLs: [...discovery, '/readyz', '/version', '/version/'] },
+        { verbs: ['get'], nonResourceURLs: health },
+        { verbs: ['get'], nonResourceURLs: ['/.well-known', '/.well-known/*'] },
+      ];
       if (user.admin) {
         return {
-          resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, basic],
-          nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }, open],
+          resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, ...basic],
+          nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }, ...open],
           incomplete: false,
         };
       }
       const own = rulesOf(user, namespace).map(({ namespace: _namespace, ...rule }) => rule);
       return {
-        resourceRules: [...own.filter((rule) => rule.resources !== undefined), basic],
-        nonResourceRules: [...own.filter((rule) => rule.nonResourceURLs !== undefined), open],
+        resourceRules: [...own.filter((rule) => rule.resources !== undefined), ...basic],
+        nonResourceRules: [...own.filter((rule) => rule.nonResourceURLs !== undefined), ...open],
         incomplete: false,
       };
     },

@@ -111,6 +111,58 @@ const servicePort = message({
   5: ['nodePort', 'int'],
 });
 
+const selector = message({ 1: ['matchLabels', map('string')] });
+const quantities = (): Reader => {
+  const entry = message({ 1: ['key', 'string'], 2: ['value', message({ 1: ['text', 'string'] })] });
+  const reader: Reader = (bytes) => {
+    const { key, value } = entry(bytes);
+    return { [key]: value?.text ?? '0' };
+  };
+  MAPS.add(reader);
+  return reader;
+};
+const container = message({
+  1: ['name', 'string'],
+  2: ['image', 'string'],
+  3: ['command', 'strings'],
+  4: ['args', 'strings'],
+  6: ['ports', message({ 1: ['name', 'string'], 3: ['containerPort', 'int'], 4: ['protocol', 'string'] }), 'many'],
+  7: ['env', message({ 1: ['name', 'string'], 2: ['value', 'string'] }), 'many'],
+  8: ['resources', message({ 1: ['limits', quantities()], 2: ['requests', quantities()] })],
+  14: ['imagePullPolicy', 'string'],
+});
+const podSpec = message({
+  2: ['containers', container, 'many'],
+  3: ['restartPolicy', 'string'],
+  4: ['terminationGracePeriodSeconds', 'int'],
+  8: ['serviceAccountName', 'string'],
+});
+const template = message({ 1: ['metadata', metadata], 2: ['spec', podSpec] });
+const jobSpec = message({
+  1: ['parallelism', 'int'],
+  2: ['completions', 'int'],
+  3: ['activeDeadlineSeconds', 'int'],
+  6: ['template', template],
+  7: ['backoffLimit', 'int'],
+  8: ['ttlSecondsAfterFinished', 'int'],
+});
+const rules = message({
+  1: ['verbs', 'strings'],
+  2: ['apiGroups', 'strings'],
+  3: ['resources', 'strings'],
+  4: ['resourceNames', 'strings'],
+  5: ['nonResourceURLs', 'strings'],
+});
+const binding = message({
+  1: ['metadata', metadata],
+  2: [
+    'subjects',
+    message({ 1: ['kind', 'string'], 2: ['apiGroup', 'string'], 3: ['name', 'string'], 4: ['namespace', 'string'] }),
+    'many',
+  ],
+  3: ['roleRef', message({ 1: ['apiGroup', 'string'], 2: ['kind', 'string'], 3: ['name', 'string'] })],
+});
+
 function intOrString(bytes: Buffer): Json {
   const read = message({ 1: ['type', 'int'], 2: ['number', 'int'], 3: ['text', 'string'] })(bytes);
   return read.type === 1 ? read.text : (read.number ?? 0);
@@ -158,6 +210,46 @@ const KINDS: Record<string, Reader> = {
     5: ['dryRun', 'strings'],
   }),
   Eviction: message({ 1: ['metadata', metadata] }),
+  Deployment: message({
+    1: ['metadata', metadata],
+    2: ['spec', message({ 1: ['replicas', 'int'], 2: ['selector', selector], 3: ['template', template] })],
+  }),
+  Job: message({ 1: ['metadata', metadata], 2: ['spec', jobSpec] }),
+  CronJob: message({
+    1: ['metadata', metadata],
+    2: [
+      'spec',
+      message({
+        1: ['schedule', 'string'],
+        3: ['concurrencyPolicy', 'string'],
+        4: ['suspend', 'bool'],
+        5: ['jobTemplate', message({ 1: ['metadata', metadata], 2: ['spec', jobSpec] })],
+      }),
+    ],
+  }),
+  PodDisruptionBudget: message({
+    1: ['metadata', metadata],
+    2: [
+      'spec',
+      message({ 1: ['minAvailable', intOrString], 2: ['selector', selector], 3: ['maxUnavailable', intOrString] }),
+    ],
+  }),
+  ResourceQuota: message({ 1: ['metadata', metadata], 2: ['spec', message({ 1: ['hard', quantities()] })] }),
+  Role: message({ 1: ['metadata', metadata], 2: ['rules', rules, 'many'] }),
+  ClusterRole: message({ 1: ['metadata', metadata], 2: ['rules', rules, 'many'] }),
+  RoleBinding: binding,
+  ClusterRoleBinding: binding,
+  Status: message({
+    1: ['metadata', message({})],
+    2: ['status', 'string'],
+    3: ['message', 'string'],
+    4: ['reason', 'string'],
+    5: [
+      'details',
+      message({ 1: ['name', 'string'], 2: ['group', 'string'], 3: ['kind', 'string'], 6: ['uid', 'string'] }),
+    ],
+    6: ['code', 'int'],
+  }),
 };
 
 const unknown = message({
@@ -167,7 +259,7 @@ const unknown = message({
 
 /**
  * The object in a `application/vnd.kubernetes.protobuf` body. Throws 415 for a kind this server can't read: a real server
- * reads all built-in kinds, but kubectl sends protobuf for these only.
+ * reads all built-in kinds, but kubectl's typed creates need these.
  */
 export function decodeProtobuf(body: Buffer): Json {
   if (!body.subarray(0, 4).equals(MAGIC)) {

@@ -289,8 +289,9 @@ export function createResourceHandlers(store: RehearsalStore): ResourceHandlers 
     const next = patched(target, type, document, body);
     if (target.subresource === 'scale') return scaled(target, live, next, options);
     try {
-      const object = stored(target, next);
-      delete object.metadata?.managedFields;
+      // A patch shares what it didn't touch with the stored object: never delete in place.
+      const { managedFields: _tracked, ...metadata } = next.metadata ?? {};
+      const object = stored(target, { ...next, metadata });
       return present(request, target, store.updateAs(storage(target), object, options), 200);
     } catch (error) {
       // A patched object that no longer decodes is refused as an invalid patch, not as a bad request (recording 12).

@@ -39,7 +39,7 @@ export function decode(kind: string, version: string, input: KubeObject): Decode
       const object = canonical(shape, input, [], unknown, true) as KubeObject;
       return { object: ordered(object), unknown };
     }
-    const object: Json = { ...input };
+    const object: Json = copy(input);
     object.metadata = canonical(METADATA, input.metadata ?? {}, ['metadata'], unknown, true) ?? {};
     return { object: ordered(object), unknown };
   } catch (error) {

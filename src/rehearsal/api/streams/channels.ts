@@ -1,9 +1,9 @@
 /** The channels of an exec: the same four over WebSocket frames and over SPDY streams. */
-import type { WebSocket } from 'ws';
 import type { Json } from '../../contract.ts';
 import { failure } from '../errors.ts';
 import type { StreamOptions } from './exec.ts';
 import type { SpdySession, SpdyStream } from './spdy.ts';
+import type { Accepted } from './websocket.ts';
 
 /** Where a command's input comes from and its output goes. */
 export interface Channels {
@@ -27,7 +27,7 @@ const CLOSE = 255;
  * Frames `[channel][bytes]`. 255 is the client's alone, to close a channel: a client library breaks when a server sends it. kubectl 1.32
  * loses output of the first milliseconds ("Unknown stream id 1"), hence `settle`.
  */
-export function webSocketChannels(ws: WebSocket, options: StreamOptions): Channels {
+export function webSocketChannels({ ws, protocol }: Accepted, options: StreamOptions): Channels {
   const frame = (channel: number, chunk: Buffer): void => {
     if (ws.readyState === ws.OPEN) ws.send(Buffer.concat([Buffer.from([channel]), chunk]));
   };
@@ -35,7 +35,7 @@ export function webSocketChannels(ws: WebSocket, options: StreamOptions): Channe
   if (options.stdout) frame(STDOUT, Buffer.alloc(0));
   else if (options.stderr) frame(STDERR, Buffer.alloc(0));
   else frame(STATUS, Buffer.alloc(0));
-  const structured = !['v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'].includes(ws.protocol);
+  const structured = !['v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'].includes(protocol);
   return {
     settle: 35,
     onInput(data, end) {

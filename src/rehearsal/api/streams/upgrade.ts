@@ -28,12 +28,8 @@ const EXEC_WEBSOCKET = [
   'v2.channel.k8s.io',
   'channel.k8s.io',
 ];
-const EXEC_SPDY = [
-  'v5.remotecommand.k8s.io',
-  'v4.remotecommand.k8s.io',
-  'v3.remotecommand.k8s.io',
-  'v2.remotecommand.k8s.io',
-];
+// v5 is for WebSockets alone.
+const EXEC_SPDY = EXEC_WEBSOCKET.slice(1);
 const FORWARD_TUNNEL = 'SPDY/3.1+portforward.k8s.io';
 const FORWARD_WEBSOCKET = ['v4.channel.k8s.io'];
 
@@ -70,7 +66,7 @@ export async function serveUpgrade(
     }
     const offered = protocolsOf(request);
     if (offered.includes(FORWARD_TUNNEL)) {
-      const ws = await acceptWebSocket(request.raw, socket, head, [FORWARD_TUNNEL]);
+      const { ws } = await acceptWebSocket(request.raw, socket, head, [FORWARD_TUNNEL]);
       forwardOverSpdy(new SpdySession(tunnel(ws)), dial);
       return;
     }
@@ -81,7 +77,8 @@ export async function serveUpgrade(
     if (ports.length === 0 || ports.some((port) => !(port > 0 && port < 65536))) {
       throw badRequest('query parameter "port" is required');
     }
-    forwardOverWebSocket(await acceptWebSocket(request.raw, socket, head, FORWARD_WEBSOCKET), ports, dial);
+    const { ws } = await acceptWebSocket(request.raw, socket, head, FORWARD_WEBSOCKET);
+    forwardOverWebSocket(ws, ports, dial);
     return;
   }
 

@@ -1,0 +1,62 @@
+/** All scenarios of the contract, and what of each is not compared. */
+import { discovery, forbidden, lease, patchesAndErrors, type Scenario, secrets } from './scenarios-rest.ts';
+import { clientNode, streams, tables } from './scenarios-streams.ts';
+
+export interface Row {
+  /** Names of the recordings it replays. */
+  recordings: readonly string[];
+  run: Scenario;
+  compared: string;
+  notCompared: string;
+}
+
+export const SCENARIOS: readonly Row[] = [
+  {
+    recordings: ['00-discovery'],
+    run: discovery,
+    compared: 'version, versions, every group and resource the rehearsal serves',
+    notCompared: 'groups and resources it has not; storage hashes; the server address',
+  },
+  {
+    recordings: ['01-secret'],
+    run: secrets,
+    compared: 'protobuf create, AlreadyExists, get, NotFound',
+    notCompared: 'aggregated discovery and OpenAPI (clients fall back); answers are JSON, not protobuf',
+  },
+  {
+    recordings: ['10-patches', '11-conflicts-and-errors'],
+    run: patchesAndErrors,
+    compared: 'all four patch types, dry run, refusals, generations; 409, 404, 422, 400, stale watch, access review',
+    notCompared: 'the status and revision the controllers write in between',
+  },
+  {
+    recordings: ['12-lease'],
+    run: lease,
+    compared: 'create, second holder, stale update, bad time, delete',
+    notCompared: "the object's text quoted inside the refusal of the bad time",
+  },
+  {
+    recordings: ['13-tables-and-describe'],
+    run: tables,
+    compared: 'columns of all tables; cells of the Deployment and the pod known as objects',
+    notCompared: 'column descriptions; ages; rows whose objects were recorded as protobuf only',
+  },
+  {
+    recordings: ['14-logs-exec-portforward'],
+    run: streams,
+    compared: 'log, exec (exit 3, missing binary, wrong container, stdin), SPDY in a WebSocket up to the first answer',
+    notCompared: 'how output is cut into frames; container ids; the talk inside the forwarded connection',
+  },
+  {
+    recordings: ['15-client-node-exec-portforward'],
+    run: clientNode,
+    compared: 'pod list, exec with exit code, port-forward frames with the port',
+    notCompared: 'the talk inside the forwarded connection',
+  },
+  {
+    recordings: ['16-forbidden'],
+    run: forbidden,
+    compared: '403 of list and patch, access review, rules review',
+    notCompared: '-',
+  },
+];
