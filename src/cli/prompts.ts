@@ -56,3 +56,11 @@ export function askRun(runs: readonly WaitingRun[]): Promise<Result<WaitingRun |
     }),
   );
 }
+
+/** A confirmation by typing a name. Anything else, and Ctrl+C, is no. */
+export async function askTyped(message: string, accepted: readonly string[]): Promise<Result<void>> {
+  const typed = await ask(({ input }) => input({ message }));
+  if (!typed.ok) return typed;
+  if (accepted.includes(typed.value.trim())) return ok(undefined);
+  return fail('aborted', 'That is not the name; nothing was changed.', { exitCode: 2 });
+}

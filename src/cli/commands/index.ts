@@ -7,8 +7,10 @@ import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { holdCommand } from './hold.ts';
 import { initCommand } from './init.ts';
+import { lockCommand } from './lock.ts';
 import { planCommand } from './plan.ts';
 import { preflightCommand } from './preflight.ts';
+import { rbacCommand } from './rbac.ts';
 import { rehearseCommand } from './rehearse.ts';
 import { rollbackCommand } from './rollback.ts';
 import { runCommand } from './run.ts';
@@ -29,7 +31,9 @@ export const commands: readonly AnyCommand[] = [
   exportCommand,
   verifyCommand,
   doctorCommand,
+  lockCommand,
   configCommand,
+  rbacCommand,
   completionCommand,
   versionCommand,
 ];
