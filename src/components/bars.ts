@@ -6,7 +6,7 @@ import type { Glyphs, Tone } from './theme.ts';
 export function sparkline(values: readonly number[], cells: number, glyphs: Glyphs, max?: number): string {
   if (cells <= 0) return '';
   const shown = values.slice(-cells);
-  const top = Math.max(max ?? 0, ...shown, Number.EPSILON);
+  const top = Math.max(max ?? 0, ...shown.filter(Number.isFinite), Number.EPSILON);
   const steps = glyphs.sparks.length;
   const drawn = shown.map((value) => {
     if (!Number.isFinite(value)) return ' ';

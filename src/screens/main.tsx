@@ -96,6 +96,8 @@ function showFrames(
         resolve({ snapshot: handle?.snapshot(), leftBy, ...more });
       };
       if (instance === undefined) {
+        // Ink may have got as far as the alternate screen.
+        stdout.write('\u001B[?1049l\u001B[?25h');
         settle();
         return;
       }
@@ -178,7 +180,7 @@ function showFrames(
       instance?.rerender(element(loaded));
       void loaded.ended.then((last) => {
         // Parked means that someone asked to leave; every other end is shown until a key closes it.
-        if (last.outcome === 'parked') close('leave');
+        if (last.outcome === 'parked' && !leaving) close('leave');
       });
     };
 
@@ -190,7 +192,8 @@ function showFrames(
         alternateScreen: true,
         incrementalRendering: true,
         exitOnCtrlC: false,
-        patchConsole: true,
+        // A stray console call must not tear the frame; a console that is not Node's own can't be patched.
+        patchConsole: typeof console.Console === 'function',
         // Keys are answered at once; what comes from the run is held to four frames a second by `useRun`.
         maxFps: 30,
         interactive: true,

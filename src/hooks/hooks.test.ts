@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { PoolSample, PoolsView } from '../engine/run/model.ts';
+import { extendHistory } from './use-history.ts';
+import { keyOf } from './use-keys.ts';
+import { throttled } from './use-run.ts';
+
+describe('keyOf', () => {
+  test('names keys, and calls more than one character text', () => {
+    expect(keyOf('y', {})).toBe('y');
+    expect(keyOf('', { return: true })).toBe('enter');
+    expect(keyOf('\n', {})).toBe('enter');
+    expect(keyOf(' ', {})).toBe('space');
+    expect(keyOf('c', { ctrl: true })).toBe('ctrl+c');
+    expect(keyOf('é', {})).toBe('é');
+    expect(keyOf('y\r', {})).toBeUndefined();
+    expect(keyOf('y', { meta: true })).toBeUndefined();
+  });
+});
+
+describe('throttled', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test('passes the first change at once and the last one of each interval', () => {
+    let publish = () => {};
+    let stopped = false;
+    const calls: number[] = [];
+    const stop = throttled((listener) => {
+      publish = listener;
+      return () => {
+        stopped = true;
+      };
+    }, 250)(() => calls.push(Date.now()));
+    const began = Date.now();
+    publish();
+    for (let n = 0; n < 40; n++) {
+      vi.advanceTimersByTime(25);
+      publish();
+    }
+    vi.advanceTimersByTime(1000);
+    expect(calls.map((at) => at - began)).toEqual([0, 250, 500, 750, 1000, 1250]);
+    stop();
+    expect(stopped).toBe(true);
+  });
+});
+
+describe('extendHistory', () => {
+  const sample = (n: number): PoolSample => ({ at: new Date(n * 2000).toISOString(), rows: [] });
+  const view = (from: number, to: number): PoolsView => ({
+    poolers: [],
+    rows: [],
+    everyMs: 2000,
+    history: Array.from({ length: to - from }, (_, n) => sample(from + n)),
+  });
+
+  test('adds what is new and keeps the array when nothing is', () => {
+    const first = extendHistory([], view(0, 5));
+    expect(first).toHaveLength(5);
+    expect(extendHistory(first, view(0, 5))).toBe(first);
+    expect(extendHistory(first, view(3, 8))).toHaveLength(8);
+  });
+
+  test('stays bounded and keeps both ends of the change', () => {
+    let kept: readonly PoolSample[] = [];
+    for (let n = 0; n < 1000; n += 5) kept = extendHistory(kept, view(n, n + 5), 100);
+    expect(kept.length).toBeLessThanOrEqual(100);
+    expect(kept[0]?.at).toBe(sample(0).at);
+    expect(kept[kept.length - 1]?.at).toBe(sample(999).at);
+  });
+});

@@ -1,0 +1,193 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { ok, wizardError } from '../engine/result.ts';
+import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
+import { renderEndSummary, showWizard, type WizardOptions, type WizardResult } from './main.tsx';
+import { countingTerminal } from './testing/bench.ts';
+import { fakeHandle, pools, SITUATIONS } from './testing/fixtures.ts';
+
+const ESCAPES = /\u001B\[[0-9;?]*[a-zA-Z]/g;
+const open: Promise<WizardResult>[] = [];
+
+/** A screen on a terminal that remembers what was written to it. */
+function show(handle: WizardOptions['handle'], more: Partial<WizardOptions> = {}) {
+  const terminal = countingTerminal(100, 30);
+  const result = showWizard({
+    handle,
+    color: 'never',
+    ascii: false,
+    stdout: terminal.stdout,
+    stdin: terminal.stdin,
+    env: {},
+    start: { context: 'prod-eu-1', namespace: 'nova' },
+    ...more,
+  });
+  open.push(result);
+  const seen = () => terminal.text().replace(ESCAPES, '');
+  const see = (text: string) => vi.waitFor(() => expect(seen()).toContain(text), { timeout: 5000, interval: 10 });
+  const keys = async (...all: string[]) => {
+    for (const key of all) {
+      const before = terminal.bytes();
+      terminal.type(key);
+      await vi.waitFor(() => expect(terminal.bytes()).toBeGreaterThan(before), { timeout: 5000, interval: 5 });
+    }
+  };
+  return { terminal, result, seen, see, keys };
+}
+
+afterEach(async () => {
+  // Whatever a test leaves on the screen would hold its signal handlers.
+  await Promise.all(open.splice(0));
+});
+
+const parked = (snapshot: RunSnapshot): RunSnapshot => ({
+  ...snapshot,
+  status: 'ended',
+  outcome: 'parked',
+  waitingFor: undefined,
+});
+
+describe('the screen', () => {
+  test('shows where it connects before there is a run, then the run', async () => {
+    const handle = fakeHandle(SITUATIONS.migrate());
+    let load: (value: ReturnType<typeof ok<RunHandle>>) => void = () => undefined;
+    const screen = show(new Promise((resolve) => (load = resolve)));
+    await screen.see('connecting');
+    await screen.see('prod-eu-1 / nova');
+    load(ok(handle));
+    await screen.see('Migrate notification-service');
+    handle.show(parked(SITUATIONS.migrate()));
+    expect(await screen.result).toMatchObject({ leftBy: 'leave', summarised: true });
+  });
+
+  test('leaves the alternate screen and prints the summary when the run was left by q, y, Enter', async () => {
+    const handle = fakeHandle(SITUATIONS.migrate());
+    const screen = show(handle);
+    await screen.see('Migrate notification-service');
+    await screen.keys('q', 'y', '\r');
+    expect(handle.sent).toEqual([{ kind: 'leave' }]);
+    handle.show(parked(SITUATIONS.migrate()));
+    expect((await screen.result).leftBy).toBe('leave');
+    const text = screen.terminal.text();
+    const left = text.lastIndexOf('\u001B[?1049l');
+    expect(left).toBeGreaterThan(0);
+    expect(text.slice(left)).toContain('\u001B[?25h');
+    expect(text.slice(left)).toContain('Parked: nothing is under way');
+  });
+
+  test('stays on the end of a run until a key closes it', async () => {
+    const handle = fakeHandle(SITUATIONS.migrate());
+    const screen = show(handle);
+    await screen.see('Migrate notification-service');
+    handle.show(SITUATIONS.done());
+    await screen.see('Done: every service');
+    screen.terminal.type('\r');
+    expect(await screen.result).toMatchObject({ leftBy: 'end', snapshot: { outcome: 'done' } });
+  });
+
+  test('a run that could not be opened leaves with an error and no summary', async () => {
+    const screen = show(Promise.resolve({ ok: false, error: wizardError('context-unknown', 'no such context') }));
+    expect(await screen.result).toMatchObject({ leftBy: 'error', snapshot: undefined, summarised: false });
+    expect(screen.terminal.text()).toContain('\u001B[?1049l');
+  });
+
+  test('an aborted signal asks the run to park, waits for it, and leaves', async () => {
+    const handle = fakeHandle(SITUATIONS.migrate());
+    const stop = new AbortController();
+    const screen = show(handle, { signal: stop.signal });
+    await screen.see('Migrate notification-service');
+    stop.abort();
+    expect(handle.sent).toEqual([{ kind: 'leave' }]);
+    handle.show(parked(SITUATIONS.migrate()));
+    expect(await screen.result).toMatchObject({ leftBy: 'signal', signal: 'SIGTERM' });
+  });
+
+  test('without colour no colour, weight or inversion is written', async () => {
+    const handle = fakeHandle(SITUATIONS.decideFail());
+    const screen = show(handle, { color: 'auto', env: { NO_COLOR: '1' } });
+    await screen.see('Continue with phase 4?');
+    handle.show(parked(SITUATIONS.migrate()));
+    await screen.result;
+    expect(screen.terminal.text()).not.toMatch(/\u001B\[[0-9;]*m/);
+  });
+
+  test('rings once for a decision that is due and not for one whose soak still runs', async () => {
+    const handle = fakeHandle(SITUATIONS.decide());
+    const told: string[] = [];
+    const screen = show(handle, { notify: ({ askId }) => told.push(askId) });
+    await screen.see('the soak is not over');
+    expect(told).toEqual([]);
+    handle.show(SITUATIONS.decideDue());
+    await screen.see('continuing is safe');
+    handle.show({ ...SITUATIONS.decideDue() });
+    handle.show(parked(SITUATIONS.migrate()));
+    await screen.result;
+    expect(told).toEqual(['ask-5']);
+    expect(screen.terminal.text().split('\u0007')).toHaveLength(2);
+  });
+
+  test('a paste of 10 KB that looks like answers sends nothing', async () => {
+    const handle = fakeHandle(SITUATIONS.confirm());
+    const screen = show(handle);
+    await screen.see('Switch notification-service');
+    screen.terminal.type(`\u001B[200~${'yy\r'.repeat(3500)}\u001B[201~`);
+    screen.terminal.type('yy\r'.repeat(1500));
+    await screen.keys('?');
+    expect(handle.sent).toEqual([]);
+    handle.show(parked(SITUATIONS.migrate()));
+    await screen.result;
+  });
+
+  test('200 changes of the size leave one whole frame of the last size', async () => {
+    const handle = fakeHandle(SITUATIONS.migrate());
+    const screen = show(handle);
+    await screen.see('Migrate notification-service');
+    for (let n = 0; n < 200; n++) {
+      Object.assign(screen.terminal.stdout, { columns: 40 + ((n * 37) % 160), rows: 12 + ((n * 13) % 48) });
+      screen.terminal.stdout.emit('resize');
+    }
+    Object.assign(screen.terminal.stdout, { columns: 80, rows: 24 });
+    screen.terminal.stdout.emit('resize');
+    await screen.see('1/1 updated');
+    handle.show(parked(SITUATIONS.migrate()));
+    expect((await screen.result).leftBy).toBe('leave');
+  });
+});
+
+test('an unchanged dashboard writes less than 1.5 KB a second', async () => {
+  const handle = fakeHandle(SITUATIONS.migrate());
+  const screen = show(handle, { color: 'auto' });
+  await screen.see('Migrate notification-service');
+  const before = screen.terminal.bytes();
+  const seconds = 2;
+  const end = Date.now() + seconds * 1000;
+  // New snapshots with new samples come far more often than they may be drawn.
+  await vi.waitFor(
+    () => {
+      handle.show({ ...SITUATIONS.migrate(), pools: pools() });
+      expect(Date.now()).toBeGreaterThan(end);
+    },
+    { timeout: 5000, interval: 50 },
+  );
+  expect((screen.terminal.bytes() - before) / seconds).toBeLessThan(1500);
+  handle.show(parked(SITUATIONS.migrate()));
+  await screen.result;
+});
+
+test('the end summary is plain text of at most the given width', () => {
+  const text = renderEndSummary(SITUATIONS.done(), { width: 72 });
+  expect(text).toMatchInlineSnapshot(`
+    " ✔ Done: every service of the plan reaches PostgreSQL through PgBouncer
+       where     prod-eu-1 / nova
+       run       7f3a by alice@bastion, 41 m 12 s
+       services  16 pooled
+                 ✔ 1 Deploy PgBouncer        5/5 done
+                 ✔ 2 Pilot services          3/3 done
+                 ✔ 3 Core services           4/4 done
+                 ✔ 4 Critical services       9/9 done
+                 ✔ 5 Verify and clean up     3/3 done
+       record    pgb-wizard-7f3a
+       journal   ~/.local/state/pgb-wizard/runs/7f3a/events.jsonl, 214
+                 events"
+  `);
+  for (const row of text.split('\n')) expect(row.length).toBeLessThanOrEqual(72);
+});
