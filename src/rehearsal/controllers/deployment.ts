@@ -81,11 +81,13 @@ class DeploymentController {
     const d = this.#store.get(DEPLOYMENTS, namespace, name);
     if (!d) return;
     const sets = this.#ownSets(d);
-    if (d.metadata.deletionTimestamp) return this.#syncStatus(d, this.#split(d, sets, false));
+    if (d.metadata.deletionTimestamp) {
+      this.#syncStatus(d, this.#split(d, sets, false));
+      return;
+    }
     this.#checkPaused(d);
-    if (d.spec.paused) return this.#syncScale(d, sets);
-    if (this.#isScaling(d, sets)) return this.#syncScale(d, sets);
-    if (isRolling(d)) this.#roll(d, sets);
+    if (d.spec.paused || this.#isScaling(d, sets)) this.#syncScale(d, sets);
+    else if (isRolling(d)) this.#roll(d, sets);
     else this.#recreate(d, sets);
   }
 
@@ -222,8 +224,8 @@ class DeploymentController {
     if (specReplicas(newSet) !== d.spec.replicas) {
       const size = specReplicas(newSet) > d.spec.replicas ? d.spec.replicas : newReplicas(d, all, newSet);
       if (size !== specReplicas(newSet)) {
-        const scaledSet = this.#scale(d, newSet, size);
-        return this.#rolloutStatus(d, { newSet: scaledSet, old });
+        this.#rolloutStatus(d, { newSet: this.#scale(d, newSet, size), old });
+        return;
       }
     }
     const shrunk = shrinkOld(
@@ -236,7 +238,8 @@ class DeploymentController {
         const resize = shrunk.find((item) => item.set === set);
         return resize ? this.#scale(d, set, resize.replicas) : set;
       });
-      return this.#rolloutStatus(d, { newSet, old: after });
+      this.#rolloutStatus(d, { newSet, old: after });
+      return;
     }
     if (isComplete(d, d.status)) this.#cleanUp(d, old);
     this.#rolloutStatus(d, { newSet, old });
@@ -247,9 +250,13 @@ class DeploymentController {
     const active = old.filter((set) => specReplicas(set) > 0);
     if (active.length > 0) {
       for (const set of active) this.#scale(d, set, 0);
-      return this.#rolloutStatus(d, { newSet, old });
+      this.#rolloutStatus(d, { newSet, old });
+      return;
     }
-    if (this.#oldPodsRunning(d, old)) return this.#rolloutStatus(d, { newSet, old });
+    if (this.#oldPodsRunning(d, old)) {
+      this.#rolloutStatus(d, { newSet, old });
+      return;
+    }
     if (!newSet) ({ newSet, old } = this.#split(d, sets, true));
     if (newSet && specReplicas(newSet) !== d.spec.replicas) newSet = this.#scale(d, newSet, d.spec.replicas);
     if (isComplete(d, d.status)) this.#cleanUp(d, old);

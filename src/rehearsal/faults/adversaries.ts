@@ -89,9 +89,10 @@ export function createAdversaries({ store, kubelet, namespace, serviceFaults }: 
       const found = deployment(body.deployment);
       const container = found.spec.template.spec.containers[0];
       if (body.image) container.image = body.image;
+      container.env ??= [];
       for (const [name, value] of Object.entries(body.env ?? {})) {
         const entry = { name, value };
-        const at = (container.env ??= []).findIndex((item: Json) => item.name === name);
+        const at = container.env.findIndex((item: Json) => item.name === name);
         if (at < 0) container.env.push(entry);
         else container.env[at] = entry;
       }

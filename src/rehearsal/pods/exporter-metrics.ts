@@ -244,7 +244,8 @@ function clients(rows: readonly Row[]): Metric[] {
   );
 }
 
-const escape = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+const escaped = (value: string): string =>
+  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
 /** The Prometheus text format, metrics of one name together. */
 export function renderMetrics(metrics: readonly Metric[]): string {
@@ -254,7 +255,7 @@ export function renderMetrics(metrics: readonly Metric[]): string {
   for (const [name, group] of [...groups].sort(([a], [b]) => a.localeCompare(b))) {
     out += `# HELP ${name} ${group[0]?.help}\n# TYPE ${name} ${group[0]?.type}\n`;
     for (const { labels, value } of group) {
-      const pairs = Object.entries(labels).map(([key, item]) => `${key}="${escape(item)}"`);
+      const pairs = Object.entries(labels).map(([key, item]) => `${key}="${escaped(item)}"`);
       out += `${name}${pairs.length ? `{${pairs.join(',')}}` : ''} ${value}\n`;
     }
   }

@@ -23,7 +23,7 @@ export function startLoadBalancers(
     const [namespace, name] = key.split('/') as [string, string];
     const service = store.get('services', namespace, name);
     const known = balancers.get(key);
-    if (!service || service.spec?.type !== 'LoadBalancer') {
+    if (service?.spec?.type !== 'LoadBalancer') {
       for (const server of known?.servers.values() ?? []) server.close();
       balancers.delete(key);
       return;

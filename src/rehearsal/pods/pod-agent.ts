@@ -374,18 +374,22 @@ export class PodAgent {
           ),
         );
     };
-    if (!spec.startupProbe) return rest();
+    if (!spec.startupProbe) {
+      rest();
+      return;
+    }
     container.stopProbes.push(
       startProbe(
         'Startup',
         spec.startupProbe,
         target,
         (ok) => {
-          if (!ok) return this.#restartUnhealthy(container, 'startup', path);
-          if (container.started) return;
-          container.started = true;
-          rest();
-          this.#write();
+          if (!ok) this.#restartUnhealthy(container, 'startup', path);
+          else if (!container.started) {
+            container.started = true;
+            rest();
+            this.#write();
+          }
         },
         unhealthy,
       ),
@@ -400,7 +404,7 @@ export class PodAgent {
       `Container ${container.spec.name} failed ${kind} probe, will be restarted`,
       path,
     );
-    this.#stopRun(container, this.#grace());
+    void this.#stopRun(container, this.#grace());
   }
 
   // ---- restarts and the end

@@ -32,18 +32,22 @@ export function startProbe(
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
 
+  const turnTo = (next: boolean) => {
+    state = next;
+    changed(next);
+  };
   const turn = async () => {
     const result = await probeOnce(probe, target);
     if (stopped) return;
     if (result.ok) {
       good++;
       bad = 0;
-      if (state !== true && good >= successThreshold) changed((state = true));
+      if (state !== true && good >= successThreshold) turnTo(true);
     } else {
       bad++;
       good = 0;
       failed(`${kind} probe failed: ${result.message}`);
-      if (state !== false && bad >= failureThreshold) changed((state = false));
+      if (state !== false && bad >= failureThreshold) turnTo(false);
     }
     // Until it is ready for the first time a container is asked more often than its period says, so that a rehearsal does not wait.
     const soon = state !== true && kind !== 'Liveness' ? Math.min(period, 250) : period;

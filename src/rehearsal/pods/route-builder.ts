@@ -53,8 +53,9 @@ export function startRouteBuilder(options: RouteBuilderOptions): () => void {
       for (const pod of ready) {
         const target = targetPort(port, pod);
         if (target === undefined) continue;
-        const list = (ports[headless ? target : port.port] ??= []);
-        list.push({ host: pod.status.podIP, port: options.boundPort(pod, target) });
+        const number = headless ? target : port.port;
+        ports[number] ??= [];
+        ports[number].push({ host: pod.status.podIP, port: options.boundPort(pod, target) });
       }
       ports[port.port] ??= [];
     }
