@@ -13,12 +13,11 @@ interface Pair {
 
 export function parsePairs(text: string): Dsn | undefined {
   if (!text.includes('=')) return undefined;
-  if (/;|^\s*(Host|Server|Data Source)\s*=/.test(text)) {
-    const dotnet = readDotnet(text);
-    if (dotnet) return fromPairs(dotnet, text, 'dotnet');
-  }
+  // A semicolon may be part of a libpq password; it is never part of a host.
   const libpq = readLibpq(text);
-  return libpq ? fromPairs(libpq, text, 'libpq') : undefined;
+  if (libpq && !libpq.some((p) => p.key === 'host' && /[;=]/.test(p.value))) return fromPairs(libpq, text, 'libpq');
+  const dotnet = readDotnet(text);
+  return dotnet ? fromPairs(dotnet, text, 'dotnet') : undefined;
 }
 
 const KEYS = {
