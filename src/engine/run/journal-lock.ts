@@ -157,31 +157,38 @@ function isGone(holder: Holder): boolean {
   return !isRunning(holder.pid, holder.started);
 }
 
-/** Does the process with this pid, started at that time, still run? Without a start time the pid alone decides. */
+/**
+ * Does the process with this pid, started at that time, still run? Without a start time the pid alone decides. A zombie
+ * doesn't run: a killed wizard stays one for ever in a container whose first process reaps nobody.
+ */
 export function isRunning(pid: number, started?: string): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  const now = processStart(pid);
-  return started === undefined || now === undefined || now === started;
+  const now = look(pid);
+  if (now?.zombie) return false;
+  return started === undefined || now === undefined || now.started === started;
 }
 
 /** When a process was started, in an unspecified unit that doesn't change during its life. */
 export function processStart(pid: number): string | undefined {
+  return look(pid)?.started;
+}
+
+function look(pid: number): { started?: string; zombie: boolean } | undefined {
   try {
     if (process.platform === 'linux') {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // The name (field 2) may hold spaces and brackets; field 22 is counted from behind it.
-      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+      // The name (field 2) may hold spaces and brackets; what follows it starts with field 3, the state.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return { started: fields[19], zombie: fields[0] === 'Z' || fields[0] === 'X' };
     }
-    return (
-      execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
-        encoding: 'utf8',
-        env: { LC_ALL: 'C', PATH: process.env.PATH },
-      }).trim() || undefined
-    );
+    const env = { LC_ALL: 'C', PATH: process.env.PATH };
+    const said = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8', env }).trim();
+    const [, state = '', started] = /^(\S+)\s+(.+)$/.exec(said) ?? [];
+    return { started, zombie: state.startsWith('Z') };
   } catch {
     // No such process, or no way to ask: the pid alone has to do.
     return undefined;
