@@ -44,9 +44,9 @@ export function markdown(value: string | number | undefined): string {
         /\d/.test(mark) ? `${space}${mark}\\` : `${space}\\${mark}`,
       )
       // Entities, so that no address becomes a link by itself.
-      .replace(/\b([a-z][a-z0-9+.-]*):(?=\S)/gi, '$1&#58;')
+      .replace(/\b(mailto|javascript|vbscript|data|file|[a-z][a-z0-9+.-]*(?=:\/\/)):/gi, '$1&#58;')
       .replace(/\bwww\./gi, (match) => `${match.slice(0, -1)}&#46;`)
-      .replaceAll('@', '&#64;')
+      .replace(/(?<!\w)@|@(?=[\w-]+\.)/g, '&#64;')
   );
 }
 
