@@ -23,6 +23,8 @@ export interface Exchange {
   request: RecordedRequest;
   response: { status: number; headers: Record<string, string>; body?: Json; stream?: boolean } | undefined;
   events: Json[];
+  /** Milliseconds of each event since the scenario's start. */
+  times: number[];
   frames: Frame[];
 }
 
@@ -37,13 +39,15 @@ export function loadScenario(name: string): Exchange[] {
     const entry = JSON.parse(line) as Json;
     let exchange = exchanges.get(entry.id);
     if (exchange === undefined) {
-      exchange = { id: entry.id, request: entry, response: undefined, events: [], frames: [] };
+      exchange = { id: entry.id, request: entry, response: undefined, events: [], times: [], frames: [] };
       exchanges.set(entry.id, exchange);
     }
     if (entry.type === 'request') exchange.request = entry;
     else if (entry.type === 'response') exchange.response = entry;
-    else if (entry.type === 'event') exchange.events.push(entry.event);
-    else if (entry.type === 'frame') exchange.frames.push(entry);
+    else if (entry.type === 'event') {
+      exchange.events.push(entry.event);
+      exchange.times.push(entry.t);
+    } else if (entry.type === 'frame') exchange.frames.push(entry);
   }
   return [...exchanges.values()].sort((a, b) => a.id - b.id);
 }

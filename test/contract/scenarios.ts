@@ -1,4 +1,6 @@
 /** All scenarios of the contract, and what of each is not compared. */
+
+import { rollouts } from './scenarios-controllers.ts';
 import { discovery, forbidden, lease, patchesAndErrors, type Scenario, secrets } from './scenarios-rest.ts';
 import { clientNode, streams, tables } from './scenarios-streams.ts';
 
@@ -22,6 +24,22 @@ export const SCENARIOS: readonly Row[] = [
     run: secrets,
     compared: 'protobuf create, AlreadyExists, get, NotFound',
     notCompared: 'aggregated discovery and OpenAPI (clients fall back); answers are JSON, not protobuf',
+  },
+  {
+    recordings: [
+      '02-deployment-create-to-ready',
+      '03-set-env-rolling-update-3-replicas',
+      '04-set-env-no-change',
+      '05-image-pull-failure-then-undo',
+      '06-crash-loop',
+      '07-readiness-never-progress-deadline',
+      '09-scale-to-zero-and-set-env',
+      '17-rollback-of-a-timed-out-single-replica',
+    ],
+    run: rollouts,
+    compared: 'every Deployment condition in its order, the counters at the end, the stale deadline',
+    notCompared:
+      'times (deadlines are shortened), pods and their events (a scripted kubelet stands in), hashes in names',
   },
   {
     recordings: ['10-patches', '11-conflicts-and-errors'],
