@@ -10,14 +10,15 @@ import { type EventRecorder, now } from '../controllers/events.ts';
 import { freePort } from './addresses.ts';
 import type { ContainerContext, Machine } from './container.ts';
 import { StartError } from './container.ts';
+import { startProbes } from './container-probes.ts';
 import { effectiveEnvironment, secretData } from './environment.ts';
 import { runInPod } from './exec.ts';
 import { pullFailure, STARTERS } from './images.ts';
 import { PodContainer } from './pod-container.ts';
-import { startProbe } from './probes.ts';
+import { mentions, PodVolumes } from './pod-volumes.ts';
 import type { PodPlace } from './programs.ts';
 import { podStatus } from './status.ts';
-import { fieldOf, mountVolumes, volumeFiles, writeVolume } from './volumes.ts';
+import { fieldOf } from './volumes.ts';
 
 export interface AgentOptions {
   store: ObjectStore;
@@ -43,6 +44,7 @@ export class PodAgent {
   readonly initContainers: PodContainer[];
   readonly #options: AgentOptions;
   readonly #folder: string;
+  readonly #volumes: PodVolumes;
   readonly #ports = new Map<number, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #startTime = now();
@@ -64,6 +66,7 @@ export class PodAgent {
     // Short on purpose: the path of a Unix socket may have 107 characters.
     this.#folder = join(options.folder, this.uid.slice(0, 13));
     mkdirSync(this.#folder, { recursive: true });
+    this.#volumes = new PodVolumes(join(this.#folder, 'v'), options.store, options.machine.launcher);
     const init: Json[] = pod.spec?.initContainers ?? [];
     this.#initialized = init.length === 0;
     const waiting = this.#initialized ? 'ContainerCreating' : 'PodInitializing';
@@ -102,24 +105,12 @@ export class PodAgent {
 
   /** A ConfigMap or Secret changed: mounted copies follow. */
   refreshVolumes(): void {
-    if (!this.#sandbox || this.#stopping) return;
-    let changed = false;
-    for (const volume of this.#pod.spec?.volumes ?? []) {
-      const wanted = volumeFiles(volume, this.namespace, this.#options.store, this.#pod);
-      if ('files' in wanted && wanted.files.length > 0)
-        changed = writeVolume(this.#volumeFolder(volume.name), wanted.files, this.#options.machine.launcher) || changed;
-    }
-    if (changed) for (const container of this.containers) for (const listener of container.volumeListeners) listener();
+    if (!this.#sandbox || this.#stopping || !this.#volumes.refresh(this.#pod)) return;
+    for (const container of this.containers) for (const listener of container.volumeListeners) listener();
   }
 
   uses(resource: string, name: string): boolean {
-    const mentions = (volume: Json): boolean =>
-      resource === 'secrets'
-        ? volume.secret?.secretName === name ||
-          (volume.projected?.sources ?? []).some((source: Json) => source.secret?.name === name)
-        : volume.configMap?.name === name ||
-          (volume.projected?.sources ?? []).some((source: Json) => source.configMap?.name === name);
-    return (this.#pod.spec?.volumes ?? []).some(mentions);
+    return mentions(this.#pod, resource, name);
   }
 
   place(container: PodContainer): PodPlace {
@@ -156,27 +147,11 @@ export class PodAgent {
   async #mount(): Promise<boolean> {
     for (;;) {
       if (this.#stopping) return false;
-      const missing = this.#tryMount();
+      const missing = this.#volumes.mount(this.#pod, [...this.initContainers, ...this.containers]);
       if (!missing) return true;
       this.#options.events.event(this.#pod, 'Warning', 'FailedMount', missing);
       await this.#sleep(RETRY_MS);
     }
-  }
-
-  #tryMount(): string | undefined {
-    const { store, machine } = this.#options;
-    for (const volume of this.#pod.spec?.volumes ?? []) {
-      const wanted = volumeFiles(volume, this.namespace, store, this.#pod);
-      if ('missing' in wanted) return `MountVolume.SetUp failed for volume "${volume.name}" : ${wanted.missing}`;
-      writeVolume(this.#volumeFolder(volume.name), wanted.files, machine.launcher);
-    }
-    for (const container of [...this.initContainers, ...this.containers])
-      mountVolumes(container.root, container.spec, (name) => this.#volumeFolder(name), machine.launcher);
-    return undefined;
-  }
-
-  #volumeFolder(name: string): string {
-    return join(this.#folder, 'v', name);
   }
 
   async #runInit(container: PodContainer): Promise<boolean> {
@@ -317,83 +292,17 @@ export class PodAgent {
   // ---- probes
 
   #probe(container: PodContainer, path: string): void {
-    const { spec } = container;
-    const target = {
+    const { events } = this.#options;
+    startProbes(container, {
       pod: this.#pod,
-      container: spec,
       ip: this.ip,
-      port: (port: number) => this.port(port),
-      exec: async (command: string[], timeoutMs: number) => {
-        let output = '';
-        const add = (data: Buffer) => {
-          output += data.toString();
-        };
-        try {
-          const exitCode = await runInPod(this.place(container), command, {
-            stdout: add,
-            stderr: add,
-            tty: false,
-            signal: AbortSignal.timeout(timeoutMs),
-          });
-          return { exitCode, output };
-        } catch (error) {
-          return { exitCode: 1, output: (error as Error).message };
-        }
+      place: this.place(container),
+      unhealthy: (message) => {
+        if (!this.#stopping && container.run) events.event(this.#pod, 'Warning', 'Unhealthy', message, path);
       },
-    };
-    const unhealthy = (message: string) => {
-      if (!this.#stopping && container.run)
-        this.#options.events.event(this.#pod, 'Warning', 'Unhealthy', message, path);
-    };
-    const rest = () => {
-      if (spec.readinessProbe)
-        container.stopProbes.push(
-          startProbe(
-            'Readiness',
-            spec.readinessProbe,
-            target,
-            (ok) => {
-              if (container.ready === ok || !container.run) return;
-              container.ready = ok;
-              this.#write();
-            },
-            unhealthy,
-          ),
-        );
-      else container.ready = true;
-      if (spec.livenessProbe)
-        container.stopProbes.push(
-          startProbe(
-            'Liveness',
-            spec.livenessProbe,
-            target,
-            (ok) => {
-              if (!ok) this.#restartUnhealthy(container, 'liveness', path);
-            },
-            unhealthy,
-          ),
-        );
-    };
-    if (!spec.startupProbe) {
-      rest();
-      return;
-    }
-    container.stopProbes.push(
-      startProbe(
-        'Startup',
-        spec.startupProbe,
-        target,
-        (ok) => {
-          if (!ok) this.#restartUnhealthy(container, 'startup', path);
-          else if (!container.started) {
-            container.started = true;
-            rest();
-            this.#write();
-          }
-        },
-        unhealthy,
-      ),
-    );
+      changed: () => this.#write(),
+      restart: (kind) => this.#restartUnhealthy(container, kind, path),
+    });
   }
 
   #restartUnhealthy(container: PodContainer, kind: string, path: string): void {
