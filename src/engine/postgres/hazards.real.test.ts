@@ -1,4 +1,6 @@
 /** Hazards planted on a real PostgreSQL are all found, with the service; a clean database has none. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseVersion } from '../pgbouncer/config.ts';
 import type { PodOwner } from '../pgbouncer/types.ts';
@@ -157,9 +159,37 @@ describe('hazards', () => {
     expect(found.get('cursor-with-hold')?.detail).toContain('declare pages cursor with hold');
   });
 
-  test('a logical replication slot that nobody reads is no hazard', async () => {
+  test('a logical replication slot is a hazard while somebody reads it', async () => {
     await postgres.sql("select pg_create_logical_replication_slot('cdc', 'test_decoding')", 'nova');
     expect((await look()).findings).toEqual([]);
+    const args = [
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(postgres.port),
+      '-U',
+      'postgres',
+      '-d',
+      'nova',
+      '--slot',
+      'cdc',
+      '--start',
+      '-f',
+      '-',
+    ];
+    const consumer = spawn(join(postgres.bin, 'pg_recvlogical'), args, {
+      env: { ...process.env, PGPASSWORD: postgres.superPassword.reveal() },
+      stdio: 'ignore',
+    });
+    const report = await until('the slot to be active', async () => {
+      const now = await look();
+      return now.findings.length > 0 ? now : undefined;
+    });
+    expect(report.findings).toMatchObject([
+      { id: 'logical-replication', severity: 'block', detail: expect.stringContaining('slot cdc') },
+    ]);
+    consumer.kill();
+    await until('the slot to be free', async () => (await look()).findings.length === 0);
     await postgres.sql("select pg_drop_replication_slot('cdc')", 'nova');
   });
 

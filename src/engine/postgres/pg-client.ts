@@ -2,5 +2,3 @@
 import pg from 'pg';
 
 export const Client = pg.Client;
-export const types = pg.types;
-export type PgClient = pg.Client;

@@ -6,17 +6,7 @@
  * (`node scripts/fetch-pgbouncer.mjs` unpacks newer ones).
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import {
-  chownSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -315,9 +305,5 @@ export async function startPooler(files: PoolerFiles): Promise<TestPooler> {
   });
   return pooler;
 }
-
-/** Is a file of the operating system there and readable: for tests that need an optional program. */
-export const readable = (path: string): boolean =>
-  existsSync(path) && statSync(path).isFile() && readFileSync(path).length > 0;
 
 export { atLeast };
