@@ -11,7 +11,7 @@ const SIGN: Record<DiffLine['kind'], { readonly mark: string; readonly tone?: To
 };
 
 /** Hard-wrapped, never cut: what is confirmed must be readable to its end. */
-export function diffLines(diff: readonly DiffLine[], width: number): Line[] {
+function diffLines(diff: readonly DiffLine[], width: number): Line[] {
   return diff.flatMap((entry) => {
     const { mark, tone } = SIGN[entry.kind];
     const indent = /^ */.exec(entry.text)?.[0].length ?? 0;

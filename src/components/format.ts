@@ -35,12 +35,7 @@ export function compact(value: number | undefined): string {
   return abs >= 10 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
 }
 
-/** `1 pod`, `3 pods`. */
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
-}
-
-/** `2026-11-23 10:19:34` of an RFC 3339 time, UTC. */
+/** `10:19:34` of an RFC 3339 time, UTC. */
 export function shortTime(at: string): string {
   return at.slice(11, 19);
 }

@@ -46,17 +46,12 @@ export function span(text: string, style?: Tone | Style): Span {
   return typeof style === 'string' ? { text, tone: style } : { text, ...style };
 }
 
-/** A line of one span. */
-export function line(text: string, style?: Tone | Style): Line {
-  return text === '' ? [] : [span(text, style)];
-}
-
 export function textOf(one: Line): string {
   return one.map((part) => part.text).join('');
 }
 
 /** The first `cells` cells of `text`; a wide character that would stick out is left out. */
-export function headOf(text: string, cells: number): string {
+function headOf(text: string, cells: number): string {
   if (cells <= 0) return '';
   if (ASCII_ONLY.test(text)) return text.slice(0, cells);
   let used = 0;

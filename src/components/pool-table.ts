@@ -43,12 +43,12 @@ const COLUMNS: readonly Column[] = [
   { title: 'queries/s', width: 10, value: (row) => compact(row.queriesPerSecond), from: 84 },
 ];
 
-export function poolKey(row: Pick<PoolRow, 'pod' | 'database' | 'user'>): string {
+function poolKey(row: Pick<PoolRow, 'pod' | 'database' | 'user'>): string {
   return `${row.pod}\u0000${row.database}\u0000${row.user}`;
 }
 
 /** queries/s (or, until rates exist, clients) of every pool over the samples, by `poolKey`. */
-export function seriesOf(history: readonly PoolSample[], cells: number): Map<string, number[]> {
+function seriesOf(history: readonly PoolSample[], cells: number): Map<string, number[]> {
   const series = new Map<string, number[]>();
   for (const sample of history.slice(-cells)) {
     for (const row of sample.rows) {
@@ -143,7 +143,7 @@ export function postgresLine(postgres: PostgresView | undefined, width: number, 
   return [...text, span('  '), ...postgresBar(postgres, Math.min(room, 60), glyphs)];
 }
 
-export function postgresBar(postgres: PostgresView, cells: number, glyphs: Glyphs): Line {
+function postgresBar(postgres: PostgresView, cells: number, glyphs: Glyphs): Line {
   return stackedBar(
     [
       { value: postgres.pooled, glyph: glyphs.full, tone: 'ok' },

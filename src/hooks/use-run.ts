@@ -2,7 +2,7 @@ import { useMemo, useSyncExternalStore } from 'react';
 import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 
 /** At most four frames a second come from the run; keys are answered at once. */
-export const FRAME_MS = 250;
+const FRAME_MS = 250;
 
 const nothing = (): undefined => undefined;
 const silent = () => () => undefined;

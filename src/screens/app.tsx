@@ -61,7 +61,7 @@ export function linesOf(input: FrameInput): Line[] {
 }
 
 /** The ask that needs a human now: a decision whose soak still runs does not yet, unless a gate fails. */
-export function dueAsk(snapshot: RunSnapshot | undefined, now: number): string | undefined {
+function dueAsk(snapshot: RunSnapshot | undefined, now: number): string | undefined {
   const ask = snapshot?.ask;
   if (ask?.kind !== 'decide' || ask.recommendation === 'rollback' || ask.recommendation === 'human') return ask?.id;
   return Date.parse(ask.soakUntil) <= now ? ask.id : undefined;

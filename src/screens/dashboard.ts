@@ -47,7 +47,7 @@ export function dashboard(view: View): Body {
 }
 
 /** Title, reason, change, rollout, evidence of the current step; what fits, the evidence before the reason. */
-export function stepPanel(view: View, width: number, rows: number): Line[] {
+function stepPanel(view: View, width: number, rows: number): Line[] {
   const { snapshot, glyphs } = view;
   const step = snapshot.steps.find((one) => one.id === snapshot.currentStep);
   if (step === undefined) {

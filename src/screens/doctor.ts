@@ -32,7 +32,7 @@ export function doctorScreen(view: View): Body {
 }
 
 /** What can be told from live numbers alone; deeper checks come with a failed step. */
-export function symptoms(snapshot: RunSnapshot): DoctorFinding[] {
+function symptoms(snapshot: RunSnapshot): DoctorFinding[] {
   const out: DoctorFinding[] = [];
   for (const pooler of snapshot.pools.poolers) {
     if (pooler.state === 'ok') continue;

@@ -25,7 +25,7 @@ export function endScreen(view: View): Body {
 }
 
 /** What happened, in a dozen lines; the same on the screen and in the scrollback. */
-export function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] {
+function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] {
   const ending =
     snapshot.outcome === undefined
       ? { text: 'The screen was left; the run is not over', tone: 'warn' as const }

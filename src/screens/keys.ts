@@ -313,7 +313,7 @@ export function keymapOf(overrides: Readonly<Record<string, readonly string[]>> 
   return { keymap, problems };
 }
 
-export const PLACES: readonly Place[] = [
+const PLACES: readonly Place[] = [
   'home',
   'services',
   'pools',

@@ -74,7 +74,7 @@ function noticeLine(view: View, columns: number): Line {
 }
 
 /** The keys of this place, dimmed where they can't be used; help and leave stay whatever the width. */
-export function footer(view: View, columns: number): Line {
+function footer(view: View, columns: number): Line {
   const { snapshot, ui, keymap } = view;
   if (ui.prompt !== undefined) return [span(' Esc', 'key'), span(' stop, nothing is sent', undefined)];
   // The promise stands in the help too; on a narrow terminal the keys are worth more.

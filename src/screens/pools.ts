@@ -43,7 +43,7 @@ function latency(sample: PoolSample): number {
 }
 
 /** When each service was switched: the end of its migrate step. */
-export function switches(snapshot: RunSnapshot): { readonly service: string; readonly at: number }[] {
+function switches(snapshot: RunSnapshot): { readonly service: string; readonly at: number }[] {
   return snapshot.steps.flatMap((step) =>
     step.service !== undefined && step.id.endsWith('.migrate') && step.finishedAt !== undefined
       ? [{ service: step.service, at: Date.parse(step.finishedAt) }]

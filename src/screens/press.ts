@@ -125,7 +125,7 @@ function without<T>(record: Readonly<Record<string, T>>, key: string): Record<st
 }
 
 /** What scrolls or selects where: the open ask has a scroll of its own. */
-export function scrollKey(ui: UiState, snapshot: RunSnapshot | undefined): string {
+function scrollKey(ui: UiState, snapshot: RunSnapshot | undefined): string {
   return ui.view === 'home' && snapshot?.ask !== undefined ? snapshot.ask.id : ui.view;
 }
 
@@ -146,7 +146,7 @@ function move(ui: UiState, by: number | 'top' | 'bottom', scene: Scene): Pressed
   return stay({ ...ui, scroll: { ...ui.scroll, [key]: to } });
 }
 
-export function countOf(view: ViewId, snapshot: RunSnapshot): number {
+function countOf(view: ViewId, snapshot: RunSnapshot): number {
   if (view === 'services') return snapshot.services.length;
   if (view === 'plan') return snapshot.steps.length;
   return rollbackScopes(snapshot).length;

@@ -6,7 +6,7 @@
 import type { Answer, Intent, RollbackScope } from '../engine/run/model.ts';
 
 /** What is sent in the end; a reason that was asked for is put in. */
-export type PromptAction =
+type PromptAction =
   | { readonly kind: 'answer'; readonly askId: string; readonly answer: Answer }
   | { readonly kind: 'rollback'; readonly scope: RollbackScope }
   | { readonly kind: 'hold' }

@@ -7,7 +7,7 @@ import { showWizard } from '../main.tsx';
 import { bigSnapshot, fakeHandle, SITUATIONS } from './fixtures.ts';
 import { still } from './still.ts';
 
-export interface Figures {
+interface Figures {
   /** ms: lines and paint of one frame with 500 services and 200 pools at 200x60, 95th percentile. */
   readonly frameP95: number;
   /** ms: from a key to the bytes of the frame that answers it, in a mounted screen. */
@@ -52,7 +52,7 @@ export function countingTerminal(
 }
 
 /** Frames from changed snapshots, without Ink: what a refresh costs in our own code. */
-export function frameTimes(snapshot: RunSnapshot, frames: number, size: { columns: number; rows: number }): number[] {
+function frameTimes(snapshot: RunSnapshot, frames: number, size: { columns: number; rows: number }): number[] {
   const theme = themeOf('terminal');
   const times: number[] = [];
   for (let n = 0; n < frames; n++) {

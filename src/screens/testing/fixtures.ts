@@ -19,10 +19,10 @@ import type {
   StepView,
 } from '../../engine/run/model.ts';
 
-export const BEGAN = Date.parse('2026-11-23T01:00:00.000Z');
+const BEGAN = Date.parse('2026-11-23T01:00:00.000Z');
 const PODS = ['pgbouncer-7d9c5b8f4-fzxtq', 'pgbouncer-7d9c5b8f4-hgh6q'] as const;
 
-export const at = (ms: number): string => new Date(BEGAN + ms).toISOString();
+const at = (ms: number): string => new Date(BEGAN + ms).toISOString();
 
 const FLEET: readonly (readonly [string, string, number])[] = [
   ['identity-service', 'p2', 1],
@@ -166,7 +166,7 @@ const PHASE_TITLES: readonly (readonly [string, string])[] = [
   ['p5', 'Verify and clean up'],
 ];
 
-export function evidence(check: string, verdict: Evidence['verdict'], observed: string, expected?: string): Evidence {
+function evidence(check: string, verdict: Evidence['verdict'], observed: string, expected?: string): Evidence {
   return { check, verdict, observed, ...(expected === undefined ? {} : { expected }), at: at(41 * 60_000) };
 }
 
@@ -232,13 +232,6 @@ export function pools(
     everyMs: 2000,
     postgres: { maxConnections: 200, total: 56, pooled: 20, direct: 31, other: 5, ageMs: 900, expectedPooled: 20 },
   };
-}
-
-export interface Stage {
-  /** Services before this one are pooled, it is switching, later ones are direct. */
-  readonly service: string;
-  /** `migrate`, `observe`, `health`. */
-  readonly step?: 'migrate' | 'observe' | 'health';
 }
 
 function statesAt(steps: readonly StepInfo[], currentId: string | undefined): Map<string, StepState> {
@@ -371,7 +364,7 @@ export function snapshotAt(currentId: string | undefined, more: Partial<RunSnaps
   };
 }
 
-export const CHECKLIST: readonly string[] = [
+const CHECKLIST: readonly string[] = [
   'All service pods are Running and Ready',
   'PgBouncer pods are Running, 2/2 Ready',
   'No authentication errors in the logs',
@@ -382,7 +375,7 @@ export const CHECKLIST: readonly string[] = [
   'PostgreSQL connections are as computed',
 ];
 
-export function gates(verdict: GateView['verdict'] = 'pass'): GateView[] {
+function gates(verdict: GateView['verdict'] = 'pass'): GateView[] {
   const history = (base: number, last: GateView['verdict']) =>
     Array.from({ length: 24 }, (_, n) => ({
       at: at(n * 30_000),
