@@ -169,7 +169,9 @@ function dsnSite(
           dsn,
         };
       }
-      const written = parseDsn(origin.raw);
+      // Hosts written as $(NAME) with the port beside them (or none): the port is fixed here, so this is the place.
+      const parsed = parseDsn(origin.raw);
+      const written = parsed && { ...parsed, hosts: parsed.hosts.map((h) => ({ ...h, host: env.expand(h.host) })) };
       if (written?.hosts.some((h) => isTarget(target, h))) {
         return {
           ...common,
