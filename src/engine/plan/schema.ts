@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 
-export const PLAN_API_VERSION = 'pgb-wizard/v1';
+const PLAN_API_VERSION = 'pgb-wizard/v1';
 
 const dnsLabel = (what: string) =>
   z

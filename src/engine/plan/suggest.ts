@@ -1,7 +1,7 @@
 /** "Did you mean …": the nearest of the known names, when one is near enough to be a slip of the finger. */
 
 /** Damerau-Levenshtein distance (optimal string alignment). */
-export function distance(a: string, b: string): number {
+function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const row = [i];

@@ -15,6 +15,7 @@ import { timelineOf } from './timeline.ts';
 import {
   type ChangeRecord,
   type PoolFigures,
+  RECORD_FORMAT,
   RECORD_SCHEMA,
   type RecordCall,
   type RecordStep,
@@ -32,6 +33,7 @@ export function buildRecord(state: RunState, lines: readonly JournalLine[]): Cha
     `Move ${state.services.length} services of ${state.cluster.namespace} from direct PostgreSQL to PgBouncer`;
   const record: ChangeRecord = {
     schema: RECORD_SCHEMA,
+    format: RECORD_FORMAT,
     header: {
       runId: state.runId,
       changeNumber: state.change?.number,
@@ -114,7 +116,13 @@ function workloadOf(state: RunState, service: RunState['services'][number]): Rec
     before: forward?.intent.before,
     after: done.at(-1)?.outcome?.after ?? done.at(-1)?.intent.expect,
     switchedAt: lastForward?.outcomeAt,
-    rolledBackAt: lastBack && (!lastForward || lastBack.seq > lastForward.seq) ? lastBack.outcomeAt : undefined,
+    // An unknown outcome that was settled by looking at the cluster has no call of its own that says done.
+    rolledBackAt:
+      service.state === 'rolled-back'
+        ? lastBack && (!lastForward || lastBack.seq > lastForward.seq)
+          ? lastBack.outcomeAt
+          : service.changedAt
+        : undefined,
   };
 }
 

@@ -3,7 +3,7 @@ import type { RunState } from '../run/fold.ts';
 import type { ChecklistItem } from '../run/model.ts';
 
 /** The guide's eight items, in its order and words. */
-export const GUIDE_CHECKLIST = [
+const GUIDE_CHECKLIST = [
   'Pod is Running and Ready',
   'No errors in pod logs',
   'PgBouncer pool shows idle connections',
@@ -14,10 +14,10 @@ export const GUIDE_CHECKLIST = [
   'Error rate normal (0%)',
 ] as const;
 
-/** Items of all phases that the guide checks; a phase without any answer has all eight open. */
+/** Items of all phases that move services, or have a checklist of their own; one without any answer has all eight open. */
 export function checklistOf(state: RunState): readonly ChecklistItem[] {
-  const phases = new Set(state.steps.map((step) => step.phase).filter((phase) => /^p\d$/.test(phase)));
-  for (const item of state.checklist) phases.add(item.phase);
+  const checked = state.steps.filter((step) => step.id === `${step.phase}.checklist`);
+  const phases = new Set([...state.services, ...checked, ...state.checklist].map(({ phase }) => phase).sort());
   return [...phases].flatMap((phase) => {
     const answered = state.checklist.filter((item) => item.phase === phase);
     if (answered.length > 0) return answered;

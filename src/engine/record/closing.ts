@@ -7,15 +7,21 @@ const HOURS_48 = 48 * 3_600_000;
 export function closing(state: RunState): ChangeRecord['close'] {
   const count = (name: string) => state.services.filter((service) => service.state === name).length;
   const [pooled, back, all] = [count('pooled'), count('rolled-back'), state.services.length];
-  const where = `${pooled} of ${all} services reach PostgreSQL through PgBouncer, ${back} were rolled back, ${all - pooled - back} were not completed.`;
+  const where = `${pooled} of ${all} services reach PostgreSQL through PgBouncer, ${back} rolled back, ${all - pooled - back} not completed.`;
   const issues = state.steps.filter(
     (step) => step.state === 'waived' || step.state === 'inconclusive' || step.state === 'fail',
   );
+  const some = (items: readonly unknown[], one: string, many: string) =>
+    items.length === 0 ? '' : items.length === 1 ? one : many.replace('#', String(items.length));
   const extra = [
-    issues.length > 0 ? `${issues.length} checks failed, were waived or could not be measured.` : '',
-    state.rollbacks.length > 0 ? `${state.rollbacks.length} rollbacks.` : '',
-    state.resumes.length > 0 ? `Resumed ${state.resumes.length} times.` : '',
-    state.openCalls.length > 0 ? `The outcome of ${state.openCalls.length} calls is not known.` : '',
+    some(
+      issues,
+      'One check failed, was waived or could not be measured.',
+      '# checks failed, were waived or could not be measured.',
+    ),
+    some(state.rollbacks, 'One rollback.', '# rollbacks.'),
+    some(state.resumes, 'Resumed once.', 'Resumed # times.'),
+    some(state.openCalls, 'The outcome of one call is not known.', 'The outcome of # calls is not known.'),
     state.cause ? `Cause: ${state.cause}` : '',
   ];
   const notes = [where, ...extra].filter(Boolean).join(' ');

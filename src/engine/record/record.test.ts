@@ -132,11 +132,14 @@ test('a run can be exported after any of its events, and verifies', async () => 
 });
 
 test('a changed byte in any file is found', async () => {
+  const dir = await written();
   for (const name of RECORD_FILES) {
-    const dir = await written();
+    const before = readFileSync(join(dir, name));
     appendFileSync(join(dir, name), ' ');
     expect((await problemsOf(dir))[0]).toBe(`${name} does not match its sum`);
+    writeFileSync(join(dir, name), before);
   }
+  expect(await problemsOf(dir)).toEqual([]);
 });
 
 test('a file that was changed together with its sum is found, because everything is made again', async () => {
@@ -161,6 +164,19 @@ test('a missing file, missing sums and a foreign line in them are found', async 
   appendFileSync(join(odd, 'SHA256SUMS'), `${'0'.repeat(64)}  ../../etc/passwd\n`);
   expect((await problemsOf(odd))[0]).toContain('not of this record');
   expect((await verifyRecord(join(home, 'none'))).ok).toBe(false);
+});
+
+test('a record of another format is checked by its sums and its journal, and says so', async () => {
+  const dir = await written();
+  expect(await verifyRecord(dir)).toMatchObject({ ok: true, value: { madeAgain: true, signature: 'none' } });
+  const path = join(dir, 'record.json');
+  const before = readFileSync(path, 'utf8');
+  const after = before.replace('"format": 1', '"format": 2');
+  writeFileSync(path, after);
+  expect((await problemsOf(dir))[0]).toBe('record.json does not match its sum');
+  const sums = join(dir, 'SHA256SUMS');
+  writeFileSync(sums, readFileSync(sums, 'utf8').replace(sha256(before), sha256(after)));
+  expect(await verifyRecord(dir)).toMatchObject({ ok: true, value: { madeAgain: false } });
 });
 
 test('the sums are those of sha256sum', async () => {

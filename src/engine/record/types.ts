@@ -16,8 +16,10 @@ import type {
 } from '../run/model.ts';
 
 export const RECORD_SCHEMA = 'pgb-wizard/record/v1';
+/** Raised whenever the same journal would give other bytes than before (a new field, another sentence). */
+export const RECORD_FORMAT = 1;
 
-export interface RecordHeader {
+interface RecordHeader {
   readonly runId: string;
   readonly changeNumber?: string;
   /** At most 160 characters, ServiceNow's limit. */
@@ -40,7 +42,7 @@ export interface RecordHeader {
   readonly timeScale: number;
 }
 
-export interface RecordTimes {
+interface RecordTimes {
   readonly plannedStart?: Timestamp;
   readonly plannedEnd?: Timestamp;
   /** From the limits, soaks and observation times of the plan. */
@@ -116,7 +118,7 @@ export interface RecordStep extends Pick<StepInfo, 'id' | 'guide' | 'title' | 'p
   readonly note?: string;
 }
 
-export interface RecordDecision {
+interface RecordDecision {
   readonly at: Timestamp;
   readonly step: string;
   readonly phase: string;
@@ -148,7 +150,7 @@ export interface Deviation {
   readonly who?: string;
 }
 
-export interface RecordRollback {
+interface RecordRollback {
   readonly at: Timestamp;
   readonly finishedAt?: Timestamp;
   readonly scope: RollbackScope;
@@ -164,6 +166,7 @@ export interface TimelineEntry {
 
 export interface ChangeRecord {
   readonly schema: typeof RECORD_SCHEMA;
+  readonly format: number;
   readonly header: RecordHeader;
   readonly times: RecordTimes;
   readonly status: 'in progress' | 'parked' | 'closed';

@@ -11,6 +11,7 @@ import { foldAll } from '../run/fold.ts';
 import { parseJournal } from '../run/journal-read.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { buildRecord } from './build.ts';
+import { RECORD_FORMAT } from './types.ts';
 import { RECORD_FILES, renderViews, SIGNATURE_NAMESPACE, SUMS } from './views.ts';
 
 export interface VerifiedRecord {
@@ -18,6 +19,8 @@ export interface VerifiedRecord {
   readonly events: number;
   readonly head: string;
   readonly files: number;
+  /** False for a record of another format: its sums and its journal were checked, its views could not be made again. */
+  readonly madeAgain: boolean;
   readonly signature: 'none' | 'not checked' | 'good';
   /** Set when the signature is good. */
   readonly signedBy?: string;
@@ -51,7 +54,9 @@ export async function verifyRecord(dir: string, options: VerifyOptions = {}): Pr
   const state = content?.ok ? foldAll(content.value.lines) : undefined;
   if (content?.ok && content.value.torn) problems.push('events.jsonl is cut off at its end');
   if (content?.ok && !state) problems.push('events.jsonl holds no run');
-  if (content?.ok && state) {
+  const format = formatOf(texts.get('record.json'));
+  const madeAgain = format === undefined || format === RECORD_FORMAT;
+  if (content?.ok && state && madeAgain) {
     const again = renderViews(buildRecord(state, content.value.lines), content.value.lines);
     for (const name of RECORD_FILES) {
       const text = texts.get(name);
@@ -66,7 +71,24 @@ export async function verifyRecord(dir: string, options: VerifyOptions = {}): Pr
       details: { dir, problems: problems.join('\n'), count: problems.length },
     });
   }
-  return ok({ runId: state.runId, events: state.events, head: state.head, files: RECORD_FILES.length, ...signature });
+  return ok({
+    runId: state.runId,
+    events: state.events,
+    head: state.head,
+    files: RECORD_FILES.length,
+    madeAgain,
+    ...signature,
+  });
+}
+
+/** Undefined when there is none: then the record is compared, and differs. */
+function formatOf(recordJson: string | undefined): number | undefined {
+  try {
+    const format = (JSON.parse(recordJson ?? 'null') as { format?: unknown } | null)?.format;
+    return typeof format === 'number' ? format : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function read(dir: string, name: string): Buffer | undefined {

@@ -29,7 +29,7 @@ export const RECORD_FILES = [
 export type RecordFile = (typeof RECORD_FILES)[number];
 
 /** Canonical key order, indented for people. */
-export function prettyJson(value: unknown): string {
+function prettyJson(value: unknown): string {
   return `${JSON.stringify(JSON.parse(canonicalJson(value)), null, 2)}\n`;
 }
 

@@ -15,10 +15,6 @@ import { buildRecord } from './build.ts';
 import type { ChangeRecord } from './types.ts';
 import { RECORD_FILES, renderViews, SIGNATURE_NAMESPACE, SUMS } from './views.ts';
 
-export { buildRecord } from './build.ts';
-export type { ChangeRecord } from './types.ts';
-export { verifyRecord } from './verify.ts';
-
 export interface WriteRecordOptions {
   /** Folder of the record; made 0700, files 0600. */
   readonly dir: string;

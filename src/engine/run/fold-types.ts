@@ -34,11 +34,11 @@ export interface ServiceRunState {
   readonly changedAt?: Timestamp;
 }
 
-export interface Decision extends Omit<EventOf<'decided'>, 'type'> {
+interface Decision extends Omit<EventOf<'decided'>, 'type'> {
   readonly at: Timestamp;
 }
 
-export interface RollbackState {
+interface RollbackState {
   readonly at: Timestamp;
   readonly scope: RollbackScope;
   readonly services: readonly string[];

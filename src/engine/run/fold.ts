@@ -7,7 +7,7 @@ import type { JournalLine, RunEvent } from './events.ts';
 import type { RunState } from './fold-types.ts';
 import type { PhaseView, StepView } from './model.ts';
 
-export type { CallState, Decision, RollbackState, RunState, ServiceRunState } from './fold-types.ts';
+export type { CallState, RunState, ServiceRunState } from './fold-types.ts';
 
 const POOL_SAMPLES_KEPT = 720;
 const MESSAGES_KEPT = 200;

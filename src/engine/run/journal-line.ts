@@ -6,7 +6,7 @@ import { canonicalJson, sha256 } from '../plan/canonical.ts';
 import { scrub } from '../secret.ts';
 import type { JournalLine, RunEvent } from './events.ts';
 
-export const JOURNAL_VERSION = 1;
+const JOURNAL_VERSION = 1;
 export const NO_HASH = '0'.repeat(64);
 
 /** The line and its text (without line feed) for an event that comes after `prev`. */

@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import type { JournalLine, RunEvent } from './events.ts';
 
 /** A last line that was cut off by a crash; its bytes were kept in `keptIn` when the journal was opened for writing. */
-export interface TornTail {
+interface TornTail {
   readonly bytes: number;
   readonly atByte: number;
   readonly keptIn?: string;

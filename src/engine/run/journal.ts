@@ -15,7 +15,7 @@ import type { Journal, JournalContent, OpenJournalOptions } from './journal-type
 import { ensurePrivateDir, journalPath } from './paths.ts';
 
 export { readJournal, verifyChain } from './journal-read.ts';
-export type { Journal, JournalContent, OpenJournalOptions, TornTail } from './journal-types.ts';
+export type { Journal } from './journal-types.ts';
 
 /**
  * Opens a run's journal for writing. A torn end is moved into `events.jsonl.torn-…` and told in `opened.torn`.

@@ -32,7 +32,7 @@ export function isRunId(text: string): boolean {
   return RUN_ID.test(text);
 }
 
-export function runsDir(stateDir: string): string {
+function runsDir(stateDir: string): string {
   return join(stateDir, 'runs');
 }
 
