@@ -16,6 +16,8 @@ export interface ApiRequest {
   body: Buffer;
   user: RehearsalUser;
   faults: readonly FaultAction[];
+  /** Sent as `Warning` headers with the answer. */
+  warnings: string[];
 }
 
 /** A whole answer; streams write to the response themselves and return `undefined`. */

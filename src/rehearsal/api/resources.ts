@@ -82,6 +82,9 @@ export function createResourceHandlers(store: RehearsalStore): ResourceHandlers 
       manager: managerOf(request),
       dryRun: dry.length > 0,
       strict: request.query.get('fieldValidation') === 'Strict',
+      ...(request.query.get('fieldValidation') === 'Ignore'
+        ? {}
+        : { warn: (message: string) => void request.warnings.push(message) }),
       ...(target.subresource === 'status' ? { subresource: 'status' as const } : {}),
     };
   }

@@ -132,7 +132,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     }
     const open = /^\/(healthz|livez|readyz|version)(\/|$)/.test(url.pathname);
     const user = open && raw.headers.authorization === undefined ? ANONYMOUS : access.authenticate(raw);
-    return { method, path: url.pathname, query: url.searchParams, raw, body: Buffer.alloc(0), user, faults: actions };
+    return {
+      method,
+      path: url.pathname,
+      query: url.searchParams,
+      raw,
+      body: Buffer.alloc(0),
+      user,
+      faults: actions,
+      warnings: [],
+    };
   }
 
   server.on('request', (raw, response) => {
@@ -152,7 +161,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       if (reply === undefined) return;
       // The write has landed; only its answer gets lost.
       if (request?.faults.some((one) => one.type === 'drop')) raw.socket.destroy();
-      else send(response, reply);
+      else send(response, reply, request?.warnings ?? []);
     })();
   });
 
@@ -212,7 +221,7 @@ function refused(error: unknown): Reply {
   return { code: 500, body: bug.status };
 }
 
-function send(response: ServerResponse, reply: Reply): void {
+function send(response: ServerResponse, reply: Reply, warnings: readonly string[]): void {
   if (response.headersSent) {
     response.end();
     return;
@@ -220,6 +229,12 @@ function send(response: ServerResponse, reply: Reply): void {
   const text = reply.contentType === undefined ? `${JSON.stringify(reply.body)}\n` : String(reply.body);
   const retry = reply.body?.details?.retryAfterSeconds;
   if (retry !== undefined) response.setHeader('Retry-After', String(retry));
+  // RFC 7234 warnings, agent `-`: kubectl prints them as `Warning: …`.
+  if (warnings.length > 0)
+    response.setHeader(
+      'Warning',
+      warnings.map((text) => `299 - ${JSON.stringify(text)}`),
+    );
   response.writeHead(reply.code, {
     'Content-Type': reply.contentType ?? 'application/json',
     'Content-Length': Buffer.byteLength(text),

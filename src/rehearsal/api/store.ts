@@ -30,6 +30,8 @@ export interface ApiWrite extends WriteOptions {
   subresource?: 'status' | 'scale';
   /** `fieldValidation=Strict`: unknown fields are refused with 400. */
   strict?: boolean;
+  /** Takes note of each unknown field that was dropped (`fieldValidation=Warn`, the default of the API). */
+  warn?: (message: string) => void;
   /** Replaces `managedFields` as computed, for server-side apply. */
   managedFields?: (object: KubeObject) => Json[];
 }
@@ -103,7 +105,7 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
     }
   }
 
-  function decoded(definition: ResourceDefinition, input: KubeObject, strict: boolean): KubeObject {
+  function decoded(definition: ResourceDefinition, input: KubeObject, { strict, warn }: ApiWrite): KubeObject {
     const { object, unknown } = decode(definition.kind, definition.version, {
       ...input,
       kind: definition.kind,
@@ -115,6 +117,7 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
         `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}: strict decoding error: ${list}`,
       );
     }
+    for (const path of unknown) warn?.(`unknown field ${JSON.stringify(path)}`);
     object.metadata ??= {} as KubeObject['metadata'];
     return object;
   }
@@ -136,7 +139,7 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
 
   function createAs(resource: string, input: KubeObject, write: ApiWrite): KubeObject {
     const definition = definitionOf(resource);
-    const object = decoded(definition, input, write.strict ?? false);
+    const object = decoded(definition, input, write);
     const meta = object.metadata;
     if (definition.namespaced) meta.namespace ??= 'default';
     else delete meta.namespace;
@@ -216,7 +219,7 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
 
   function updateAs(resource: string, input: KubeObject, write: ApiWrite): KubeObject {
     const definition = definitionOf(resource);
-    const object = decoded(definition, input, write.strict ?? false);
+    const object = decoded(definition, input, write);
     const current = checkedCurrent(definition, object);
     const name = current.metadata.name;
     let next: KubeObject;
