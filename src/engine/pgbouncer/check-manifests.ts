@@ -18,7 +18,7 @@ const isPooler = (container: KubeJson): boolean =>
 const isExporter = (container: KubeJson): boolean => /exporter/i.test(`${container.image} ${container.name}`);
 
 /** The pooler's version as far as the image's tag tells. */
-export function versionOfImage(image: string): PgBouncerVersion | undefined {
+function versionOfImage(image: string): PgBouncerVersion | undefined {
   const tag = /:([^/:@]+)(?:@|$)/.exec(image)?.[1];
   const version = tag ? parseVersion(tag) : undefined;
   return version?.ok && version.value.major === 1 ? version.value : undefined;

@@ -31,7 +31,6 @@ export async function openConsole(options: ConsoleOptions): Promise<Result<Admin
     ...(options.signal ? { signal: options.signal } : {}),
     unreachable: 'pooler-unreachable',
     parse,
-    allowTls: false,
   });
   if (!session.ok) return session;
   const { query, close } = session.value;

@@ -8,9 +8,9 @@ import { PATHS } from './config.ts';
 import type { KubeJson, KubeObject, PoolerManifestOptions } from './types.ts';
 import { atLeast } from './version.ts';
 
-export const POOLER_CONTAINER = 'pgbouncer';
-export const EXPORTER_CONTAINER = 'exporter';
-export const EXPORTER_PORT = 9127;
+const POOLER_CONTAINER = 'pgbouncer';
+const EXPORTER_CONTAINER = 'exporter';
+const EXPORTER_PORT = 9127;
 export const USERLIST_KEY = 'userlist.txt';
 export const EXPORTER_KEY = 'exporter-connection';
 
@@ -26,7 +26,7 @@ export function exporterConnection(user: string, password: Secret, port = 6432):
 }
 
 /** Percent-encodes everything but RFC 3986 unreserved characters: the one spelling that libpq, node-pg and sqlx all read the same. */
-export function percentEncode(value: string): string {
+function percentEncode(value: string): string {
   return encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 

@@ -263,7 +263,7 @@ export interface PoolerManifestOptions {
 
 // ─── console (console.ts) ──────────────────────────────────────────────────────────────────────────────────────────
 
-export type ShowCommand =
+type ShowCommand =
   | 'POOLS'
   | 'STATS'
   | 'STATS_TOTALS'

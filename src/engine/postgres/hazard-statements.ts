@@ -17,7 +17,7 @@ const HARMLESS_SET =
 const START = '^(?:\\s|--[^\\n]*\\n|/\\*[\\s\\S]*?\\*/)*';
 const startsWith = (rest: string) => new RegExp(`${START}${rest}`, 'i');
 
-export const STATEMENT_HAZARDS: readonly StatementHazard[] = [
+const STATEMENT_HAZARDS: readonly StatementHazard[] = [
   {
     id: 'listen',
     severity: 'block',

@@ -7,7 +7,7 @@ import type { PodOwner } from '../pgbouncer/types.ts';
 import { NOVA, startNova } from '../testing/nova.ts';
 import { type TestPostgres, until } from '../testing/servers.ts';
 import { readActivity } from './activity.ts';
-import { readCapacity } from './capacity.ts';
+import { capacityFindings, readCapacity } from './capacity.ts';
 import { findHazards } from './hazards.ts';
 import type { Driver, Postgres } from './types.ts';
 
@@ -285,5 +285,20 @@ describe('activity', () => {
       ok: false,
       error: { code: 'query-failed' },
     });
+  });
+
+  test('a role that cannot log in stops everything before any arithmetic', async () => {
+    const superuser = await postgres.open({ database: 'nova' });
+    sessions.push(superuser);
+    const findings = async () => {
+      const facts = await readCapacity(superuser, { role: 'nova_user', database: 'nova' });
+      return facts.ok ? capacityFindings(facts.value).map((finding) => finding.id) : [facts.error.code];
+    };
+    expect(await findings()).toEqual([]);
+    await postgres.sql(
+      "alter role nova_user nologin valid until '2020-01-01'; alter database nova allow_connections false",
+    );
+    expect(await findings()).toEqual(['role-cannot-login', 'role-expired', 'database-closed']);
+    await postgres.sql("alter role nova_user login valid until 'infinity'; alter database nova allow_connections true");
   });
 });

@@ -21,12 +21,10 @@ export interface SessionOptions {
   readonly unreachable: Extract<ErrorCode, 'postgres-unreachable' | 'pooler-unreachable'>;
   /** By type OID; text as it came when there is none. */
   readonly parse: (oid: number, text: string) => string | number | boolean;
-  /** Try TLS when the server's HBA asks for it (without checking the certificate: the port-forward is the trust). Default true. */
-  readonly allowTls?: boolean;
 }
 
 type Value = string | number | boolean | null;
-export type SessionRow = Readonly<Record<string, Value>>;
+type SessionRow = Readonly<Record<string, Value>>;
 
 export interface Session {
   /** Without values the simple protocol is used; with `name` a named prepared statement of the protocol. */
@@ -114,8 +112,9 @@ const gaveUp = (kind: 'timeout' | 'aborted', what: string, ms: number): WizardEr
 /** Opens the stream and logs in. Errors: `auth-failed`, the `unreachable` code, `timeout`, `aborted`, and those of `connect`. */
 export async function openSession(options: SessionOptions): Promise<Result<Session>> {
   const plain = await attempt(options, false);
-  if (plain.ok || options.allowTls === false) return plain;
-  // `hostssl` lines only: the server's own words say that a plain connection is what it refuses.
+  if (plain.ok) return plain;
+  // `hostssl` lines only: the server's own words say that a plain connection is what it refuses. The certificate is not
+  // checked: the stream is a port-forward to a pod that the API server named.
   if (!/no pg_hba\.conf entry.*no encryption|SSL required/i.test(plain.error.message)) return plain;
   const secured = await attempt(options, true);
   // Without TLS on the server its first answer is the one to show.

@@ -3,7 +3,7 @@ import type { Connect, Finding, PodOwner } from '../pgbouncer/types.ts';
 import type { Result } from '../result.ts';
 import type { Secret } from '../secret.ts';
 
-export type { Connect, Finding, PodOwner } from '../pgbouncer/types.ts';
+export type { Connect, Finding } from '../pgbouncer/types.ts';
 
 // ─── connect.ts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -19,7 +19,7 @@ export interface PostgresOptions {
   readonly signal?: AbortSignal;
 }
 
-export type SqlValue = string | number | boolean | null | readonly string[];
+type SqlValue = string | number | boolean | null | readonly string[];
 /** Integers (int2, int4, and int8 within 2^53), floats and booleans are parsed; everything else is text. */
 export type SqlRow = Readonly<Record<string, string | number | boolean | null>>;
 

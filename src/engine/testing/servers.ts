@@ -226,7 +226,7 @@ export async function startPostgres(settings: Readonly<Record<string, string | n
   return server;
 }
 
-export function pgbouncerBinary(): string {
+function pgbouncerBinary(): string {
   return process.env.PGB_PGBOUNCER ?? find('pgbouncer', ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin']);
 }
 
