@@ -8,7 +8,7 @@ import { fail, ok, type Result } from '../result.ts';
 import type { JournalLine } from '../run/events.ts';
 import { foldAll, type RunState } from '../run/fold.ts';
 import { readJournal } from '../run/journal.ts';
-import { nodeFiles, writeNewFile } from '../run/journal-files.ts';
+import { nodeFiles, writeContent } from '../run/journal-files.ts';
 import { ensurePrivateDir } from '../run/paths.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { buildRecord } from './build.ts';
@@ -80,7 +80,7 @@ export async function exportJournal(
 function replace(dir: string, name: string, text: string): void {
   const temporary = join(dir, `.${name}.tmp-${process.pid}`);
   if (existsSync(temporary)) rmSync(temporary);
-  writeNewFile(nodeFiles, temporary, Buffer.from(text, 'utf8'));
+  writeContent(nodeFiles, temporary, Buffer.from(text, 'utf8'));
   renameSync(temporary, join(dir, name));
 }
 

@@ -15,7 +15,7 @@ import { sanitiseLine } from '../sanitise.ts';
 import { checkpointEntry, ENTRY_SCHEMA } from './checkpoint-entry.ts';
 import type { Checkpoint, CheckpointEntry } from './checkpoint-types.ts';
 import { foldAll } from './fold.ts';
-import { nodeFiles, writeNewFile } from './journal-files.ts';
+import { nodeFiles, writeContent } from './journal-files.ts';
 import { type FileLock, lockFile } from './journal-lock.ts';
 import { readJournal } from './journal-read.ts';
 import { ensurePrivateDir, journalPath, runDir, runIds } from './paths.ts';
@@ -200,7 +200,7 @@ class CheckpointStore implements Checkpoint {
   #copyLastGood(): void {
     const temporary = `${this.#path}.tmp-last-good-${process.pid}`;
     if (existsSync(temporary)) unlinkSync(temporary);
-    writeNewFile(nodeFiles, temporary, readFileSync(this.#path));
+    writeContent(nodeFiles, temporary, readFileSync(this.#path));
     renameSync(temporary, `${this.#path}.last-good`);
   }
 

@@ -33,8 +33,8 @@ export const nodeFiles: JournalFiles = {
   },
 };
 
-/** Writes a new file (0600) durably; `EEXIST` when it is there. */
-export function writeNewFile(files: JournalFiles, path: string, data: Uint8Array): void {
+/** Writes a new file (0600); its content is durable, its name after `syncDir`. `EEXIST` when it is there. */
+export function writeContent(files: JournalFiles, path: string, data: Uint8Array): void {
   const fd = files.open(path, 'wx+', 0o600);
   try {
     let done = 0;
@@ -43,5 +43,10 @@ export function writeNewFile(files: JournalFiles, path: string, data: Uint8Array
   } finally {
     files.close(fd);
   }
+}
+
+/** As `writeContent`, and its name is durable too. */
+export function writeNewFile(files: JournalFiles, path: string, data: Uint8Array): void {
+  writeContent(files, path, data);
   files.syncDir(dirname(path));
 }
