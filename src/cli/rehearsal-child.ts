@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { err, fail, ok, type Result, type WizardError } from '../engine/result.ts';
-import { sanitiseLine, sanitiseLines } from '../engine/sanitise.ts';
+import { sanitiseLine } from '../engine/sanitise.ts';
 
 export interface RehearsalChoice {
   readonly faults: readonly string[];
@@ -31,6 +31,8 @@ export interface RehearsalCluster {
 /** The limits are generous: on a loaded machine PostgreSQL alone may take many seconds. */
 const START_LIMIT_MS = 90_000;
 const STOP_LIMIT_MS = 15_000;
+/** How the cluster's progress lines begin. */
+const PROGRESS = 'rehearsal: ';
 
 export function childArguments(choice: RehearsalChoice): string[] {
   const optional = (flag: string, value: number | undefined) => (value === undefined ? [] : [flag, String(value)]);
@@ -56,11 +58,11 @@ export async function startRehearsal(
   });
   const said: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
-    const [clean] = sanitiseLines(line, 1);
-    if (!clean) return;
-    said.push(clean);
+    const clean = sanitiseLine(line);
+    if (clean.startsWith(PROGRESS)) onProgress(clean.slice(PROGRESS.length));
+    // What else it says matters only when it dies without an envelope.
+    else if (clean !== '') said.push(clean);
     if (said.length > 20) said.shift();
-    onProgress(clean);
   });
   // EPIPE when the child is gone: its exit says the same, and better.
   child.stdin.on('error', () => {});
@@ -119,8 +121,8 @@ function errorIn(output: string, code: number | null): WizardError {
 }
 
 function withWhatItSaid(error: WizardError, said: readonly string[]): WizardError {
-  if (error.cause || said.length === 0 || error.code === 'aborted') return error;
-  return { ...error, cause: sanitiseLine(said.at(-1)!) };
+  if (error.code !== 'internal' || said.length === 0) return error;
+  return { ...error, cause: said[0] };
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -29,7 +29,9 @@ export async function serveRehearsal(invocation: Invocation<typeof rehearseFlags
         await write(io.stdout, `KUBECONFIG=${kubeconfig}\n`);
       },
     });
-    return result.ok ? ok(0) : err(result.error);
+    if (result.ok) return ok(0);
+    const { error } = result;
+    return err(error.next.length > 0 ? error : { ...error, next: ['See `pgb-wizard rehearse --help`.'] });
   } finally {
     forget();
   }

@@ -61,14 +61,12 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       kube: { kubeconfig: cluster.kubeconfig, context: undefined },
     });
   };
-  let keep = false;
+  // A cluster that waited for its run is kept unless that run came to its end.
+  let keep = waiting !== undefined;
   try {
     // On a cluster that waits there may be a question (which run?), which must come before the screen.
     const known = waiting ? await optionsOf(false) : undefined;
-    if (known && !known.ok) {
-      keep = true;
-      return known;
-    }
+    if (known && !known.ok) return known;
     return await drive({
       command: invocation.command,
       mode: mode.value,
@@ -86,12 +84,9 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       },
     });
   } finally {
-    if (cluster && keep && lingerMs > 0) {
+    if (cluster && keep && (waiting !== undefined || lingerMs > 0)) {
       cluster.release();
-      await write(
-        io.stderr,
-        `The rehearsal cluster stays for ${Math.round(lingerMs / 1000)} s, then ends by itself.\n`,
-      );
+      await write(io.stderr, 'The rehearsal cluster stays for its --linger time, then ends by itself.\n');
     } else {
       await cluster?.stop();
     }

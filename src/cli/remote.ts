@@ -52,9 +52,7 @@ export async function hold({ values, io, command }: Invocation<typeof holdFlags>
   }
   const live = await liveRun(io, values.run);
   if (!live.ok) return live;
-  const { run, now } = live.value;
-  if (values.release && now.heldFor === undefined)
-    return fail('precondition-failed', `Run ${run.runId} is not held.`, { exitCode: 2 });
+  const { run } = live.value;
   const intent: Intent = values.release ? { kind: 'unhold' } : { kind: 'hold', reason: values.reason! };
   const said = values.release ? `run ${run.runId} goes on` : `run ${run.runId} is held before its next change`;
   return tell(command, io, run, intent, values.output, said);
