@@ -18,7 +18,7 @@ import { createRunFolder } from './pods/run-folder.ts';
 import { type RunningMachine, startMachine } from './pods/start.ts';
 import { findServers } from './servers/find.ts';
 
-export type { LoadReport, ServiceLoad } from './fleet/load-report.ts';
+export type { LoadReport } from './fleet/load-report.ts';
 
 export interface ClusterOptions {
   /** Services in the fleet: the guide's 16 unless given; more are generated. */

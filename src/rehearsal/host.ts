@@ -9,7 +9,7 @@ export interface HostOptions extends Omit<ClusterOptions, 'noWait'> {
 }
 
 /** Has the shape of the engine's `WizardError` without importing it: the wing and the engine don't know each other. */
-export interface HostError {
+interface HostError {
   readonly code: ClusterError['code'];
   readonly message: string;
   readonly next: readonly string[];

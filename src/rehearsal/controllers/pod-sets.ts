@@ -5,7 +5,7 @@ import { randomTail } from './hash.ts';
 export const isActive = (pod: KubeObject): boolean =>
   !['Succeeded', 'Failed'].includes(pod.status?.phase) && !pod.metadata.deletionTimestamp;
 
-export const readyCondition = (pod: KubeObject): Json =>
+const readyCondition = (pod: KubeObject): Json =>
   (pod.status?.conditions ?? []).find((item: Json) => item.type === 'Ready');
 
 export const isReady = (pod: KubeObject): boolean => readyCondition(pod)?.status === 'True';

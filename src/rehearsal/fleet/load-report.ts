@@ -1,7 +1,7 @@
 /** What the live load saw: per service, since the cluster started. */
 import type { LoadCounts } from '../pods/worker-messages.ts';
 
-export interface ServiceLoad {
+interface ServiceLoad {
   queries: number;
   /** Queries that failed in a pod that had been connected: what a client of the service would have noticed. */
   failed: number;

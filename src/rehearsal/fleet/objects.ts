@@ -4,11 +4,11 @@ import { LOAD_ANNOTATION } from '../pods/service-container.ts';
 import { LOAD, type ServicePlan } from './services.ts';
 
 export const NAMESPACE = 'nova';
-export const ROLE = 'nova_user';
-export const DATABASE = 'nova';
+const ROLE = 'nova_user';
+const DATABASE = 'nova';
 
 /** Unreserved characters only stay as they are, so that every driver reads the same password (RFC 3986). */
-export const encodePassword = (password: string): string =>
+const encodePassword = (password: string): string =>
   encodeURIComponent(password).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
 export const databaseUrl = (password: string): string =>

@@ -9,7 +9,7 @@ import { startProcess } from './process.ts';
 const DEFAULT_INI = '/etc/pgbouncer/pgbouncer.ini';
 
 /** The configuration file named by the container's command, else where every image has it. */
-export function iniPath(container: { command?: string[]; args?: string[] }): string {
+function iniPath(container: { command?: string[]; args?: string[] }): string {
   return [...(container.command ?? []), ...(container.args ?? [])].find((word) => word.endsWith('.ini')) ?? DEFAULT_INI;
 }
 

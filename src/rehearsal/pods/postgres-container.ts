@@ -10,7 +10,7 @@ import type { ContainerContext, RunningContainer } from './container.ts';
 import { processEnvironment, startProcess } from './process.ts';
 
 const run = promisify(execFile);
-export const POSTGRES_PORT = 5432;
+const POSTGRES_PORT = 5432;
 
 /** Where the server's local socket is, for `psql` inside the pod. */
 export const socketFolder = (data: string): string => join(data, 's');

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import type { Json, KubeObject } from '../contract.ts';
 
 export type ProbeKind = 'Readiness' | 'Liveness' | 'Startup';
-export type ProbeResult = { ok: true } | { ok: false; message: string };
+type ProbeResult = { ok: true } | { ok: false; message: string };
 
 export interface ProbeTarget {
   pod: KubeObject;

@@ -7,7 +7,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { chownSync, lchownSync, readFileSync } from 'node:fs';
 import { which } from './find.ts';
 
-export interface Account {
+interface Account {
   name: string;
   uid: number;
   gid: number;

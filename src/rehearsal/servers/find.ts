@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-export interface PostgresServer {
+interface PostgresServer {
   /** Folder of `postgres`, `initdb`, `psql`, `pgbench`. */
   bin: string;
   version: string;
@@ -16,7 +16,7 @@ export interface PostgresServer {
   libdir: string | undefined;
 }
 
-export interface PgBouncerServer {
+interface PgBouncerServer {
   program: string;
   version: string;
 }
