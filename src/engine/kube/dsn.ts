@@ -102,6 +102,12 @@ function applyEdits(text: string, edits: { span: Span; text: string }[]): string
   return out;
 }
 
-/** A password as a Secret; short ones too, the scrubber decides what it can mask. */
-export const secretOf = (value: string | undefined): Secret | undefined =>
-  value === undefined || value === '' ? undefined : new Secret(value);
+const passwords = new Map<string, Secret>();
+
+/** A password as a Secret, one for each value: a fleet shares few, and the scrubber learns each of them once. */
+export function secretOf(value: string | undefined): Secret | undefined {
+  if (value === undefined || value === '') return undefined;
+  const known = passwords.get(value) ?? new Secret(value);
+  passwords.set(value, known);
+  return known;
+}

@@ -161,6 +161,8 @@ function credentialSource(
   options: Pick<ConnectOptions, 'kubeconfig' | 'as'>,
 ): (renew: boolean) => Promise<Credentials> {
   let config = prepare(initial, context);
+  /** The scrubber learns a token once. */
+  let known = '';
   return async (renew) => {
     if (renew) {
       // A login done meanwhile is in the file: read it again.
@@ -173,7 +175,10 @@ function credentialSource(
     const headers: Record<string, string> = {};
     for (const [key, value] of Object.entries(https.headers)) headers[key] = String(value);
     if (https.auth) headers.Authorization = `Basic ${Buffer.from(https.auth).toString('base64')}`;
-    if (headers.Authorization) new Secret(headers.Authorization.replace(/^\w+ /, ''));
+    if (headers.Authorization && headers.Authorization !== known) {
+      known = headers.Authorization;
+      new Secret(known.replace(/^\w+ /, ''));
+    }
     if (options.as !== undefined) headers['Impersonate-User'] = options.as;
     const tls: Record<string, unknown> = {};
     for (const key of ['ca', 'cert', 'key', 'rejectUnauthorized', 'servername'] as const) {

@@ -3,7 +3,6 @@
  * screen is the patch that is sent (kubernetes.md 2.3-2.5).
  */
 import { err, fail, ok, type Result, wizardError } from '../result.ts';
-import { Secret } from '../secret.ts';
 import { FIELD_MANAGER } from './client.ts';
 import { differences, type Edit, patchTo, type Side, sideOfAll, strangers } from './edits.ts';
 import { selectorText } from './facts.ts';
@@ -12,6 +11,7 @@ import { managerOfEntry } from './managers.ts';
 import type { PlanSwitchOptions, SendOptions } from './option-types.ts';
 import { listOf, workloadId } from './refs.ts';
 import { scanTemplate } from './scan.ts';
+import { Sealed } from './sealed.ts';
 import { readSources } from './sources.ts';
 import { type NewObject, planEdits } from './switch-plan.ts';
 import { previewOf } from './switch-preview.ts';
@@ -185,7 +185,7 @@ function seal(
   const { edits, objects, template } = content;
   const change: WorkloadChange = {
     ...open,
-    sealed: new Secret(JSON.stringify({ open, inside: { edits, objects, template } })),
+    sealed: new Sealed(JSON.stringify({ open, inside: { edits, objects, template } })),
   };
   opened.set(change, { edits, objects, template });
   return change;
@@ -197,7 +197,7 @@ export function restoreChange(sealed: string | Json): Result<WorkloadChange> {
   try {
     const { open, inside: content } = JSON.parse(text);
     if (!open?.ref || !Array.isArray(content?.edits)) throw new Error('not a change');
-    return ok({ ...open, sealed: new Secret(text) });
+    return ok({ ...open, sealed: new Sealed(text) });
   } catch {
     return fail('record-invalid', 'the originals of this run cannot be read', {
       next: ["Look at the run's Secret in the cluster; it must not have been edited."],

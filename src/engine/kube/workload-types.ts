@@ -3,6 +3,7 @@
  */
 import type { ChangePreview, RolloutProgress } from '../run/model.ts';
 import type { Secret } from '../secret.ts';
+import type { Sealed } from './sealed.ts';
 import type { ResolvedTarget } from './target.ts';
 import type { Json, KubeObject, Ref } from './types.ts';
 
@@ -192,7 +193,7 @@ export interface WorkloadChange {
   readonly preview: ChangePreview;
   readonly alreadyDone: boolean;
   /** JSON of the change's inside; `restoreChange` reads it back. */
-  readonly sealed: Secret;
+  readonly sealed: Sealed;
 }
 
 export interface SentChange {
