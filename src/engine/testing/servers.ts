@@ -54,6 +54,12 @@ function put(path: string, text: string): string {
   return path;
 }
 
+/** A file that the servers' account may read, in a folder of its own; `remove` deletes both. */
+export function serverFile(name: string, text: string): { path: string; remove(): void } {
+  const dir = folder('pgb-test-file-');
+  return { path: put(join(dir, name), text), remove: () => rmSync(dir, { recursive: true, force: true }) };
+}
+
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
