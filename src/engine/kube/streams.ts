@@ -82,7 +82,7 @@ async function open(
       settle(fail('stream-failed', `the connection closed before it could ${what}`, { retryable: true })),
     );
   });
-  if (!opened.ok && opened.error.code === 'unauthenticated' && renew) {
+  if (!opened.ok && opened.error.details?.status === 401 && renew) {
     const renewed = await transport.renew(what);
     if (!renewed.ok) return renewed;
     return open(transport, path, protocols, what, kind, signals, limitMs, false);

@@ -48,6 +48,9 @@ const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MOST_MS = 15_000;
 const RETRY_AFTER_MOST_MS = 60_000;
 
+/** The server said 401; a plugin that fails by itself is another matter, and running it again would not help. */
+const isRefused = (error: WizardError): boolean => error.details?.status === 401;
+
 /** Credentials in use, with the connections made with them. */
 interface Held {
   readonly value: Credentials;
@@ -112,7 +115,7 @@ export class Transport {
           sent && !isRead ? 'outcome-unknown' : 'aborted',
           sent && !isRead ? `stopped before the answer to ${call.what} came` : error.message,
         );
-      if (error.code === 'unauthenticated' && !renewed) {
+      if (isRefused(error) && !renewed) {
         renewed = true;
         const again = await this.renew(call.what);
         if (!again.ok) return again;
@@ -150,7 +153,7 @@ export class Transport {
         return ok(response);
       }
       const error = await this.#readFailure(response, call);
-      if (error.error.code === 'unauthenticated' && attempt === 1) {
+      if (isRefused(error.error) && attempt === 1) {
         const again = await this.renew(call.what);
         if (!again.ok) return again;
         continue;

@@ -11,6 +11,7 @@ import { collectionPath } from './refs.ts';
 import type { Transport } from './transport.ts';
 import type { KubeList, KubeObject, ListRef, WatchEvent, WatchHandle, WatchOptions } from './types.ts';
 
+const BROKEN = 'the watch broke off';
 const SILENT_MS = 75_000;
 const SERVER_TIMEOUT_S = 120;
 const BACKOFF_FIRST_MS = 200;
@@ -138,7 +139,7 @@ class ResourceWatch implements WatchHandle {
     return new Promise((resolve) => {
       this.#stream = response;
       const silentMs = this.#deps.silentMs ?? SILENT_MS;
-      let verdict: 'clean' | 'expired' | string = 'the watch broke off';
+      let verdict: string = BROKEN;
       let rest = '';
       let timer = setTimeout(() => silent(), silentMs);
       const silent = () => {
@@ -168,10 +169,10 @@ class ResourceWatch implements WatchHandle {
         }
       });
       response.on('end', () => {
-        verdict = 'clean';
+        if (verdict === BROKEN) verdict = 'clean';
       });
       response.on('error', (error) => {
-        if (verdict === 'the watch broke off') verdict = error.message;
+        if (verdict === BROKEN) verdict = error.message;
       });
       response.on('close', finish);
       if (this.#stop.signal.aborted) response.destroy();
