@@ -195,7 +195,7 @@ function showFrames(
         // A stray console call must not tear the frame; a console that is not Node's own can't be patched.
         patchConsole: typeof console.Console === 'function',
         // Keys are answered at once; what comes from the run is held to four frames a second by `useRun`.
-        maxFps: 30,
+        maxFps: 60,
         interactive: true,
       });
       instance.waitUntilExit().then(
