@@ -58,7 +58,7 @@ export interface ApiServer {
   /** PEM of the authority. */
   ca: string;
   faults: FaultInjector;
-  /** Requests so far, by method and by path without names and queries. */
+  /** Requests so far, refused ones included. */
   requestCounts(): RequestCounts;
   /** Mounts a handler at a path and everything below it. */
   extend(path: string, handler: Extension): void;
@@ -70,6 +70,9 @@ export interface ApiServer {
 
 export interface RequestCounts {
   total: number;
+  /** How many of them were watches: an engine may hold those open without cost. */
+  watches: number;
+  /** By HTTP method. */
   byVerb: Record<string, number>;
 }
 
@@ -85,7 +88,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const certificates = await createCertificates(address);
   const extensions = new Map<string, Extension>();
   const sockets = new Set<Socket>();
-  const counts: RequestCounts = { total: 0, byVerb: {} };
+  const counts: RequestCounts = { total: 0, watches: 0, byVerb: {} };
   const faults = createFaultInjector({
     compactHistory: () => store.compact(),
     restart: () => {
@@ -121,6 +124,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const method = raw.method ?? 'GET';
     counts.byVerb[method] = (counts.byVerb[method] ?? 0) + 1;
     const url = new URL(raw.url ?? '/', 'https://rehearsal');
+    if (['true', '1'].includes(url.searchParams.get('watch') ?? '')) counts.watches += 1;
     const actions = url.pathname.startsWith('/rehearsal/') ? [] : faults.decide(method, raw.url ?? '/');
     for (const action of actions) {
       if (action.type === 'delay') await sleep(action.milliseconds, undefined, { ref: false });
@@ -197,7 +201,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     kubeconfigPath,
     ca: certificates.ca,
     faults,
-    requestCounts: () => ({ total: counts.total, byVerb: { ...counts.byVerb } }),
+    requestCounts: () => ({ ...counts, byVerb: { ...counts.byVerb } }),
     extend: (path, handler) => {
       extensions.set(path.replace(/\/$/, ''), handler);
     },
