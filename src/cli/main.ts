@@ -10,6 +10,9 @@ import { parseArguments } from './parse.ts';
 import { errorEnvelope, fromBug, renderError } from './render-error.ts';
 import { version } from './version.ts';
 
+/** A signal that follows another one so soon was sent by no human. */
+const ECHO_MS = 250;
+
 /** Runs the program and ends the process with its exit code. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<void> {
   // A reader that closes early (`| head`) is not an error.
@@ -43,10 +46,15 @@ export async function execute(argv: readonly string[], io: Io): Promise<number> 
   if (values.noColor || io.env.NO_COLOR) io.env.FORCE_COLOR = '0';
   const stop = new AbortController();
   let signalled: NodeJS.Signals | undefined;
+  let signalledAt = 0;
   const onSignal = (signal: NodeJS.Signals) => {
-    // The second one means it.
-    if (signalled !== undefined) process.exit(exitOfSignal(signal));
+    if (signalled !== undefined) {
+      // The second one means it; but `conf` sends every signal once more after its own clean-up (when-exit).
+      if (performance.now() - signalledAt > ECHO_MS) process.exit(exitOfSignal(signal));
+      return;
+    }
     signalled = signal;
+    signalledAt = performance.now();
     stop.abort(signal);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);

@@ -21,7 +21,7 @@ const notePath = (stateDir: string) => join(stateDir, 'rehearsal.json');
 
 /** The process that is the cluster: who holds it, and when nobody does any more. */
 export class Holders {
-  readonly #lingerMs: number;
+  #lingerMs: number;
   readonly #end: () => void;
   readonly #sockets = new Set<Socket>();
   #pipe = true;
@@ -60,6 +60,8 @@ export class Holders {
 
   #hear(text: string): void {
     if (text.includes('stop')) this.#end();
+    const keep = /keep (\d+)\n/.exec(text)?.[1];
+    if (keep !== undefined) this.#lingerMs = Number(keep);
   }
 
   #look(): void {
@@ -117,7 +119,9 @@ export async function attachRehearsal(stateDir: string): Promise<RehearsalCluste
   return {
     kubeconfig: note.kubeconfig,
     pid: note.pid,
-    release: () => socket.end(),
+    release: (keepMs) => {
+      socket.end(`keep ${keepMs}\n`);
+    },
     stop: () =>
       new Promise((resolve) => {
         socket.ref();

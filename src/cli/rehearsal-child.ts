@@ -24,8 +24,8 @@ export interface RehearsalCluster {
   readonly pid: number;
   /** Ends it and waits until everything is cleaned up. */
   stop(): Promise<void>;
-  /** Lets go: it stays for the linger time, then ends by itself. */
-  release(): void;
+  /** Lets go: it stays for so many ms, then ends by itself. A wizard that dies can't say this: then `lingerMs` counts. */
+  release(keepMs: number): void;
 }
 
 /** The limits are generous: on a loaded machine PostgreSQL alone may take many seconds. */
@@ -78,7 +78,9 @@ export async function startRehearsal(
     kubeconfig: first.value,
     pid: child.pid!,
     stop: () => stopChild(child),
-    release: () => child.stdin.end(),
+    release: (keepMs) => {
+      child.stdin.end(`keep ${keepMs}\n`);
+    },
   });
 }
 

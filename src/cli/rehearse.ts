@@ -13,8 +13,10 @@ import { modeOf, prepareRun, type RunValues } from './session.ts';
 
 /** An hour of soak in a minute: long enough to read the screen, short enough for a lunch break. */
 export const DEFAULT_TIME_SCALE = 60;
-/** How long the cluster of a screen stays for a wizard that was cut off or left; a pipeline gets no leftovers. */
-const LINGER_MS = { screen: 10 * 60_000, headless: 0 } as const;
+/** How long the cluster stays for a run that was parked: as long as it takes to type the command that resumes it. */
+const KEEP_MS = 10 * 60_000;
+/** And for a wizard that died without a word. A pipeline that was killed gets no leftovers. */
+const LINGER_MS = { screen: KEEP_MS, headless: 0 } as const;
 
 type Rehearsal = Invocation<typeof rehearseFlags>;
 
@@ -84,9 +86,13 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       },
     });
   } finally {
-    if (cluster && keep && (waiting !== undefined || lingerMs > 0)) {
-      cluster.release();
-      await write(io.stderr, 'The rehearsal cluster stays for its --linger time, then ends by itself.\n');
+    const keepMs = values.linger ?? KEEP_MS;
+    if (cluster && keep && keepMs > 0) {
+      cluster.release(keepMs);
+      await write(
+        io.stderr,
+        `The rehearsal cluster stays for ${Math.round(keepMs / 1000)} s, then ends by itself (--linger).\n`,
+      );
     } else {
       await cluster?.stop();
     }

@@ -14,7 +14,7 @@ export const rehearseFlags = {
   port: parsed('N', 'Port of the API server', parseInteger(1, 65535), { initially: 'a free one' }),
   serve: toggle('Only run the cluster; the first line on standard output is KUBECONFIG=PATH'),
   linger: parsed('DURATION', 'How long the cluster stays for a run that was parked or cut off', parseDuration, {
-    initially: '10m with a screen, 0s without',
+    initially: '10m; without a screen 0s for one that was cut off',
   }),
   held: toggle('With --serve: end when standard input ends', { hidden: true }),
   ...planFlag,
