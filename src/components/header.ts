@@ -14,9 +14,7 @@ export function header(snapshot: RunSnapshot, now: number, width: number, glyphs
     glyphs.more,
   );
   const done = snapshot.phases.length > 0 && snapshot.phases.every((one) => one.state === 'done');
-  const status =
-    statusWord(snapshot) ??
-    (done ? 'all phases done' : phase ? `Phase ${phase.number} of ${snapshot.phases.length}` : 'starting');
+  const status = statusWord(snapshot) ?? (done ? 'all phases done' : phase ? phaseWords(phase, snapshot) : 'starting');
   const tone = snapshot.status === 'rolling-back' || snapshot.status === 'held' ? 'warn' : 'title';
   const right: Line = [
     ...(snapshot.rehearsal
@@ -53,4 +51,10 @@ function statusWord(snapshot: RunSnapshot): string | undefined {
   if (snapshot.status === 'ended')
     return snapshot.outcome === 'done' ? 'DONE' : `ENDED: ${snapshot.outcome ?? 'unknown'}`;
   return undefined;
+}
+
+/** The guide counts five phases; what comes before and after them goes by its title. */
+function phaseWords(phase: RunSnapshot['phases'][number], snapshot: RunSnapshot): string {
+  const counted = snapshot.phases.filter((one) => /^p\d+$/.test(one.id));
+  return counted.includes(phase) ? `Phase ${phase.number} of ${counted.length}` : phase.title;
 }
