@@ -21,6 +21,14 @@ describe('progress lines', () => {
     expect(progressLines(at('p1.deploy'), at('p1.deploy'))).toEqual([]);
   });
 
+  test('of a resumed run do not tell again what was done before', () => {
+    expect(progressLines(undefined, at('p1.deploy')).map((line) => line.slice(10))).toEqual([
+      'run     7f3a: plan nova on prod-eu-1/nova, operator alice@bastion',
+      expect.stringMatching(/^resume {2}\d+ of \d+ steps were done before$/),
+      'start   p1.deploy  1.3 Deploy PgBouncer',
+    ]);
+  });
+
   test('give cause and hint of a failure on lines of their own', () => {
     const before = at('p2.cdn-service.migrate');
     const steps = before.steps.map((step) =>

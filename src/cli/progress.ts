@@ -21,6 +21,10 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
   if (before === undefined) {
     const where = after.context === '' ? '' : ` on ${after.context}/${after.namespace}`;
     line('run', `${after.runId}: plan ${after.planName}${where}, operator ${after.operator}`);
+    const done = after.steps.filter((step) => ['pass', 'waived', 'skipped'].includes(step.state)).length;
+    if (done > 0) line('resume', `${done} of ${after.steps.length} steps were done before`);
+    // What is in the journal of a resumed run has been told when it happened.
+    before = { ...after, currentStep: undefined, steps: after.steps.map(beforeNow), status: 'starting' };
   }
   const known = new Map(before?.steps.map((step) => [step.id, step]));
   for (const step of after.steps) {
@@ -51,6 +55,10 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
   if (after.status === 'ended' && before?.status !== 'ended') line('end', after.outcome ?? 'failed');
   return lines;
 }
+
+/** Done steps as they are; the one that runs now is news. */
+const beforeNow = (step: StepView): StepView =>
+  step.state === 'running' ? { ...step, state: 'todo', attempts: 0 } : step;
 
 const stepText = (step: StepView) => {
   const guide = step.guide === '-' ? '' : `${step.guide} `;
