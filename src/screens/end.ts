@@ -84,9 +84,6 @@ function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] 
         ]),
     ...(snapshot.exportedTo === undefined ? [] : labelled('record', snapshot.exportedTo, width, undefined, 10)),
     ...labelled('journal', `${snapshot.journal.path}, ${snapshot.journal.events} events`, width, 'muted', 10),
-    ...(snapshot.outcome === 'parked' || snapshot.outcome === undefined
-      ? labelled('resume', 'pgb-wizard', width, 'key', 10)
-      : []),
   ];
 }
 
