@@ -12,7 +12,8 @@ function broker(policy?: ConstructorParameters<typeof AskBroker>[0]['policy']) {
     ...(policy ? { policy } : {}),
     opened: (ask) => seen.push(`asked ${ask.id}`),
     changed: (ask) => seen.push(ask ? `open ${ask.id}` : 'closed'),
-    answered: (ask, answer, who) => seen.push(`answered ${ask.id} ${'action' in answer ? answer.action : ''} by ${who}`),
+    answered: (ask, answer, who) =>
+      seen.push(`answered ${ask.id} ${'action' in answer ? answer.action : ''} by ${who}`),
   });
   return { asks, seen };
 }
@@ -90,6 +91,8 @@ test('a policy rolls back only what can be rolled back, and never waives a failu
 test('a policy does not go on over a difference between journal and cluster', () => {
   const policy = { approve: 'all', onFailure: 'stop', onInconclusive: 'stop' } as const;
   const rows = (verdict: 'agrees' | 'ask') => [{ what: 'a', journal: 'pooled', cluster: 'x', willDo: 'y', verdict }];
-  expect(answerByPolicy({ id: '1', kind: 'reconcile', rows: rows('agrees') }, policy)).toMatchObject({ action: 'continue' });
+  expect(answerByPolicy({ id: '1', kind: 'reconcile', rows: rows('agrees') }, policy)).toMatchObject({
+    action: 'continue',
+  });
   expect(answerByPolicy({ id: '1', kind: 'reconcile', rows: rows('ask') }, policy)).toMatchObject({ action: 'leave' });
 });

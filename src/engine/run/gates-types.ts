@@ -9,6 +9,8 @@ export interface GateSample {
   readonly logErrors?: number;
   /** Mean query time as the poolers saw it, ms; the worst of `pools[].avgQueryMs` when left out. */
   readonly queryTimeMs?: number;
+  /** Longest query that a watched service runs at this moment, and the longest that is still no news, ms. */
+  readonly longestQuery?: { readonly observedMs: number; readonly limitMs: number };
   /** Response time now and in the recorded baseline, ms. */
   readonly responseTime?: { readonly observedMs: number; readonly baselineMs: number };
   /** Failed requests or queries since the sample before. */
@@ -24,6 +26,7 @@ export type GateId =
   | 'max-wait'
   | 'servers-active'
   | 'query-time'
+  | 'longest-query'
   | 'response-time'
   | 'error-rate'
   | 'log-errors'

@@ -143,6 +143,19 @@ function definitions(limits: PlanGates): readonly Gate[] {
         ),
     },
     {
+      id: 'longest-query',
+      title: 'longest query of the switched services',
+      limit: 'at most 10 times the longest seen before, 2 s at least',
+      measure: ({ longestQuery }) =>
+        longestQuery === undefined
+          ? undefined
+          : atMost(
+              longestQuery.observedMs,
+              longestQuery.limitMs,
+              (ms) => `${number(Math.round(ms))} ms, limit ${number(Math.round(longestQuery.limitMs))} ms`,
+            ),
+    },
+    {
       id: 'response-time',
       title: 'response time against the baseline',
       limit: `at most ${number(limits.responseTimeWithin)} % above`,

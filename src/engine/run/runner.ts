@@ -25,7 +25,8 @@ export interface RunnerPorts {
   /** Steps that passed once and are due again because their service was rolled back in an earlier session. */
   readonly redo: ReadonlySet<string>;
   context(step: string, signal: AbortSignal): StepContext;
-  diagnose(failure: StepFailure): readonly DoctorFinding[];
+  /** Looks around (pooler logs, pools) and finds causes behind the symptoms. Never fails. */
+  diagnose(failure: StepFailure, ctx: StepContext): Promise<readonly DoctorFinding[]>;
 }
 
 export interface RunEnd {
@@ -242,10 +243,12 @@ async function failed(
   const { core, controls } = ports;
   const { id } = step.info;
   if (error?.code === 'aborted' && controls.signal.aborted) return { kind: 'interrupted' };
-  core.record({ type: 'step.finished', id, state: verdict, cause: failure.cause, hint: failure.hint });
+  const findings = await ports.diagnose(failure, ports.context(id, controls.signal));
+  const cause = withDiagnosis(failure.cause, findings);
+  core.record({ type: 'step.finished', id, state: verdict, cause, hint: failure.hint });
   const service = failure.service ?? step.info.service;
   for (;;) {
-    const put = failureAsk(ports, step, failure, verdict, service);
+    const put = failureAsk(ports, step, { ...failure, cause }, verdict, service, findings);
     let answer: Answer;
     try {
       answer = await ask(ports, put);
@@ -291,6 +294,7 @@ function failureAsk(
   failure: StepFailure,
   verdict: 'fail' | 'inconclusive',
   service: string | undefined,
+  findings: readonly DoctorFinding[],
 ): Extract<Ask, { kind: 'failure' }> {
   const moved = new Map(ports.core.state.services.map((one) => [one.name, one]));
   const away = (state: string | undefined) => state === 'pooled' || state === 'switching';
@@ -309,7 +313,7 @@ function failureAsk(
     cause: failure.cause,
     hint: failure.hint,
     verdict,
-    findings: ports.diagnose(failure),
+    findings,
     logTail: failure.logTail ?? [],
     options,
   };
@@ -333,6 +337,12 @@ function endOfFailure(
   if (!ports.policy || verdict === 'inconclusive') return { outcome: 'parked', cause };
   if (error && error.exitCode !== 1) return { outcome: 'failed', cause, error };
   return { outcome: 'gate-failed', cause };
+}
+
+/** The failure, and the cause behind it when the doctor knows one that the sentence does not already say. */
+function withDiagnosis(cause: string, findings: readonly DoctorFinding[]): string {
+  const [first] = findings;
+  return first && !cause.includes(first.cause) ? `${cause}. Diagnosis: ${first.cause}` : cause;
 }
 
 async function ask(ports: RunnerPorts, question: Ask): Promise<Answer> {

@@ -1,11 +1,11 @@
 /** One session of a run: everything wired together, from the first look at the cluster to the last line of the journal. */
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
-import { diagnose } from '../pgbouncer/diagnosis.ts';
 import type { Plan } from '../plan/schema.ts';
 import { exportJournal } from '../record/write.ts';
 import type { Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { diagnoseFailure } from '../steps/diagnose-failure.ts';
 import { Fleet } from '../steps/fleet.ts';
 import { ensureOriginals } from '../steps/p1-prepare.ts';
 import { PoolerPorts } from '../steps/pooler-ports.ts';
@@ -163,7 +163,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     steps: ports.steps,
     redo: ports.resumed ? stepsToRedo(core.state, ports.steps) : new Set(),
     context,
-    diagnose: (failure) => diagnose(failure.symptoms ?? []),
+    diagnose: (failure, ctx) => diagnoseFailure(failure, ctx),
   };
 
   const exportRecord = async (): Promise<void> => {

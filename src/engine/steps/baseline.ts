@@ -10,7 +10,7 @@ import type { BaselineResult } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
 import { sanitiseLines } from '../sanitise.ts';
-import { measureResponse, podReady, podsByWorkload, quantile } from './looks.ts';
+import { longestQueries, measureResponse, podReady, podsByWorkload, quantile } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext } from './types.ts';
 
@@ -24,8 +24,11 @@ export const responses = (info: StepInfo): Step => ({
     if (!pods.ok) return pods;
     const kept: Record<string, JsonValue> = {};
     const silent: string[] = [];
+    const longest: Record<string, number> = {};
     for (const service of ctx.fleet.services()) {
       ctx.waitingFor(`response times of ${service.name}`);
+      const running = await longestQueries(ctx);
+      for (const [name, ms] of running.ok ? running.value : []) longest[name] = Math.max(longest[name] ?? 0, round(ms));
       const pod = (pods.value.get(service.name) ?? []).find(podReady);
       const times = pod ? await measureResponse(ctx, service, pod, RESPONSES) : [];
       const median = quantile(times, 0.5);
@@ -34,6 +37,7 @@ export const responses = (info: StepInfo): Step => ({
       else kept[service.name] = { medianMs: round(median), p90Ms: round(p90) };
     }
     ctx.fact('responseBaseline', kept);
+    ctx.fact('longestQueryBefore', longest);
     const measured = Object.keys(kept).length;
     ctx.evidence({
       check: 'response times before',

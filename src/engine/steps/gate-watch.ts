@@ -5,12 +5,26 @@
  */
 import type { GateSample, Gates } from '../run/gates-types.ts';
 import type { GateView, PoolsView } from '../run/model.ts';
-import { lookAtPoolerLogs, lookAtPostgres, measureResponse, podsByWorkload, quantile } from './looks.ts';
+import {
+  longestQueries,
+  lookAtPoolerLogs,
+  lookAtPostgres,
+  measureResponse,
+  podsByWorkload,
+  quantile,
+} from './looks.ts';
 import type { StepContext } from './types.ts';
 
 /** Real time between measurements while a gate is failing but has not failed N times in a row. */
 const SUSPICIOUS_EVERY_MS = 1500;
 const RESPONSES_PER_LOOK = 7;
+/** A query below this is not slow, whatever was seen before. */
+const SLOW_AT_LEAST_MS = 2000;
+/**
+ * However fast time passes in a rehearsal, a look needs real time behind it: real servers show a real state only after
+ * a moment.
+ */
+const LEAST_BETWEEN_LOOKS_MS = 250;
 /** Services asked in one look; the others follow in the next ones. */
 const SERVICES_PER_LOOK = 3;
 /** Below this a difference is the network's and the port-forward's, not the service's. */
@@ -71,7 +85,10 @@ export class GateWatch {
         continue;
       }
       if (left <= 0) return views;
+      const began = performance.now();
       await clock.passTime(Math.min(everyMs, left), signal);
+      const rest = LEAST_BETWEEN_LOOKS_MS - (performance.now() - began);
+      if (rest > 0) await clock.sleep(rest, signal);
     }
   }
 
@@ -87,7 +104,7 @@ export class GateWatch {
     this.#logsSince = since;
     for (const line of logs.lines ?? []) this.texts.add(line);
     const response = await this.#responses();
-    const longest = await longestQuery(ctx);
+    const longest = await this.#longest();
     const switched = new Set(
       ctx
         .state()
@@ -102,7 +119,8 @@ export class GateWatch {
       at: new Date(ctx.clock.now()).toISOString(),
       ...(whole ? { pools: pools.rows } : {}),
       ...(logs.verdict === 'inconclusive' ? {} : { logErrors: Number(logs.data?.kinds ?? 0) }),
-      ...(average === undefined && longest === undefined ? {} : { queryTimeMs: Math.max(average ?? 0, longest ?? 0) }),
+      ...(average === undefined ? {} : { queryTimeMs: average }),
+      ...(longest ? { longestQuery: longest } : {}),
       ...(response.time ? { responseTime: response.time } : {}),
       ...(response.requests ? { requests: response.requests } : {}),
       ...(activity.ok
@@ -119,6 +137,20 @@ export class GateWatch {
     };
     if (pools) ctx.sampled({ at: sample.at, rows: pools.rows });
     return { sample, ...(pools ? { pools } : {}), notes };
+  }
+
+  /** The longest query of the watched services against what was normal for them before they moved. */
+  async #longest(): Promise<GateSample['longestQuery']> {
+    const seen = await longestQueries(this.#ctx);
+    if (!seen.ok) return undefined;
+    const before = (this.#ctx.state().facts.longestQueryBefore ?? {}) as Record<string, number>;
+    let worst = { observedMs: 0, limitMs: SLOW_AT_LEAST_MS };
+    for (const service of this.#services) {
+      const observedMs = seen.value.get(service) ?? 0;
+      const limitMs = Math.max(SLOW_AT_LEAST_MS, 10 * (before[service] ?? 0));
+      if (observedMs / limitMs > worst.observedMs / worst.limitMs) worst = { observedMs, limitMs };
+    }
+    return worst;
   }
 
   /** Health endpoints of the watched services against their recorded baseline. */
@@ -155,19 +187,6 @@ export class GateWatch {
       ...(asked > 0 ? { requests: { failed: asked - answered, total: asked } } : {}),
     };
   }
-}
-
-/** The longest query of the services' role that runs now, ms; a slow query is seen here before any average moves. */
-async function longestQuery(ctx: StepContext): Promise<number | undefined> {
-  const session = await ctx.pooler.postgres();
-  if (!session.ok) return undefined;
-  const rows = await session.value.query(
-    `select coalesce(max(extract(epoch from clock_timestamp() - query_start) * 1000), 0)::float8 as ms
-       from pg_stat_activity
-      where usename = $1 and state = 'active' and pid <> pg_backend_pid() and backend_type = 'client backend'`,
-    [ctx.plan.postgres.role],
-  );
-  return rows.ok ? Number(rows.value[0]?.ms ?? 0) : undefined;
 }
 
 /** What a failed gate says on the failure screen. */

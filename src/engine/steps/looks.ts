@@ -230,3 +230,49 @@ export async function lookAtPostgres(ctx: StepContext): Promise<Result<Activity>
   if (!owners.ok) return owners;
   return ctx.pooler.activity(owners.value);
 }
+
+/**
+ * The longest query that each service runs at this moment, ms. A session past the pooler is told by its address; one
+ * through the pooler by `SHOW SERVERS` (server's PostgreSQL pid, linked client) and `SHOW CLIENTS` (client's address). An
+ * average moves when slow queries end; this is seen while they run.
+ */
+export async function longestQueries(ctx: StepContext): Promise<Result<ReadonlyMap<string, number>>> {
+  const session = await ctx.pooler.postgres();
+  if (!session.ok) return session;
+  const owners = await ctx.fleet.podOwners(ctx.signal);
+  if (!owners.ok) return owners;
+  const clients = await clientsOfServers(ctx);
+  const rows = await session.value.query(
+    `select pid, host(client_addr) as address,
+            (extract(epoch from clock_timestamp() - query_start) * 1000)::float8 as ms
+       from pg_stat_activity
+      where usename = $1 and state = 'active' and pid <> pg_backend_pid() and backend_type = 'client backend'`,
+    [ctx.plan.postgres.role],
+  );
+  if (!rows.ok) return rows;
+  const longest = new Map<string, number>();
+  for (const row of rows.value) {
+    const address = clients.get(Number(row.pid)) ?? String(row.address ?? '');
+    const service = owners.value.get(address)?.service;
+    if (service) longest.set(service, Math.max(longest.get(service) ?? 0, Number(row.ms)));
+  }
+  return ok(longest);
+}
+
+/** PostgreSQL's pid of each busy server connection of the poolers → address of the client that uses it now. */
+async function clientsOfServers(ctx: StepContext): Promise<ReadonlyMap<number, string>> {
+  const addresses = new Map<number, string>();
+  const pods = await ctx.pooler.pods(ctx.signal);
+  for (const pod of pods.ok ? pods.value.filter((one) => one.ready) : []) {
+    const console = await ctx.pooler.console(pod.name);
+    const servers = await console?.show('SERVERS');
+    const clients = await console?.show('CLIENTS');
+    if (!servers?.ok || !clients?.ok) continue;
+    const byPointer = new Map(clients.value.map((row) => [String(row.ptr), String(row.addr ?? '')]));
+    for (const server of servers.value) {
+      const address = server.link ? byPointer.get(String(server.link)) : undefined;
+      if (address) addresses.set(Number(server.remote_pid), address);
+    }
+  }
+  return addresses;
+}

@@ -7,7 +7,7 @@ export const SERVICE_FAULTS = {
   'never-ready': 'the health endpoint answers 503 forever',
   'bad-password': 'the pod sends a wrong password to the pooler',
   'pool-exhausted': 'the pod opens transactions and leaves them open until clients wait for a server',
-  'slow-queries': 'every query takes six seconds',
+  'slow-queries': 'every query takes twelve seconds',
 } as const;
 
 export type ServiceFault = keyof typeof SERVICE_FAULTS;

@@ -25,7 +25,7 @@ const DRAIN_MS = 5_000;
 /** From the start of a program to its crash, with the fault `crashloop`. */
 const CRASH_MS = 600;
 const HOARDED_TRANSACTIONS = 70;
-const SLOW_SECONDS = 6;
+const SLOW_SECONDS = 12;
 const ROWS = 1000;
 
 export class ServicePod {
