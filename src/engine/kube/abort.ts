@@ -1,4 +1,6 @@
 /** Several abort signals at once. AbortSignal.any keeps long-lived signals growing on older Node 20, so: plain listeners. */
+import { setMaxListeners } from 'node:events';
+
 export type Signals = readonly (AbortSignal | undefined)[];
 
 /** Calls `action` at the first abort (at once when already aborted). Returns the release function. */
@@ -8,6 +10,8 @@ export function onAbort(signals: Signals, action: () => void): () => void {
     action();
     return () => undefined;
   }
+  // One signal of a run is heard by every watch and wait of it: many listeners are no leak here.
+  for (const signal of live) setMaxListeners(0, signal);
   for (const signal of live) signal.addEventListener('abort', action, { once: true });
   return () => {
     for (const signal of live) signal.removeEventListener('abort', action);

@@ -36,7 +36,7 @@ export interface PlanSwitchOptions {
   readonly runId: string;
   /** Also switch plain init containers (migrations). Default false. */
   readonly includeInit?: boolean;
-  /** Write the new credentials' user and password into the DSN too, when the pooler's differ. Default: keep. */
+
   readonly signal?: AbortSignal;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { RolloutProgress } from '../run/model.ts';
 import { sanitiseLine, sanitiseLines } from '../sanitise.ts';
-import { onAbort } from './abort.ts';
+import { onAbort, pause } from './abort.ts';
 import { managerOfEntry } from './managers.ts';
 import type { RolloutOptions } from './option-types.ts';
 import { type Kind, workloadId } from './refs.ts';
@@ -19,6 +19,7 @@ import type { RolloutUpdate, RolloutVerdict } from './workload-types.ts';
 const TICK_MS = 500;
 const LOG_LINES = 50;
 const EVENTS = 20;
+const COMPLAINT = /\b(error|fatal|panic|exception|failed|refused)\b/i;
 
 export { templateOf } from './fingerprint.ts';
 
@@ -41,6 +42,7 @@ class Follower {
   readonly #pods: SharedWatch;
   readonly #events: SharedWatch;
   readonly #began = performance.now();
+  readonly #released = new AbortController();
   #wake: () => void = () => {};
   #dirty = true;
   #lastText = '';
@@ -66,6 +68,7 @@ class Follower {
   }
 
   release(): void {
+    this.#released.abort();
     for (const watch of [this.#workloads, this.#sets, this.#pods, this.#events]) watch?.release();
   }
 
@@ -75,8 +78,7 @@ class Follower {
     // Events are evidence, not a condition: without the permission the verdict only says less.
     const synced = await Promise.race([
       Promise.all([this.#workloads.synced, this.#sets?.synced, this.#pods.synced]),
-      this.#aborted(),
-      this.#timeUp(),
+      this.#givenUp(),
     ]);
     const refused = Array.isArray(synced) ? synced.find((r) => r !== undefined && !r.ok) : undefined;
     if (refused && !refused.ok) {
@@ -191,14 +193,15 @@ class Follower {
     const now = this.#options.clock.now();
     const sign = result.sign ?? (bad ? worstPod(view) : undefined);
     const logTail = bad && sign ? await this.#logTail(sign.pod, sign.container, sign.crashed) : [];
-    const last = logTail.at(-1);
+    // After a crash the last line is the reason; of a pod that runs, the last line that complains.
+    const last = sign?.crashed ? logTail.at(-1) : logTail.findLast((l) => COMPLAINT.test(l));
     const manager = result.outcome === 'contested' || result.outcome === 'drift' ? this.#manager(view) : undefined;
     const stage = bad ? 'failed' : result.outcome === 'available' ? 'available' : 'done';
     return {
       outcome: result.outcome,
       ...(result.cause ? { cause: result.cause } : {}),
       message: sanitiseLine(
-        `${result.message}${sign?.crashed && last ? `: ${last}` : ''}${manager ? ` (${manager})` : ''}`,
+        `${result.message}${last ? `; its log says: ${last}` : ''}${manager ? ` (${manager})` : ''}`,
         700,
       ),
       ...(result.hint ? { hint: result.hint } : {}),
@@ -273,16 +276,10 @@ class Follower {
     });
   }
 
-  #aborted(): Promise<undefined> {
-    return new Promise((resolve) => {
-      onAbort([this.#options.signal], () => resolve(undefined));
-    });
-  }
-
-  #timeUp(): Promise<undefined> {
-    return new Promise((resolve) => {
-      setTimeout(() => resolve(undefined), this.#options.limitMs).unref();
-    });
+  /** Resolves when there is no more sense in waiting for the first LISTs. */
+  async #givenUp(): Promise<undefined> {
+    await pause(this.#options.limitMs, [this.#options.signal, this.#released.signal]);
+    return undefined;
   }
 }
 

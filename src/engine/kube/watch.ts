@@ -52,7 +52,8 @@ class ResourceWatch implements WatchHandle {
     this.synced = new Promise((resolve) => {
       this.#settleSynced = resolve;
     });
-    onAbort([options.signal, deps.transport.closed], () => this.stop());
+    const off = onAbort([options.signal, deps.transport.closed], () => this.stop());
+    this.#stop.signal.addEventListener('abort', off, { once: true });
     void this.#run();
     if (options.safetyPollMs) void this.#poll(options.safetyPollMs);
   }
