@@ -251,13 +251,13 @@ export function openSession(ports: SessionPorts): RunHandle {
       toolVersion: options.toolVersion,
       rows,
     });
-    if (lease) core.record({ type: 'fact', key: 'lockHolder', value: lease.holder });
     for (const { service, state } of corrections) core.record({ type: 'service.state', service, state });
     const back = answer.action === 'rollback-all' ? ({ kind: 'all' } as const) : options.rollback;
     return runPlan({ ...runner, redo: stepsToRedo(core.state, ports.steps) }, back);
   }
 
-  if (!ports.resumed && lease) core.record({ type: 'fact', key: 'lockHolder', value: lease.holder });
+  // At once, for a resume too: a session that is killed at its first question must find its own lock again.
+  if (lease) core.record({ type: 'fact', key: 'lockHolder', value: lease.holder });
   for (const notice of ports.notices) core.message('warn', notice);
 
   return {

@@ -92,6 +92,9 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
     return { ok: false, error };
   };
 
+  // The index before the journal: an index that is missing is rebuilt from journals, and would find this one.
+  const checkpoint = await openCheckpoint(options.stateDir);
+  if (!checkpoint.ok) return release(checkpoint.error);
   const journal = await openJournal({
     dir: runDir(options.stateDir, runId),
     runId,
@@ -103,11 +106,6 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
   if (!state.ok) {
     journal.value.close();
     return release(state.error);
-  }
-  const checkpoint = await openCheckpoint(options.stateDir);
-  if (!checkpoint.ok) {
-    journal.value.close();
-    return release(checkpoint.error);
   }
   await checkpoint.value.put(checkpointEntry(state.value, kube.ref.server));
   return ok(

@@ -10,7 +10,6 @@ import type { Discovery, Workload, WorkloadChange } from '../kube/workload-types
 import type { PodOwner } from '../pgbouncer/types.ts';
 import type { Plan, PlanService } from '../plan/schema.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { Secret } from '../secret.ts';
 
 export class Fleet {
   readonly #kube: Kube;
@@ -94,7 +93,7 @@ export class Fleet {
     for (const [workload, sealed] of Object.entries(changes)) {
       if (typeof sealed !== 'string')
         return fail('checkpoint-corrupt', `the original of ${workload} in the cluster is not readable`);
-      const change = restoreChange(new Secret(sealed));
+      const change = restoreChange(sealed);
       if (!change.ok) return change;
       this.#originals.set(change.value.ref.name, change.value);
     }
