@@ -1,5 +1,6 @@
 /** Commands in a pod: real programs of this machine with the pod's environment, files and addresses. */
 import type { ExecSession } from '../contract.ts';
+import { which } from '../servers/find.ts';
 import { notFoundMessage } from './command-container.ts';
 import { exitOf, processEnvironment, spawned } from './process.ts';
 import { findProgram, type PodPlace, placeArgument, placeArguments, programEnvironment } from './programs.ts';
@@ -16,10 +17,15 @@ export async function runInPod(place: PodPlace, command: readonly string[], sess
     );
   const base = name.split('/').at(-1) ?? '';
   const placed = SHELLS.has(base) ? args.map((arg) => placeArgument(arg, place, 5432)) : placeArguments(args, place);
-  const child = place.machine.launcher.spawn(program, placed, {
+  const [file, words] = session.tty ? onTerminal(program, placed) : [program, placed];
+  const child = place.machine.launcher.spawn(file, words, {
     cwd: place.data,
-    env: processEnvironment(new Map(Object.entries(programEnvironment(place, base)))),
+    env: processEnvironment(
+      new Map(Object.entries(programEnvironment(place, base))),
+      session.tty ? { TERM: 'xterm', PAGER: 'cat' } : {},
+    ),
     stdio: ['pipe', 'pipe', 'pipe'],
+    // PAGER: images of servers have none, and a pager would wait for a key.
     // A session of its own: a password prompt must not find the operator's terminal.
     detached: true,
   });
@@ -43,4 +49,12 @@ export async function runInPod(place: PodPlace, command: readonly string[], sess
   session.signal.removeEventListener('abort', end);
   if (session.stdin && child.stdin) session.stdin.unpipe(child.stdin);
   return exitCode;
+}
+
+/** `kubectl exec -t`: util-linux' script(1) gives the program a terminal of its own; without it the program gets pipes. */
+function onTerminal(program: string, args: readonly string[]): [string, readonly string[]] {
+  const script = process.platform === 'linux' ? which('script', process.env, ['/usr/bin']) : undefined;
+  if (!script) return [program, args];
+  const quoted = [program, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  return [script, ['--quiet', '--return', '--flush', '--command', quoted, '/dev/null']];
 }
