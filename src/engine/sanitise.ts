@@ -11,7 +11,7 @@ const DEFAULT_LIMIT = 2000;
 // C0 and C1 controls (tab becomes a space, line feeds are handled by the callers), bidi controls, zero-width and other
 // invisible format characters, the byte order mark, tags, private-use and lone surrogates.
 const UNSAFE =
-  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u061C\u180E\u200B-\u200F\u2028-\u202E\u2060-\u206F\uFE00-\uFE0F\uFEFF\uFFF9-\uFFFB]|[\u{E0000}-\u{E0FFF}]|\p{Cs}|\p{Co}/gu;
+  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u061C\u180E\u200B-\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB]|\p{Variation_Selector}|[\u{E0000}-\u{E0FFF}]|\p{Cs}|\p{Co}/gu;
 
 /** One printable line: no controls, no invisible characters, no secret, at most `limit` characters (then `…`). */
 export function sanitiseLine(text: unknown, limit: number = DEFAULT_LIMIT): string {
@@ -20,7 +20,9 @@ export function sanitiseLine(text: unknown, limit: number = DEFAULT_LIMIT): stri
   const cut = line.length > limit * 4;
   if (cut) line = line.slice(0, limit * 4);
   // Scrub before and after: an escape sequence in the middle of a password must not hide it.
-  line = scrub(stripVTControlCharacters(line)).replace(/[\t\r\n]+/g, ' ').replace(UNSAFE, '');
+  line = scrub(stripVTControlCharacters(line))
+    .replace(/[\t\r\n]+/g, ' ')
+    .replace(UNSAFE, '');
   line = scrub(line);
   return line.length > limit || cut ? `${line.slice(0, limit - 1)}…` : line;
 }

@@ -45,10 +45,20 @@ function remember(value: string): void {
   const percent = encodeURIComponent(value);
   const strict = percent.replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   const quoted = JSON.stringify(value).slice(1, -1);
-  const forms = [value, percent, strict, encodeURI(value), quoted, value.replaceAll('"', '""'), value.replaceAll("'", "''")];
+  const forms = [
+    value,
+    percent,
+    strict,
+    encodeURI(value),
+    quoted,
+    value.replaceAll('"', '""'),
+    value.replaceAll("'", "''"),
+  ];
   // base64 of a text that contains the value: its inner characters are the same for each of the three alignments.
   for (let shift = 0; shift < 3; shift++) {
-    const encoded = Buffer.from(`${'\0'.repeat(shift)}${value}`, 'utf8').toString('base64').replace(/=+$/, '');
+    const encoded = Buffer.from(`${'\0'.repeat(shift)}${value}`, 'utf8')
+      .toString('base64')
+      .replace(/=+$/, '');
     const inner = encoded.slice(shift === 0 ? 0 : shift + 1, encoded.length - 1);
     if (inner.length >= 8) forms.push(inner);
   }
@@ -61,7 +71,13 @@ const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&
 /** Masks every remembered secret in a text, then every password that looks like one in a URL or key/value DSN. */
 export function scrub(text: string): string {
   if (known.size > 0) {
-    pattern ??= new RegExp([...known].sort((a, b) => b.length - a.length).map(escapeRegExp).join('|'), 'g');
+    pattern ??= new RegExp(
+      [...known]
+        .sort((a, b) => b.length - a.length)
+        .map(escapeRegExp)
+        .join('|'),
+      'g',
+    );
     text = text.replace(pattern, MASK);
   }
   return text

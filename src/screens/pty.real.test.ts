@@ -71,7 +71,14 @@ function start(command: string, args: readonly string[], cols = 100, rows = 30) 
     );
   const see = (text: string | RegExp) =>
     vi.waitFor(() => expect(rowsOf().join('\n')).toMatch(text), { timeout: 10_000, interval: 20 });
-  const over = () => vi.waitFor(() => (expect(exit).toBeDefined(), exit!), { timeout: 10_000, interval: 10 });
+  const over = () =>
+    vi.waitFor(
+      () => {
+        expect(exit).toBeDefined();
+        return exit!;
+      },
+      { timeout: 10_000, interval: 10 },
+    );
   return { pty, term, rowsOf, see, over, raw: () => raw };
 }
 

@@ -15,11 +15,29 @@ const gateOf = (samples: readonly Omit<GateSample, 'at'>[], id: GateId, change =
 const waiting = (count: number) => ({ pools: [poolRow({ clWaiting: count })] });
 
 test('nothing measured is inconclusive, never a pass', () => {
-  expect(
-    createGates(limits)
-      .observe({ at: timeAt(0) })
-      .map((gate) => gate.verdict),
-  ).toEqual(Array(9).fill('inconclusive'));
+  const views = createGates(limits).observe({ at: timeAt(0) });
+  expect(views.map((gate) => gate.id)).toEqual([
+    'clients-waiting',
+    'max-wait',
+    'servers-active',
+    'query-time',
+    'longest-query',
+    'response-time',
+    'error-rate',
+    'log-errors',
+    'pg-connections',
+    'direct-left',
+  ]);
+  expect(new Set(views.map((gate) => gate.verdict))).toEqual(new Set(['inconclusive']));
+});
+
+test('a query that runs on and on fails while it runs', () => {
+  const running = (observedMs: number) => ({ longestQuery: { observedMs, limitMs: 2000 } });
+  expect(gateOf([running(1999)], 'longest-query').verdict).toBe('pass');
+  expect(gateOf([running(2100), running(3600), running(5100)], 'longest-query')).toMatchObject({
+    verdict: 'fail',
+    observed: '5100 ms, limit 2000 ms',
+  });
 });
 
 test('waiting clients fail after three looks in a row, not before', () => {

@@ -2,7 +2,7 @@
  * The loop: takes the next step that is due, asks, applies, verifies, writes down, and deals with what the operator
  * wants in between. The only caller of a step's functions.
  */
-import type { Result, WizardError } from '../result.ts';
+import type { WizardError } from '../result.ts';
 import type { Step, StepContext, StepFailure, StepResult } from '../steps/types.ts';
 import type { AskBroker } from './asks.ts';
 import { type Controls, Interrupted } from './controls.ts';
@@ -387,5 +387,3 @@ function failureFromEvidence(evidence: StepView['evidence'], verdict: 'fail' | '
     symptoms: bad.map((one) => one.observed),
   };
 }
-
-export type { Result };
