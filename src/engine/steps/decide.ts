@@ -122,11 +122,9 @@ async function soakUntil(
   }
 }
 
+/** Between two looks of a soak: the plan's interval, but at least half a second of real time however fast time passes. */
 const interval = (ctx: StepContext): number =>
-  Math.min(
-    LONGEST_INTERVAL_MS,
-    Math.max(parseDuration(ctx.plan.observe.every) ?? 30_000, 10_000 * Math.min(ctx.clock.scale, 10)),
-  );
+  Math.min(LONGEST_INTERVAL_MS, Math.max(parseDuration(ctx.plan.observe.every) ?? 30_000, 500 * ctx.clock.scale));
 
 function recommend(views: readonly GateView[], leftMs: number): DecideAsk['recommendation'] {
   const verdict = overall(views);
