@@ -3,6 +3,7 @@ import { canonicalJson } from '../plan/canonical.ts';
 import type { JournalLine } from '../run/events.ts';
 import { journalText } from '../run/journal.ts';
 import { samplesOf } from './build.ts';
+import { markdown } from './escape.ts';
 import { reportHtml } from './html.ts';
 import { recordMarkdown } from './markdown.ts';
 import { checklistCsv, poolsCsv, workNotes } from './sheets.ts';
@@ -24,6 +25,8 @@ export const RECORD_FILES = [
   'jira.json',
   'events.jsonl',
   'pools.csv',
+  'MIGRATION_HISTORY.md',
+  'pgbouncer-final-state.json',
 ] as const;
 
 export type RecordFile = (typeof RECORD_FILES)[number];
@@ -31,6 +34,12 @@ export type RecordFile = (typeof RECORD_FILES)[number];
 /** Canonical key order, indented for people. */
 function prettyJson(value: unknown): string {
   return `${JSON.stringify(JSON.parse(canonicalJson(value)), null, 2)}\n`;
+}
+
+/** The line for the team's history (guide 5.3); until the run has come that far it says so. */
+function historyEntry(record: ChangeRecord): string {
+  const entry = record.facts.historyEntry;
+  return `- ${typeof entry === 'string' ? markdown(entry) : `run ${record.header.runId}: not completed`}\n`;
 }
 
 export function renderViews(record: ChangeRecord, lines: readonly JournalLine[]): Readonly<Record<RecordFile, string>> {
@@ -45,5 +54,7 @@ export function renderViews(record: ChangeRecord, lines: readonly JournalLine[])
     'jira.json': prettyJson(jira(record)),
     'events.jsonl': journalText(lines),
     'pools.csv': poolsCsv(samples),
+    'MIGRATION_HISTORY.md': historyEntry(record),
+    'pgbouncer-final-state.json': prettyJson(record.facts.finalState ?? {}),
   };
 }

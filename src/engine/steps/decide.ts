@@ -212,7 +212,7 @@ function record(
   ctx.decided({
     stepId: info.id,
     phase: info.phase,
-    who: ctx.who,
+    who: ctx.policy ? `the gates (run by ${ctx.who})` : ctx.who,
     action: answer.action,
     ...(answer.reason ? { reason: answer.reason } : {}),
     gates,
