@@ -3,7 +3,7 @@
  * TCP, a superuser `postgres` on the pod's local socket. Durability is off: the data lives as long as the pod.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ContainerContext, RunningContainer } from './container.ts';
@@ -63,8 +63,16 @@ export async function startPostgres(context: ContainerContext): Promise<RunningC
     deathSignal: 'QUIT',
     cwd: data,
   });
-  await waitForSocket(join(socket, `.s.PGSQL.${port}`), server);
-  if (fresh) await createDatabase(context, socket, port, Boolean(preload), env);
+  try {
+    await waitForAnswer(context, socket, port, server);
+    if (fresh) await createDatabase(context, socket, port, Boolean(preload), env);
+  } catch (error) {
+    // A container that failed to start leaves no server behind, and its next start finds no half-made database.
+    server.kill();
+    await server.exited;
+    if (fresh) rmSync(pgdata, { recursive: true, force: true });
+    throw error;
+  }
   return server;
 }
 
@@ -74,13 +82,28 @@ function writeConfig({ machine }: ContainerContext, pgdata: string, hba: string)
   machine.launcher.own(path);
 }
 
-async function waitForSocket(path: string, server: RunningContainer): Promise<void> {
+const START_LIMIT_MS = 60_000;
+
+/** The socket is there before the server takes queries ("the database system is starting up"), so a query is what counts. */
+async function waitForAnswer(
+  context: ContainerContext,
+  socket: string,
+  port: number,
+  server: RunningContainer,
+): Promise<void> {
   let gone = false;
   void server.exited.then(() => {
     gone = true;
   });
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline && !gone; ) {
-    if (existsSync(path)) return;
+  for (const deadline = Date.now() + START_LIMIT_MS; !gone; ) {
+    if (existsSync(join(socket, `.s.PGSQL.${port}`))) {
+      try {
+        await sql(context, socket, port, 'postgres', 'select 1;');
+        return;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+      }
+    } else if (Date.now() > deadline) throw new Error('PostgreSQL did not open its socket');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
