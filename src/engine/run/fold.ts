@@ -227,8 +227,8 @@ function withStep(state: RunState, id: string, change: (step: StepView) => StepV
   const known = state.services.some((candidate) => candidate.name === service);
   const added: StepView = {
     id,
-    guide: '-',
-    title: id,
+    guide: phase === 'rollback' ? 'rollback' : '-',
+    title: phase === 'rollback' && service !== undefined ? `Roll back ${service}` : id,
     phase,
     kind: 'change',
     ...(known ? { service } : {}),

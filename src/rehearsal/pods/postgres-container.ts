@@ -138,6 +138,8 @@ async function sql(
       { cwd: context.data, env: processEnvironment(new Map()) },
       (error, _out, errors) => (error ? reject(new Error(`psql: ${errors}`)) : resolve()),
     );
+    // A psql that ended before it read everything closes the pipe; its exit code above tells why.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(statements);
   });
 }
