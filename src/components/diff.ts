@@ -23,6 +23,9 @@ function diffLines(diff: readonly DiffLine[], width: number): Line[] {
   });
 }
 
+/** A diff of more rows than this comes last, so that what departs from the guide is not pushed off the screen. */
+const LONG_DIFF = 12;
+
 /** Summary, warnings, diff, departures from the guide, and the exact commands. */
 export function previewLines(preview: ChangePreview, width: number, glyphs: Glyphs): Line[] {
   const out: Line[] = [...paragraph(preview.summary, width - 1, 'title', 1)];
@@ -30,7 +33,8 @@ export function previewLines(preview: ChangePreview, width: number, glyphs: Glyp
   for (const warning of preview.warnings ?? []) {
     out.push(...prefixed(`${glyphs.warn} warning: ${warning}`, width, 'warn'));
   }
-  if (preview.diff.length > 0) out.push([], ...diffLines(preview.diff, width));
+  const diff = preview.diff.length > 0 ? [[] as Line, ...diffLines(preview.diff, width)] : [];
+  if (diff.length <= LONG_DIFF) out.push(...diff);
   if (preview.departures && preview.departures.length > 0) {
     out.push([], [span(' not as the guide says', 'title')]);
     for (const text of preview.departures) out.push(...prefixed(text, width, 'info'));
@@ -39,6 +43,7 @@ export function previewLines(preview: ChangePreview, width: number, glyphs: Glyp
     out.push([], [span(' the same by hand', 'title')]);
     for (const command of preview.commands) out.push(...prefixed(`$ ${command}`, width, 'muted'));
   }
+  if (diff.length > LONG_DIFF) out.push([], [span(' the change', 'title')], ...diff.slice(1));
   return out;
 }
 

@@ -7,13 +7,18 @@ import type { Glyphs } from './theme.ts';
 
 export function gateLines(gates: readonly GateView[], width: number, glyphs: Glyphs): Line[] {
   if (gates.length === 0) return [[span(' no gate is measured here', 'muted')]];
-  const name = Math.max(
-    8,
-    Math.min(28, Math.floor(width * 0.28), ...[Math.max(...gates.map((gate) => gate.title.length))]),
-  );
-  const limit = width >= 70 ? Math.min(18, Math.max(...gates.map((gate) => gate.limit.length))) + 6 : 0;
-  const trail = width >= 60 ? Math.min(40, Math.floor(width * 0.25)) : 0;
-  const seen = Math.max(6, Math.min(48, width - name - limit - trail - 14));
+  const longest = (pick: (gate: GateView) => string) => Math.max(...gates.map((gate) => pick(gate).length));
+  // What a gate is about and what was seen come first; its history takes what is left, and the limit where there is room.
+  const name = Math.max(8, Math.min(longest((gate) => gate.title) + 1, Math.floor(width * 0.38)));
+  const limit =
+    width >= 90
+      ? Math.min(
+          26,
+          longest((gate) => gate.limit),
+        ) + 2
+      : 0;
+  const trail = width >= 80 ? Math.min(40, Math.max(8, Math.floor(width * 0.11))) : 0;
+  const seen = Math.max(6, Math.min(60, width - name - limit - trail - 14));
   return gates.map((gate) => {
     const sign = verdictSign(gate.verdict, glyphs);
     return [
@@ -21,7 +26,7 @@ export function gateLines(gates: readonly GateView[], width: number, glyphs: Gly
       span(`${padEnd(gate.title, name, glyphs.more)} `),
       span(padEnd(sign.word, 8), sign.tone),
       span(`${padEnd(gate.observed, seen - 1, glyphs.more)} `, gate.verdict === 'pass' ? undefined : sign.tone),
-      ...(limit > 0 ? [span(padEnd(`limit ${gate.limit}`, limit, glyphs.more), 'muted')] : []),
+      ...(limit > 0 ? [span(padEnd(gate.limit, limit - 1, glyphs.more), 'muted'), span(' ')] : []),
       ...(trail > 0 ? [span(' '), ...trailOf(gate, trail, glyphs)] : []),
     ];
   });

@@ -4,6 +4,7 @@ import { progressBar } from '../components/bars.ts';
 import { checklist, checklistLine } from '../components/checklist.ts';
 import { previewLines } from '../components/diff.ts';
 import { evidenceLines, rolloutLines } from '../components/evidence.ts';
+import { gateLines } from '../components/gates.ts';
 import { fitRows, type Line, padEnd, paragraph, span, truncateEnd, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
 import { stepSign } from '../components/states.ts';
@@ -74,8 +75,14 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
       ),
     );
   }
-  const rollout = service?.rollout === undefined ? [] : rolloutLines(service.rollout, width, glyphs);
-  const seen = evidenceLines(step.evidence, width, glyphs);
+  // After its switch a service's rollout is history; while its pools are watched, the gates are what one looks at.
+  const rollout =
+    service?.rollout === undefined || step.kind !== 'change' ? [] : rolloutLines(service.rollout, width, glyphs);
+  const watched =
+    step.state === 'running' && step.kind !== 'change' && snapshot.gates.length > 0
+      ? gateLines(snapshot.gates, width, glyphs)
+      : [];
+  const seen = [...evidenceLines(step.evidence, width, glyphs), ...watched];
   const cause = step.cause === undefined ? [] : paragraph(step.cause, width - 1, 'bad', 1);
   const blocks = [
     cause,

@@ -53,15 +53,18 @@ export function decisionScreen(view: View, ask: Decide): Body {
     ),
     [],
     ...gateLines(ask.gates.length > 0 ? ask.gates : snapshot.gates, width, glyphs),
-    [],
+    ...(height >= 30 ? [[] as Line] : []),
     ...option(
       'continue',
       'continue',
       override === undefined ? 'go on with the next phase' : `override, because ${override}: needs a reason`,
     ),
     ...option('rollback', 'roll back', `this phase, or more: shows what is put back first`),
-    ...option('extend', 'extend', `soak for ${limitWords(ask.soakMs)} more`),
-    ...option('hold', 'hold', 'stop here, with a reason, until you let it go on'),
+    ...option(
+      'extend',
+      'extend',
+      `soak for ${limitWords(ask.soakMs)} more;  ${key('hold')}  holds here until you let it go on`,
+    ),
   ];
   const bottom = height >= 22 ? poolRows(width, height) : 0;
   const lines = scrolled(view, head, content, ask.id, { rows: bottom > 0 ? height - bottom - 1 : height });

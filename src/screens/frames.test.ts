@@ -24,6 +24,7 @@ const SCREENS: Readonly<Record<string, { situation: Situation | undefined; view?
   'dashboard-stale': { situation: 'stale' },
   'dashboard-rehearsal': { situation: 'rehearsal' },
   preflight: { situation: 'preflight' },
+  welcome: { situation: 'first', ui: { welcomed: false } },
   confirm: { situation: 'confirm' },
   'confirm-typed': { situation: 'confirmTyped' },
   decision: { situation: 'decide' },
@@ -47,12 +48,15 @@ const SCREENS: Readonly<Record<string, { situation: Situation | undefined; view?
   prompt: {
     situation: 'migrate',
     ui: {
-      prompt: openPrompt({
-        title: 'Hold the run?',
-        detail: ['What is under way is finished; nothing new is begun.'],
-        reason: 'required',
-        action: { kind: 'hold' },
-      }),
+      prompt: openPrompt(
+        {
+          title: 'Hold the run?',
+          detail: ['What is under way is finished; nothing new is begun.'],
+          reason: 'required',
+          action: { kind: 'hold' },
+        },
+        'h',
+      ),
     },
   },
   end: { situation: 'done' },

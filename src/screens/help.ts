@@ -6,7 +6,7 @@ import { scrolled } from './scrolled.ts';
 
 export function helpScreen(view: View): Body {
   const { snapshot, ui, width, glyphs, keymap } = view;
-  const below = placeOf({ view: 'home' }, snapshot);
+  const below = placeOf({ ...view.ui, view: 'home' }, snapshot);
   const own = actionsAt(below).filter((action) => action.where !== undefined);
   const common = actionsAt(below).filter((action) => action.where === undefined);
   const rowsOf = (action: Action): Line[] => {

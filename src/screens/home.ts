@@ -14,8 +14,9 @@ import { preflightScreen } from './preflight.ts';
 import { reconcileScreen } from './reconcile.ts';
 import { recordScreen } from './record.ts';
 import { rollbackAskScreen, rollbackProgressScreen, rollbackScreen } from './rollback.ts';
-import type { Body, Screen, View, ViewId } from './screen.ts';
+import { type Body, isWelcome, type Screen, type View, type ViewId } from './screen.ts';
 import { serviceScreen } from './service.ts';
+import { welcomeScreen } from './welcome.ts';
 
 const VIEWS: Readonly<Record<Exclude<ViewId, 'home'>, Screen>> = {
   services: serviceScreen,
@@ -32,6 +33,7 @@ const VIEWS: Readonly<Record<Exclude<ViewId, 'home'>, Screen>> = {
 
 function homeScreen(view: View): Body {
   const { snapshot } = view;
+  if (isWelcome(view.ui, snapshot)) return welcomeScreen(view);
   switch (snapshot.ask?.kind) {
     case 'confirm':
       return confirmScreen(view, snapshot.ask);

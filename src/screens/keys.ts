@@ -4,12 +4,14 @@
  * can't be used now. No action mutates by itself: what changes anything opens a prompt (prompt.ts).
  */
 import type { Ask, RunSnapshot } from '../engine/run/model.ts';
-import { rollbackScopes, type UiState, type ViewId } from './screen.ts';
+import { isWelcome, rollbackScopes, servicesAhead, type UiState, type ViewId } from './screen.ts';
 
-export type Place = ViewId | `ask.${Ask['kind']}` | 'end' | 'start';
+export type Place = ViewId | `ask.${Ask['kind']}` | 'end' | 'start' | 'welcome';
 
 export type ActionId =
   | 'approve'
+  | 'approvePhase'
+  | 'begin'
   | 'refuse'
   | 'skip'
   | 'continue'
@@ -76,6 +78,28 @@ export const ACTIONS: readonly Action[] = [
       snapshot?.ask?.kind === 'reconcile' && snapshot.ask.rows.some((row) => row.verdict === 'stop')
         ? 'a row says stop: the journal and the cluster contradict each other'
         : undefined,
+  },
+  {
+    id: 'approvePhase',
+    keys: ['a'],
+    label: 'approve the phase',
+    help: "Approve this switch and the phase's other ones, each made as previewed; failures, warnings and decisions still ask.",
+    where: ['ask.confirm'],
+    footer: 2,
+    unavailable: (snapshot) => {
+      const ask = snapshot?.ask;
+      if (ask?.kind !== 'confirm') return undefined;
+      if (servicesAhead(snapshot, ask.stepId).length < 2) return 'no other service of this phase follows';
+      return ask.typed === undefined ? undefined : 'this change asks for a typed name';
+    },
+  },
+  {
+    id: 'begin',
+    keys: ['enter'],
+    label: 'show the first change',
+    help: 'Go on to the first change; nothing is sent.',
+    where: ['welcome'],
+    footer: 1,
   },
   {
     id: 'continue',
@@ -327,6 +351,7 @@ const PLACES: readonly Place[] = [
   'help',
   'end',
   'start',
+  'welcome',
   'ask.confirm',
   'ask.decide',
   'ask.failure',
@@ -355,9 +380,10 @@ export function conflictsOf(keymap: Keymap): string[] {
 }
 
 /** Where the operator is, as keys see it. */
-export function placeOf(ui: Pick<UiState, 'view'>, snapshot: RunSnapshot | undefined): Place {
+export function placeOf(ui: Pick<UiState, 'view' | 'welcomed'>, snapshot: RunSnapshot | undefined): Place {
   if (ui.view !== 'home') return ui.view;
   if (snapshot === undefined) return 'start';
+  if (isWelcome(ui, snapshot)) return 'welcome';
   if (snapshot.ask !== undefined) return `ask.${snapshot.ask.kind}`;
   return snapshot.status === 'ended' ? 'end' : 'home';
 }

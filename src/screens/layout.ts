@@ -53,7 +53,7 @@ function noticeLine(view: View, columns: number): Line {
   const { ui, snapshot, glyphs } = view;
   if (ui.filtering !== undefined)
     return [span(' filter: ', 'key'), span(`${ui.filtering}_`), span('   Enter applies, Esc leaves', 'muted')];
-  if (ui.notice !== undefined)
+  if (ui.notice !== undefined && (ui.notice.at ?? '') === (snapshot.ask?.id ?? ''))
     return [span(` ${truncateEnd(ui.notice.text, columns - 2, glyphs.more)}`, ui.notice.tone)];
   // An ask that is open behind another view is announced here and nowhere else.
   if (snapshot.ask !== undefined && ui.view !== 'home') {

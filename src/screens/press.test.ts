@@ -34,16 +34,17 @@ const CHANGES = (intent: Intent): boolean =>
   );
 
 describe('confirming', () => {
-  test('approving a change wants y and Enter after the key', () => {
+  test('approving a change wants Enter after the key, whether the key was said once or twice', () => {
     const snapshot = SITUATIONS.confirm();
     expect(type(snapshot, ['y']).sent).toEqual([]);
     expect(type(snapshot, ['y', 'y']).sent).toEqual([]);
+    expect(type(snapshot, ['y', 'enter']).sent).toHaveLength(1);
     expect(type(snapshot, ['y', 'y', 'enter']).sent).toEqual([
       { kind: 'answer', askId: 'ask-3', answer: { kind: 'confirm', action: 'approve' } },
     ]);
   });
 
-  test.each([['enter'], ['n'], ['escape'], ['x']])('after the key, %s means no', (key) => {
+  test.each([['n'], ['escape'], ['x'], ['space'], ['down']])('after the key, %s means no', (key) => {
     const after = type(SITUATIONS.confirm(), ['y', key]);
     expect(after.sent).toEqual([]);
     expect(after.ui.prompt).toBeUndefined();

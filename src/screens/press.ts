@@ -2,7 +2,7 @@
 import type { Ask, Intent, RollbackScope, RunSnapshot } from '../engine/run/model.ts';
 import { type Action, actionElsewhere, actionFor, type Keymap, keyName, type Place, placeOf } from './keys.ts';
 import { openPrompt, type Prompt, pressInPrompt, typeInto } from './prompt.ts';
-import { rollbackScopes, type UiState, type ViewId } from './screen.ts';
+import { isWelcome, rollbackScopes, servicesAhead, type UiState, type ViewId } from './screen.ts';
 
 export interface Pressed {
   readonly ui: UiState;
@@ -25,11 +25,18 @@ export interface Scene {
 const stay = (ui: UiState): Pressed => ({ ui, intents: [] });
 const say = (ui: UiState, text: string, tone: 'info' | 'warn' = 'warn'): Pressed =>
   stay({ ...ui, notice: { text, tone } });
-const ask = (ui: UiState, prompt: Omit<Prompt, 'stage' | 'text'>): Pressed =>
-  stay({ ...ui, notice: undefined, prompt: openPrompt(prompt) });
+const ask = (ui: UiState, prompt: Omit<Prompt, 'stage' | 'text'>, by = ''): Pressed =>
+  stay({ ...ui, notice: undefined, prompt: openPrompt(prompt, by) });
 
 /** One key. Several characters in one chunk are text, see `pasted`. */
 export function press(before: UiState, key: string, scene: Scene): Pressed {
+  const pressed = pressOne(before, key, scene);
+  const { notice } = pressed.ui;
+  if (notice === undefined || notice === before.notice) return pressed;
+  return { ...pressed, ui: { ...pressed.ui, notice: { ...notice, at: scene.snapshot?.ask?.id ?? '' } } };
+}
+
+function pressOne(before: UiState, key: string, scene: Scene): Pressed {
   const ui = withoutStalePrompt(before, scene.snapshot);
   if (ui.leaving && (key === 'ctrl+c' || key === 'q')) return { ui, intents: [], effect: 'leave-now' };
   if (ui.prompt !== undefined) return pressPrompt(ui, ui.prompt, key);
@@ -126,6 +133,7 @@ function without<T>(record: Readonly<Record<string, T>>, key: string): Record<st
 
 /** What scrolls or selects where: the open ask has a scroll of its own. */
 function scrollKey(ui: UiState, snapshot: RunSnapshot | undefined): string {
+  if (ui.view === 'home' && isWelcome(ui, snapshot)) return 'welcome';
   return ui.view === 'home' && snapshot?.ask !== undefined ? snapshot.ask.id : ui.view;
 }
 
@@ -214,6 +222,8 @@ function act(ui: UiState, action: Action, place: Place, scene: Scene): Pressed {
       return { ui, intents: [], effect: 'redraw' };
     case 'close':
       return { ui, intents: [], effect: 'close' };
+    case 'begin':
+      return stay({ ...ui, welcomed: true });
     case 'leave':
     case 'interrupt':
       return leave(ui, scene.snapshot);
@@ -281,11 +291,15 @@ function chooseRollback(ui: UiState, scene: Scene): Pressed {
   const open = snapshot.ask;
   const answered = open === undefined ? undefined : rollbackAnswer(open, scope);
   if (typeof answered === 'string') return say(ui, answered);
-  return ask(ui, {
-    title: `Roll back ${scopeWords(scope)}?`,
-    detail: ['Next you see what is put back, and type the name; only then anything changes.'],
-    action: answered ?? { kind: 'rollback', scope },
-  });
+  return ask(
+    ui,
+    {
+      title: `Roll back ${scopeWords(scope)}?`,
+      detail: ['Next you see what is put back, and type the name; only then anything changes.'],
+      action: answered ?? { kind: 'rollback', scope },
+    },
+    'enter',
+  );
 }
 
 /** While an ask is open, a rollback is an answer to it where the ask knows such an answer. */
@@ -324,6 +338,17 @@ function answer(ui: UiState, action: Action, open: Ask, scene: Scene): Pressed {
       detail: [open.preview.summary],
       ...(open.typed === undefined ? {} : { typed: open.typed }),
       action: { kind: 'answer', askId: open.id, answer: { kind: 'confirm', action: 'approve' } },
+    });
+  }
+  if (action.id === 'approvePhase' && open.kind === 'confirm') {
+    const names = servicesAhead(scene.snapshot, open.stepId);
+    return ask(ui, {
+      title: `Approve all of phase ${open.stepId.slice(1).split('.')[0]}?`,
+      detail: [
+        `${names.join(', ')}: each changed as previewed in 1.5, one after the other.`,
+        'Failures, warnings, typed names and the decision still ask.',
+      ],
+      action: { kind: 'answer', askId: open.id, answer: { kind: 'confirm', action: 'approve', scope: 'phase' } },
     });
   }
   if (action.id === 'approve' && open.kind === 'rollback') {

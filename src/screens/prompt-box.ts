@@ -29,6 +29,6 @@ function field(prompt: Prompt, width: number, glyphs: Glyphs): Line {
     case 'yes':
       return [span(' [y/N] ', 'key'), span('y, then Enter. Anything else stops, and nothing is sent.')];
     case 'enter':
-      return [span(' Enter does it.', 'warn'), span(' Any other key stops, and nothing is sent.')];
+      return [span(' [Enter] ', 'warn'), span('does it. Any other key stops, and nothing is sent.')];
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The only way from a key to a mutation. A prompt collects a reason and a typed name where they are needed, then wants
- * `y` and Enter (or the typed name and Enter); every other key leaves with nothing sent, which is also what a bare Enter
- * does. Pasted text is text: it can fill a field, it can never confirm.
+ * The only way from a key to a mutation. A prompt collects a reason and a typed name where they are needed; what sends
+ * it is Enter, after a different key (the action's own, `y`, or the typed name), so that no key held down and no key
+ * struck twice does anything. Every other key leaves with nothing sent. Pasted text is text: it can fill a field, it can
+ * never confirm.
  */
 import type { Answer, Intent, RollbackScope } from '../engine/run/model.ts';
 
@@ -35,9 +36,10 @@ export type PromptStep =
 
 const TEXT_LIMIT = 500;
 
-/** A prompt at its first open field. */
-export function openPrompt(prompt: Omit<Prompt, 'stage' | 'text'>): Prompt {
-  const stage = prompt.reason !== undefined ? 'reason' : prompt.typed !== undefined ? 'typed' : 'yes';
+/** A prompt at its first open field. `by` is the key that opened it: when that was Enter, `y` has to come between. */
+export function openPrompt(prompt: Omit<Prompt, 'stage' | 'text'>, by: string): Prompt {
+  const last = by === 'enter' ? 'yes' : 'enter';
+  const stage = prompt.reason !== undefined ? 'reason' : prompt.typed !== undefined ? 'typed' : last;
   return { ...prompt, stage, text: '' };
 }
 
@@ -88,6 +90,8 @@ export function pressInPrompt(prompt: Prompt, key: string): PromptStep {
     return { kind: 'cancelled', notice: 'nothing was sent: the answer was no' };
   }
   if (key === 'enter') return { kind: 'send', intent: sent(prompt) };
+  // Said twice is still said once.
+  if (key === 'y') return { kind: 'open', prompt };
   return { kind: 'cancelled', notice: 'nothing was sent: Enter was not pressed' };
 }
 

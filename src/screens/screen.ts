@@ -27,13 +27,16 @@ export interface UiState {
   /** Selected row, by view. */
   readonly selected: Readonly<Record<string, number>>;
   readonly prompt?: Prompt;
-  readonly notice?: { readonly text: string; readonly tone: 'info' | 'warn' };
+  /** Said to the last key; shown while the question (or none) that was open then is still the one. */
+  readonly notice?: { readonly text: string; readonly tone: 'info' | 'warn'; readonly at?: string };
   readonly logFilter: string;
   /** Set while the filter is being typed. */
   readonly filtering?: string;
   readonly logWrap: boolean;
   /** `leave` was sent; the run is parking itself. */
   readonly leaving: boolean;
+  /** The first question of a new run is preceded by what the run is about, once. */
+  readonly welcomed: boolean;
 }
 
 export const FIRST_UI: UiState = {
@@ -43,6 +46,7 @@ export const FIRST_UI: UiState = {
   logFilter: '',
   logWrap: false,
   leaving: false,
+  welcomed: false,
 };
 
 /** What is known before the engine is there. */
@@ -90,4 +94,22 @@ export function rollbackScopes(snapshot: RunSnapshot): RollbackScope[] {
     ...phases.reverse().map((phase): RollbackScope => ({ kind: 'phase', phase })),
     { kind: 'all' },
   ];
+}
+
+/** Services of the phase whose switch is still to be made, the one that is asked about first. */
+export function servicesAhead(snapshot: RunSnapshot | undefined, stepId: string): string[] {
+  const step = snapshot?.steps.find((one) => one.id === stepId);
+  if (snapshot === undefined || step?.service === undefined || step.kind !== 'change') return [];
+  return snapshot.services.filter((one) => one.phase === step.phase && one.state !== 'pooled').map((one) => one.name);
+}
+
+/** The first change of a new run is being asked about and the operator has not seen yet what the run is about. */
+export function isWelcome(ui: Pick<UiState, 'welcomed'>, snapshot: RunSnapshot | undefined): boolean {
+  if (ui.welcomed || snapshot?.ask?.kind !== 'confirm') return false;
+  const asked = snapshot.ask.stepId;
+  const first = snapshot.steps.find((one) => one.kind === 'change' && one.state !== 'skipped');
+  // Credentials are made in memory and ask nothing; whatever else has run makes this an old run.
+  return snapshot.steps.every(
+    (one) => one.kind !== 'change' || one.id === asked || one === first || one.attempts === 0,
+  );
 }

@@ -23,6 +23,8 @@ export class AskBroker {
   readonly #ports: AskPorts;
   #open: OpenAsk | undefined;
   #count = 0;
+  /** The phase whose switches were approved as a whole, in this session only. */
+  #approved: string | undefined;
 
   constructor(ports: AskPorts) {
     this.#ports = ports;
@@ -44,6 +46,13 @@ export class AskBroker {
   async put(ask: Ask, signal: AbortSignal, byItself = false): Promise<Answer> {
     signal.throwIfAborted();
     this.#ports.opened(ask);
+    // After a failure, a rollback, a decision the approval of a phase is not taken as given any more.
+    if (ask.kind !== 'confirm') this.#approved = undefined;
+    const before = ask.kind === 'confirm' ? this.#approvedBefore(ask) : undefined;
+    if (before) {
+      this.#ports.answered(ask, before, this.#ports.who);
+      return before;
+    }
     const policy = this.#ports.policy;
     if (policy && !byItself) {
       const answer = answerByPolicy(ask, policy);
@@ -82,10 +91,26 @@ export class AskBroker {
     const open = this.#open;
     if (!open || open.ask.id !== askId || open.ask.kind !== answer.kind) return false;
     this.#ports.answered(open.ask, answer, who);
+    if (answer.kind === 'confirm' && answer.scope === 'phase' && open.ask.kind === 'confirm') {
+      this.#approved = phaseOf(open.ask.stepId);
+    }
     open.settle(answer);
     return true;
   }
+
+  /** Approved with the phase: a switch like the one that was looked at, without a typed name and without a warning. */
+  #approvedBefore(ask: Extract<Ask, { kind: 'confirm' }>): Answer | undefined {
+    const alike =
+      this.#approved === phaseOf(ask.stepId) &&
+      ask.stepId.endsWith('.migrate') &&
+      ask.typed === undefined &&
+      !ask.preview.destructive &&
+      (ask.preview.warnings ?? []).length === 0;
+    return alike ? { kind: 'confirm', action: 'approve', reason: 'approved with its phase' } : undefined;
+  }
 }
+
+const phaseOf = (stepId: string): string => stepId.split('.')[0] ?? '';
 
 /** What a run without a terminal says. Decisions are not here: the decision step answers them from its gates. */
 export function answerByPolicy(ask: Ask, policy: HeadlessPolicy): Answer {

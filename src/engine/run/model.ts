@@ -270,7 +270,13 @@ export interface FailureAnswer {
 }
 
 export type Answer =
-  | { readonly kind: 'confirm'; readonly action: 'approve' | 'skip' | 'leave'; readonly reason?: string }
+  | {
+      readonly kind: 'confirm';
+      readonly action: 'approve' | 'skip' | 'leave';
+      readonly reason?: string;
+      /** With `approve` of a service's switch: the other switches of the same phase are approved with it. */
+      readonly scope?: 'phase';
+    }
   | {
       readonly kind: 'decide';
       readonly action: 'continue' | 'rollback' | 'extend' | 'hold';

@@ -67,7 +67,7 @@ async function decide(
   });
   try {
     for (;;) {
-      await soakUntil(ctx, signal, watch, lookUntil, (seen) => {
+      await soakUntil(ctx, signal, watch, lookUntil, ctx.clock.now() < until, (seen) => {
         views = seen;
         ctx.asks.update(current());
       });
@@ -102,8 +102,10 @@ async function soakUntil(
   signal: AbortSignal,
   watch: GateWatch,
   until: number,
+  soaking: boolean,
   onLook: (views: readonly GateView[]) => void,
 ): Promise<void> {
+  const wholeMs = until - ctx.clock.now();
   while (!signal.aborted) {
     const left = until - ctx.clock.now();
     const { views } = await watch.look();
@@ -111,7 +113,7 @@ async function soakUntil(
     if (ctx.policy && views.some((view) => view.verdict === 'fail')) return;
     const suspicious = GateWatch.suspicious(views);
     if (left <= 0 && !suspicious) return;
-    if (left > 0) ctx.waitingFor('the soak to end', left);
+    if (left > 0 && soaking) ctx.waitingFor('the soak to end', wholeMs);
     try {
       if (suspicious) await ctx.clock.sleep(1500, signal);
       else await ctx.clock.passTime(Math.min(left, interval(ctx)), signal);

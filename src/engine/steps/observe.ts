@@ -24,9 +24,9 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
       const forMs = parseDuration(ctx.plan.observe.for) ?? 300_000;
       const watch = new GateWatch(ctx, createGates(ctx.plan.gates), watched);
       const seen: PoolsView[] = [];
-      const views = await watch.over(forMs, everyMs, (_, leftMs, pools) => {
+      const views = await watch.over(forMs, everyMs, (_views, _leftMs, pools) => {
         if (pools) seen.push(pools);
-        ctx.waitingFor(`the pools to be watched a while longer (every ${ctx.plan.observe.every})`, leftMs);
+        ctx.waitingFor(`the pools to be watched a while longer (every ${ctx.plan.observe.every})`, forMs);
       });
       ctx.evidence({
         check: `pools over ${ctx.plan.observe.for}`,

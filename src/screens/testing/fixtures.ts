@@ -558,6 +558,22 @@ export const SITUATIONS = {
         ],
       },
     ),
+  /** The first change of a new run is about to be shown. */
+  first: () => {
+    const snapshot = snapshotAt('p1.secret', {
+      status: 'asking',
+      pools: { poolers: [], rows: [], history: [], everyMs: 2000 },
+      waitingFor: { text: 'your confirmation of the change', since: at(41 * 60_000) },
+      ask: { id: 'ask-1', kind: 'confirm', stepId: 'p1.secret', title: 'Secret pgbouncer-userlist', preview: PREVIEW },
+    });
+    return withStep(snapshot, 'preflight', {
+      evidence: [
+        evidence('permissions', 'pass', '24 of 24 verbs allowed'),
+        evidence('server version', 'pass', 'PostgreSQL 15.8, Kubernetes v1.36.0'),
+        evidence('prepared statements', 'inconclusive', 'messaging-service: driver unknown', 'a driver that is known'),
+      ],
+    });
+  },
   deploy: () =>
     snapshotAt('p1.deploy', {
       pools: { poolers: [], rows: [], history: [], everyMs: 2000 },

@@ -20,7 +20,7 @@ export const { keymap: DEFAULT_KEYMAP } = keymapOf();
 export function still({ snapshot, columns, rows, ui = {}, ascii = false, start = {} }: Still): Line[] {
   return linesOf({
     snapshot,
-    ui: { ...FIRST_UI, ...ui },
+    ui: { ...FIRST_UI, welcomed: true, ...ui },
     columns,
     rows,
     now: snapshot === undefined ? 0 : Date.parse(snapshot.now),
