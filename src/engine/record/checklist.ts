@@ -1,18 +1,7 @@
 /** The guide's monitoring checklist in the record: what was answered, and what is still open. */
+import { CHECKLIST } from '../plan/checklist.ts';
 import type { RunState } from '../run/fold.ts';
 import type { ChecklistItem } from '../run/model.ts';
-
-/** The guide's eight items, in its order and words. */
-const GUIDE_CHECKLIST = [
-  'Pod is Running and Ready',
-  'No errors in pod logs',
-  'PgBouncer pool shows idle connections',
-  'Application health checks passing',
-  'Database queries executing normally',
-  'No connection timeouts',
-  'Response times normal (within 10% of baseline)',
-  'Error rate normal (0%)',
-] as const;
 
 /** Items of all phases that move services, or have a checklist of their own; one without any answer has all eight open. */
 export function checklistOf(state: RunState): readonly ChecklistItem[] {
@@ -21,6 +10,6 @@ export function checklistOf(state: RunState): readonly ChecklistItem[] {
   return [...phases].flatMap((phase) => {
     const answered = state.checklist.filter((item) => item.phase === phase);
     if (answered.length > 0) return answered;
-    return GUIDE_CHECKLIST.map((item): ChecklistItem => ({ phase, item, verdict: 'todo', observed: '' }));
+    return CHECKLIST.map((item): ChecklistItem => ({ phase, item, verdict: 'todo', observed: '' }));
   });
 }

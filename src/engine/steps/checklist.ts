@@ -1,4 +1,5 @@
 /** The guide's monitoring checklist: eight items after every phase, each an observation made now. */
+import { CHECKLIST } from '../plan/checklist.ts';
 import { ok } from '../result.ts';
 import { createGates } from '../run/gates.ts';
 import type { ChecklistItem, StepInfo } from '../run/model.ts';
@@ -6,18 +7,6 @@ import { GateWatch } from './gate-watch.ts';
 import { type Look, lookAtHealth, lookAtLogs, lookAtPods, lookAtPoolerLogs, podsOf } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext } from './types.ts';
-
-/** In the guide's words and order. */
-export const CHECKLIST = [
-  'Pod is Running and Ready',
-  'No errors in pod logs',
-  'PgBouncer pool shows idle connections',
-  'Application health checks passing',
-  'Database queries executing normally',
-  'No connection timeouts',
-  'Response times normal (within 10% of baseline)',
-  'Error rate normal (0%)',
-] as const;
 
 type Item = (typeof CHECKLIST)[number];
 
