@@ -69,7 +69,7 @@ export async function acquireLease(
   options: AcquireOptions,
   clock: LeaseClock = machineClock,
 ): Promise<Result<LeaseHandle>> {
-  const holder = holderIdentity(options.who, options.runId, randomBytes(6).toString('hex'));
+  const holder = holderIdentity(options.who, options.runId, options.nonce ?? randomBytes(6).toString('hex'));
   const at = ref('Lease', options.namespace, LEASE_NAME);
   const call = { signal: options.signal };
   let observed: { key: string; monotonic: number; wall: number } | undefined;
@@ -84,8 +84,7 @@ export async function acquireLease(
     }
     const lease = got.value;
     const current = record(lease);
-    const free =
-      current.holder === '' || (options.replaceHolder !== undefined && current.holder === options.replaceHolder);
+    const free = current.holder === '' || options.replaceHolders?.includes(current.holder) === true;
     if (!free) {
       const key = JSON.stringify([lease.spec, lease.metadata.resourceVersion]);
       if (observed?.key !== key) observed = { key, monotonic: clock.monotonic(), wall: clock.wall() };

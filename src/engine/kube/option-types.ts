@@ -108,8 +108,10 @@ export interface AcquireOptions {
   readonly onHeld?: (holder: LeaseRecord, silentMs: number) => void;
   /** Give up on a live holder at once (default) or keep watching until it expires. */
   readonly wait?: boolean;
-  /** The dead process of this very run on this very machine: its holder identity may be replaced without waiting. */
-  readonly replaceHolder?: string;
+  /** Dead processes of this very machine: these holder identities may be replaced without waiting. */
+  readonly replaceHolders?: readonly string[];
+  /** Tells one start of the process from another in the holder identity; random unless given. */
+  readonly nonce?: string;
 }
 
 export interface LeaseHandle {

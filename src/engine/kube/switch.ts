@@ -312,6 +312,26 @@ function sentOf(live: KubeObject, template: Json, edits: readonly Edit[], to: Si
 const wrap = (kind: string, template: Json): Json =>
   kind === 'CronJob' ? { spec: { jobTemplate: { spec: { template } } } } : { spec: { template } };
 
+const FENCE = 'pgb-wizard.dev/fence';
+
+/**
+ * Makes sure that a forward patch which was sent and given up can't land any more: a note on the object (not on its
+ * template, so nothing rolls) moves what that patch is guarded by. The note is taken off again.
+ */
+export async function sendFence(
+  kube: Kube,
+  change: WorkloadChange,
+  value: string,
+  options: SendOptions = {},
+): Promise<Result<void>> {
+  for (const note of [value, null]) {
+    const sent = await kube.mergePatch(change.ref, { metadata: { annotations: { [FENCE]: note } } }, options);
+    if (!sent.ok) return sent;
+    if (sent.value.metadata.uid !== change.uid) return fail('drift', `${workloadId(change.ref)} was made again`);
+  }
+  return ok(undefined);
+}
+
 /** What the live object says about a change: the base of every resume. */
 export async function classifyLive(
   kube: Kube,

@@ -4,6 +4,7 @@
  */
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { killPoint } from '../kill-point.ts';
 import { fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { pause } from './abort.ts';
@@ -278,6 +279,8 @@ export class Transport {
     };
     if (call.body !== undefined) headers['Content-Type'] = call.contentType ?? 'application/json';
     if (call.auditId !== undefined) headers['Audit-ID'] = call.auditId;
+    const changes = call.method !== 'GET' && call.query?.dryRun === undefined && !call.path.endsWith('reviews');
+    if (changes) killPoint(() => `send ${call.kind} ${call.what}`);
     try {
       const response = await exchange({
         url,
@@ -289,6 +292,8 @@ export class Transport {
         timeoutMs: this.#options.requestTimeoutMs ?? call.timeoutMs,
         signals: [call.signal, this.closed],
       });
+      // It has happened (or was refused), and nobody here knows yet.
+      if (changes) killPoint(() => `answer ${call.kind} ${call.what}`);
       return { ok: true, value: response };
     } catch (error) {
       const broken = error as ExchangeError;

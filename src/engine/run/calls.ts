@@ -63,12 +63,31 @@ export function createCaller(ports: CallPorts) {
         ...(answer.value.after ? { after: answer.value.after } : {}),
         ...(answer.value.facts ? { facts: answer.value.facts } : {}),
       });
+      settleEarlier(core, callId, what, answer.value.facts?.patched === false);
       return ok(answer.value);
     }
     const unknown = answer.error.code === 'outcome-unknown';
     core.record({ type: 'call.outcome', callId, result: unknown ? 'unknown' : 'refused', error: answer.error.message });
     return err(answer.error);
   };
+}
+
+/**
+ * Calls to the same object whose outcome was not known are settled by one that was answered after them: when it found
+ * nothing left to do, they had happened; otherwise they had not, and its own preconditions keep them from landing now.
+ */
+function settleEarlier(core: RunCore, callId: string, what: MutatingCall, foundItDone: boolean): void {
+  for (const { callId: earlier, intent } of core.state.calls) {
+    if (earlier === callId || !core.state.openCalls.includes(earlier)) continue;
+    if (intent.verb !== what.verb || !same(intent.target, what.target)) continue;
+    const done = foundItDone && intent.direction === what.direction;
+    core.record({
+      type: 'call.outcome',
+      callId: earlier,
+      result: done ? 'done' : 'refused',
+      ...(done ? {} : { error: `settled by call ${callId}` }),
+    });
+  }
 }
 
 const same = (a: MutatingCall['target'], b: MutatingCall['target']): boolean =>

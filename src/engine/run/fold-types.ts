@@ -97,6 +97,13 @@ export interface RunState {
     readonly until?: Timestamp;
   }[];
   readonly rollbacks: readonly RollbackState[];
+  /**
+   * A rollback that was decided and is not over: a resume goes on with it, never forward. `done` when all of it is back
+   * and only the end of the run was not written. A step of the plan that starts afterwards ends it.
+   */
+  readonly pendingBack?: { readonly scope: RollbackScope; readonly done: boolean };
+  /** A decision that was taken at a step which has not been finished since: it is not asked for again. */
+  readonly openDecision?: Decision;
   readonly gates: readonly GateView[];
   /** Bounded, newest last. */
   readonly poolHistory: readonly PoolSample[];

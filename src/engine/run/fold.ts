@@ -112,6 +112,8 @@ function apply(state: RunState, event: RunEvent, line: JournalLine): RunState {
         cause: event.cause,
         endedAt: at,
         currentStep: undefined,
+        pendingBack: undefined,
+        openDecision: undefined,
       };
     case 'step.started':
       return {
@@ -127,6 +129,7 @@ function apply(state: RunState, event: RunEvent, line: JournalLine): RunState {
           note: undefined,
         })),
         currentStep: event.id,
+        pendingBack: event.id.startsWith('rollback.') ? state.pendingBack : undefined,
       };
     case 'step.previewed':
       return withStep(state, event.id, (step) => ({ ...step, preview: event.preview }));
@@ -146,6 +149,7 @@ function apply(state: RunState, event: RunEvent, line: JournalLine): RunState {
           note: event.note,
         })),
         currentStep: state.currentStep === event.id ? undefined : state.currentStep,
+        openDecision: state.openDecision?.stepId === event.id ? undefined : state.openDecision,
       };
     case 'service.state':
       return {
@@ -175,13 +179,23 @@ function apply(state: RunState, event: RunEvent, line: JournalLine): RunState {
       return state;
     case 'decided': {
       const { type: _, ...decision } = event;
-      return { ...state, decisions: [...state.decisions, { ...decision, at }], gates: event.gates };
+      return {
+        ...state,
+        decisions: [...state.decisions, { ...decision, at }],
+        gates: event.gates,
+        openDecision: event.action === 'continue' ? { ...decision, at } : state.openDecision,
+        pendingBack:
+          event.action === 'rollback'
+            ? { scope: { kind: 'phase', phase: event.phase }, done: false }
+            : state.pendingBack,
+      };
     }
     case 'rollback.started':
       return {
         ...state,
         status: 'rolling-back',
         rollbacks: [...state.rollbacks, { at, scope: event.scope, services: event.services, who: event.who }],
+        pendingBack: { scope: event.scope, done: false },
       };
     case 'rollback.finished':
       return {
@@ -190,6 +204,7 @@ function apply(state: RunState, event: RunEvent, line: JournalLine): RunState {
         rollbacks: state.rollbacks.map((rollback) =>
           rollback.finishedAt === undefined ? { ...rollback, finishedAt: at, ok: event.ok } : rollback,
         ),
+        pendingBack: { scope: event.scope, done: event.ok },
       };
     case 'pools.sampled':
       return { ...state, poolHistory: bounded(state.poolHistory, event.sample, POOL_SAMPLES_KEPT) };

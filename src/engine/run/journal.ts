@@ -3,6 +3,7 @@
  * has returned, because then it is on the disk; what the runner does next can count on it (write-ahead, kubernetes.md 4.3).
  */
 import { dirname } from 'node:path';
+import { killPoint } from '../kill-point.ts';
 import { canonicalJson, sha256 } from '../plan/canonical.ts';
 import { EXIT, fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -216,8 +217,13 @@ class FileJournal implements Journal {
     const data = Buffer.from(`${text}\n`, 'utf8');
     try {
       this.#repair();
+      killPoint(() => `append ${labelOf(event)}`);
       this.#write(data, this.#size);
-      if (options.durable !== false) this.#files.sync(this.#fd);
+      killPoint(() => `written ${labelOf(event)}`);
+      if (options.durable !== false) {
+        this.#files.sync(this.#fd);
+        killPoint(() => `synced ${labelOf(event)}`);
+      }
     } catch (error) {
       // The line is not part of the journal. What was accepted before it is written again by `repair`, because after a
       // failed fsync the page cache can't be believed any more.
@@ -299,6 +305,22 @@ class FileJournal implements Journal {
   #settled(): void {
     this.#durable = this.#size;
     this.#pending = [];
+  }
+}
+
+/** An event as the crash matrix names it: `call.intent PATCH…`, `step.started p1.deploy`. */
+function labelOf(event: RunEvent): string {
+  switch (event.type) {
+    case 'call.intent':
+      return `${event.type} ${event.direction} ${event.verb} ${event.target.kind}/${event.target.name}`;
+    case 'call.outcome':
+      return `${event.type} ${event.result}`;
+    case 'service.state':
+      return `${event.type} ${event.service} ${event.state}`;
+    case 'fact':
+      return `${event.type} ${event.key}`;
+    default:
+      return 'id' in event ? `${event.type} ${event.id}` : event.type;
   }
 }
 

@@ -8,7 +8,7 @@ import type { LiveState } from '../kube/workload-types.ts';
 import { ok, type Result } from '../result.ts';
 import type { Fleet } from '../steps/fleet.ts';
 import type { RunState, ServiceRunState } from './fold.ts';
-import type { ReconcileRow, ServiceState } from './model.ts';
+import type { ReconcileRow, RollbackScope, ServiceState } from './model.ts';
 
 export interface Reconciliation {
   readonly rows: readonly ReconcileRow[];
@@ -28,9 +28,19 @@ export async function reconcile(kube: Kube, fleet: Fleet, state: RunState): Prom
     if (!change) continue;
     const live = await classifyLive(kube, change);
     if (!live.ok) return live;
-    const compared = compare(service, live.value, open.has(service.name));
+    const compared = compare(service, live.value, open.has(service.name), lastDirection(state, change.ref.name));
     rows.push(compared.row);
     if (compared.correct) corrections.push({ service: service.name, state: compared.correct });
+  }
+  if (state.pendingBack) {
+    const scope = describe(state.pendingBack.scope);
+    rows.push({
+      what: `rollback of ${scope}`,
+      journal: state.pendingBack.done ? 'over, but the end was not written' : 'was decided and is not over',
+      cluster: 'read service by service',
+      willDo: state.pendingBack.done ? 'end the run' : 'go on with the rollback, not with the plan',
+      verdict: 'continue',
+    });
   }
   const working = state.steps.find((step) => step.state === 'running');
   if (working) {
@@ -52,10 +62,22 @@ const SAYS: Readonly<Record<LiveState['state'], string>> = {
   gone: 'deleted or recreated',
 };
 
+const describe = (scope: RollbackScope): string =>
+  scope.kind === 'all' ? 'everything' : scope.kind === 'phase' ? `phase ${scope.phase}` : scope.service;
+
+/** Which way the last patch of a workload that may have been made went. */
+function lastDirection(state: RunState, workload: string): 'forward' | 'back' | undefined {
+  return state.calls.findLast(
+    ({ intent, outcome }) =>
+      intent.verb === 'patch' && intent.target.name === workload && outcome?.result !== 'refused',
+  )?.intent.direction;
+}
+
 function compare(
   service: ServiceRunState,
   live: LiveState,
   unsettled: boolean,
+  direction: 'forward' | 'back' | undefined,
 ): { row: ReconcileRow; correct?: ServiceState } {
   const base = {
     what: service.name,
@@ -70,6 +92,12 @@ function compare(
   if (live.state === 'gone') return row('stop: its originals belong to an object that is gone', 'stop');
   if (live.state === 'other') return row('ask: somebody changed its address', 'ask');
   const onPooler = live.state === 'after';
+  // Its state changes only when the way back is proved; the patch itself may have been made before the cut.
+  if (direction === 'back' && (service.state === 'pooled' || service.state === 'switching')) {
+    return onPooler
+      ? row('send it back again', 'continue')
+      : row('prove the way back: rollout, template, connections', 'continue');
+  }
   switch (service.state) {
     case 'direct':
       return onPooler

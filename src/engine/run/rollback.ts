@@ -13,7 +13,9 @@ export type RollbackResult = 'done' | 'cancelled' | 'failed';
 
 /** Services of the scope that are (or may be) on the pooler, the one that moved last first. */
 export function servicesToGoBack(state: RunState, scope: RollbackScope): string[] {
-  const moved = state.services.filter((service) => service.state === 'pooled' || service.state === 'switching');
+  const moved = state.services.filter(
+    (service) => service.state === 'pooled' || service.state === 'switching' || hasOpenPatch(state, service.name),
+  );
   const inScope = moved.filter((service) =>
     scope.kind === 'all'
       ? true
@@ -30,6 +32,16 @@ export function servicesToGoBack(state: RunState, scope: RollbackScope): string[
     )
     .map((service) => service.name);
 }
+
+/** A forward patch that may still land: the service is taken back as if it had (goBack fences it off). */
+const hasOpenPatch = (state: RunState, service: string): boolean =>
+  state.calls.some(
+    ({ callId, intent }) =>
+      state.openCalls.includes(callId) &&
+      intent.verb === 'patch' &&
+      intent.direction === 'forward' &&
+      intent.target.name === service,
+  );
 
 /**
  * Asks, goes back, proves it. `asked`: the question was put before (the policy, or the failure screen of a run without a

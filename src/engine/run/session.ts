@@ -25,7 +25,7 @@ import { watchSurroundings } from './monitors.ts';
 import type { RunOptions } from './options.ts';
 import { recordDir, runDir } from './paths.ts';
 import { reconcile } from './reconcile.ts';
-import { type RunEnd, type RunnerPorts, runPlan } from './runner.ts';
+import { describeScope, type RunEnd, type RunnerPorts, runPlan } from './runner.ts';
 
 export interface SessionPorts {
   readonly options: RunOptions;
@@ -252,7 +252,13 @@ export function openSession(ports: SessionPorts): RunHandle {
       rows,
     });
     for (const { service, state } of corrections) core.record({ type: 'service.state', service, state });
-    const back = answer.action === 'rollback-all' ? ({ kind: 'all' } as const) : options.rollback;
+    if (answer.action === 'rollback-all') return runPlan(runner, { kind: 'all' });
+    const pending = core.state.pendingBack;
+    // All of it is back already, and only the last line was not written: there is nothing left to decide.
+    if (pending?.done && options.rollback === undefined && (options.policy || pending.scope.kind !== 'service')) {
+      return { outcome: 'rolled-back', cause: describeScope(pending.scope) };
+    }
+    const back = options.rollback ?? (pending?.done === false ? pending.scope : undefined);
     return runPlan({ ...runner, redo: stepsToRedo(core.state, ports.steps) }, back);
   }
 

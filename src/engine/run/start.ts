@@ -1,6 +1,7 @@
 /** Starts or resumes a run: connects, opens the journal, takes the lock, reconciles, and lets the runner go. */
+import { randomBytes } from 'node:crypto';
 import { connectKube } from '../kube/connect.ts';
-import { acquireLease } from '../kube/lease.ts';
+import { acquireLease, holderIdentity } from '../kube/lease.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
 import { planFromJournal } from '../plan/load.ts';
@@ -9,6 +10,7 @@ import { fail, ok, type Result, type WizardError } from '../result.ts';
 import { stepsOf } from '../steps/index.ts';
 import { workloadIdOf } from '../steps/plan-facts.ts';
 import { type Checkpoint, checkpointEntry, openCheckpoint } from './checkpoint.ts';
+import { deadClaims, leaveClaim } from './claims.ts';
 import { type Clock, realClock } from './clock.ts';
 import { foldAll, type RunState } from './fold.ts';
 import { openJournal, readJournal } from './journal.ts';
@@ -177,21 +179,50 @@ function firstState(beginning: Beginning, journal: Journal, version: string): Re
   return state ? ok(state) : fail('internal', 'a new journal does not fold');
 }
 
+/** The lock of the namespace. The note of `claims.ts` goes away when the lock was released. */
 async function takeLock(beginning: Beginning): Promise<Result<LeaseHandle>> {
   const { options, kube, clock, runId, earlier } = beginning;
   const holder = earlier?.facts.lockHolder;
   // The dead process of this very run on this very machine: nobody else can be driving it.
   const ours =
     earlier !== undefined && earlier.host === options.host && !isRunning(earlier.pid) && typeof holder === 'string';
-  return acquireLease(kube, {
+  const dead = deadClaims(options.stateDir, options.host);
+  const nonce = randomBytes(6).toString('hex');
+  const forget = leaveClaim(options.stateDir, options.host, holderIdentity(options.operator, runId, nonce), nonce);
+  const lease = await acquireLease(kube, {
     namespace: kube.ref.namespace,
     runId,
     who: options.operator,
     title: options.change?.title ?? options.loadedPlan.plan.name,
     clock,
     signal: new AbortController().signal,
-    ...(ours ? { replaceHolder: holder } : {}),
+    nonce,
+    replaceHolders: [...dead.holders, ...(ours ? [holder] : [])],
   });
+  if (!lease.ok) {
+    // Its own request may have taken the lock and only the answer got lost: then the note is what the next one needs.
+    if (lease.error.code === 'locked') forget();
+    return lease;
+  }
+  dead.forget();
+  return ok(withRelease(lease.value, forget));
+}
+
+/** The same handle; a released lock needs no note. */
+function withRelease(lease: LeaseHandle, forget: () => void): LeaseHandle {
+  return {
+    holder: lease.holder,
+    epoch: lease.epoch,
+    lost: lease.lost,
+    isSafe: () => lease.isSafe(),
+    renew: () => lease.renew(),
+    view: () => lease.view(),
+    async release() {
+      const released = await lease.release();
+      if (released.ok) forget();
+      return released;
+    },
+  };
 }
 
 /** The plan's change window; without one every moment is inside. */

@@ -23,6 +23,14 @@ export function decideStep(info: StepInfo, soak: string, services: readonly stri
         ctx.state().services.some((one) => one.name === name && one.state === 'pooled'),
       );
       if (pooled.length === 0) return ok({ verdict: 'skipped', note: 'no service of the phase is switched' });
+      const taken = ctx.state().openDecision;
+      if (taken?.stepId === info.id) {
+        // The session was cut between the decision and the end of the step: nobody is asked twice.
+        evidence(ctx, taken.gates);
+        const note = `decided by ${taken.who} at ${taken.at}, before the session was cut`;
+        ctx.evidence({ check: 'decision', verdict: 'pass', observed: `continue; ${note}` });
+        return ok({ verdict: 'pass', note });
+      }
       const soakMs = parseDuration(soak) ?? 0;
       return ok(await decide(ctx, info, soakMs, pooled));
     },

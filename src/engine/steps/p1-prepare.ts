@@ -110,14 +110,15 @@ export const prepare: Step = {
     const name = `pgb-wizard-run-${ctx.runId}`;
     const saved = await ctx.call(
       { verb: 'create', target: { kind: 'Secret', namespace: ctx.fleet.namespace, name }, direction: 'forward' },
-      async () => {
-        const done = await saveOriginals(ctx.kube, ctx.fleet.namespace, {
-          v: 1,
+      async (auditId) => {
+        const originals = {
+          v: 1 as const,
           runId: ctx.runId,
           planName: ctx.plan.name,
           changes: Object.fromEntries(changes.map((change) => [change.ref.name, change.sealed.reveal()])),
           hmacKey: randomBytes(32).toString('hex'),
-        });
+        };
+        const done = await saveOriginals(ctx.kube, ctx.fleet.namespace, originals, { auditId });
         return done.ok ? ok({}) : done;
       },
     );

@@ -4,7 +4,7 @@
  */
 
 import { followRollout } from '../kube/rollout.ts';
-import { changeMatch, classifyLive, createObjects, sendChange } from '../kube/switch.ts';
+import { changeMatch, classifyLive, createObjects, sendChange, sendFence } from '../kube/switch.ts';
 import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -130,13 +130,47 @@ export async function goBack(ctx: StepContext, service: string): Promise<Result<
   ctx.waitingFor(`${service}: reading what is there now`);
   const live = await classifyLive(ctx.kube, change.value);
   if (!live.ok) return live;
-  if (live.value.state === 'before') return ok(undefined);
+  if (live.value.state === 'before') {
+    const fenced = await fenceAbandoned(ctx, change.value);
+    if (!fenced.ok || !fenced.value) return fenced.ok ? ok(undefined) : fenced;
+    const again = await classifyLive(ctx.kube, change.value);
+    if (!again.ok) return again;
+    // It had landed in the meantime: then it is taken back like any other.
+    return again.value.state === 'before' ? ok(undefined) : sendFenced(ctx, change.value, 'back');
+  }
   if (live.value.state === 'gone') {
     return fail('drift', `${service} was deleted or recreated since it was switched: ${live.value.detail}`, {
       next: ['There is nothing of this run left in it. Check its address by hand.'],
     });
   }
   return sendFenced(ctx, change.value, 'back');
+}
+
+/**
+ * A forward patch without a known outcome may still be in the API server's hands, and would land after the rollback
+ * (kubernetes.md 4.4). True when there was one and it is fenced off now.
+ */
+async function fenceAbandoned(ctx: StepContext, change: WorkloadChange): Promise<Result<boolean>> {
+  const state = ctx.state();
+  const open = state.calls.filter(
+    ({ callId, intent }) =>
+      state.openCalls.includes(callId) &&
+      intent.direction === 'forward' &&
+      intent.verb === 'patch' &&
+      intent.target.name === change.ref.name,
+  );
+  if (open.length === 0) return ok(false);
+  ctx.waitingFor(`${change.ref.name}: fencing off a patch whose answer never came`);
+  const sent = await ctx.call(
+    { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction: 'back', expect: change.before },
+    async (auditId) => {
+      const done = await sendFence(ctx.kube, change, `${ctx.runId}-${open.at(-1)?.callId}`, { auditId });
+      return done.ok ? ok({ facts: { fenced: open.map((one) => one.callId) } }) : done;
+    },
+  );
+  if (!sent.ok) return sent;
+  ctx.message('warn', `${change.ref.name}: a patch whose answer never came was fenced off; it can't land any more`);
+  return ok(true);
 }
 
 /** Proof of the way back: rollout, template, ReplicaSet, connections. */

@@ -16,7 +16,11 @@ const action = z.discriminatedUnion('type', [
     retryAfterSeconds: z.number().min(0).optional(),
   }),
   z.strictObject({ type: z.literal('delay'), milliseconds: z.number().min(0).max(600_000) }),
-  z.strictObject({ type: z.literal('drop'), when: z.enum(['before', 'after']) }),
+  z.strictObject({
+    type: z.literal('drop'),
+    when: z.enum(['before', 'after', 'late']),
+    milliseconds: z.number().min(0).max(600_000).optional(),
+  }),
   z.strictObject({
     type: z.literal('watch'),
     how: z.enum(['truncate', 'stall']),

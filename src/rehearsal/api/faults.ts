@@ -10,8 +10,11 @@ export type FaultAction =
   /** Answers with this code instead of doing anything. */
   | { type: 'status'; code: 401 | 403 | 409 | 410 | 429 | 500 | 503 | 504; retryAfterSeconds?: number }
   | { type: 'delay'; milliseconds: number }
-  /** Cuts the connection: `before` nothing happened, `after` the write landed and only the answer is lost. */
-  | { type: 'drop'; when: 'before' | 'after' }
+  /**
+   * Cuts the connection: `before` nothing happened, `after` the write landed and only the answer is lost, `late` the write
+   * lands so many milliseconds (default 1000) after the cut.
+   */
+  | { type: 'drop'; when: 'before' | 'after' | 'late'; milliseconds?: number }
   /** Ends a watch cleanly after some events, or leaves it open and silent from then on. */
   | { type: 'watch'; how: 'truncate' | 'stall'; afterEvents: number };
 

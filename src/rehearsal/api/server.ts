@@ -65,7 +65,21 @@ export interface ApiServer {
   /** Makes a token expired (401), or valid again. */
   revoke(token: string): void;
   restore(token: string): void;
+  /** Told of every request after it was handled, for tests of what a client sends. Returns the unsubscribe function. */
+  observe(listener: (request: ObservedRequest) => void): () => void;
   close(): Promise<void>;
+}
+
+export interface ObservedRequest {
+  readonly at: number;
+  readonly method: string;
+  /** Path with query. */
+  readonly url: string;
+  readonly auditId: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly body: Buffer;
+  /** Of the answer; undefined when the request was cut off before it was carried out. */
+  readonly code: number | undefined;
 }
 
 export interface RequestCounts {
@@ -88,6 +102,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const certificates = await createCertificates(address);
   const extensions = new Map<string, Extension>();
   const sockets = new Set<Socket>();
+  const observers = new Set<(request: ObservedRequest) => void>();
   const counts: RequestCounts = { total: 0, watches: 0, byVerb: {} };
   const faults = createFaultInjector({
     compactHistory: () => store.compact(),
@@ -148,6 +163,21 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     };
   }
 
+  function tell(raw: IncomingMessage, body: Buffer | undefined, code: number | undefined): void {
+    if (observers.size === 0) return;
+    const header = (name: string) => raw.headers[name] as string | undefined;
+    const request: ObservedRequest = {
+      at: Date.now(),
+      method: raw.method ?? 'GET',
+      url: raw.url ?? '/',
+      auditId: header('audit-id'),
+      userAgent: header('user-agent'),
+      body: body ?? Buffer.alloc(0),
+      code,
+    };
+    for (const observer of observers) observer(request);
+  }
+
   server.on('request', (raw, response) => {
     void (async () => {
       response.setHeader('Audit-Id', raw.headers['audit-id'] ?? randomUUID());
@@ -156,12 +186,19 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       let reply: Reply | undefined;
       try {
         request = await admit(raw, raw.socket);
-        if (request === undefined) return;
+        if (request === undefined) return tell(raw, undefined, undefined);
         request.body = await readBody(raw);
+        const late = request.faults.find((one) => one.type === 'drop' && one.when === 'late');
+        if (late?.type === 'drop') {
+          // The client sees a cut connection; the server still has the request in its hands.
+          raw.socket.destroy();
+          await sleep(late.milliseconds ?? 1000, undefined, { ref: false });
+        }
         reply = await dispatch(request, response);
       } catch (error) {
         reply = refused(error);
       }
+      tell(raw, request?.body, reply?.code);
       if (reply === undefined) return;
       // The write has landed; only its answer gets lost.
       if (request?.faults.some((one) => one.type === 'drop')) raw.socket.destroy();
@@ -207,6 +244,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     revoke: access.revoke,
     restore: access.restore,
+    observe: (listener) => {
+      observers.add(listener);
+      return () => observers.delete(listener);
+    },
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
