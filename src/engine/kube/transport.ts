@@ -1,6 +1,6 @@
 /**
  * The one way to the API server: keep-alive, per-request limits, the retry policy, 401 renewal, the rate limit, and the
- * books (health, counts, warnings). Why node:https and not client-node's generated calls: docs/decisions/0010.
+ * books (health, counts, warnings). Why node:https and not client-node's generated calls: docs/decisions/0006.
  */
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
