@@ -88,11 +88,15 @@ export function chooseArrangement(facts: ArrangementFacts): Result<Arrangement> 
     });
   };
 
-  const plainProblem = !facts.passwordKnown
-    ? 'The clear password of the role is not known.'
-    : plainAllowed
-      ? undefined
-      : 'The policy forbids a clear password in the Secret.';
+  const notAsked = (kind: NonNullable<ArrangementFacts['wanted']>): string | undefined =>
+    facts.wanted !== undefined && facts.wanted !== kind ? `The plan asks for ${facts.wanted}.` : undefined;
+  const plainProblem = notAsked('plaintext')
+    ? notAsked('plaintext')
+    : !facts.passwordKnown
+      ? 'The clear password of the role is not known.'
+      : plainAllowed
+        ? undefined
+        : 'The policy forbids a clear password in the Secret.';
   if (plainProblem) {
     refuse('plaintext-forced-user', plainProblem);
     refuse('plaintext', plainProblem);
@@ -109,14 +113,19 @@ export function chooseArrangement(facts: ArrangementFacts): Result<Arrangement> 
     return choose('plaintext-forced-user', 'plaintext');
   }
 
-  if (facts.canReadVerifier && facts.storedAs === 'scram') return choose('same-verifier', 'verifier-of-postgres');
+  const readable = facts.canReadVerifier && facts.storedAs === 'scram';
+  if (readable && !notAsked('same-verifier')) return choose('same-verifier', 'verifier-of-postgres');
   refuse(
     'same-verifier',
-    facts.canReadVerifier
-      ? `PostgreSQL stores ${facts.storedAs === 'md5' ? 'an md5 hash' : 'no SCRAM verifier'} for the role.`
-      : 'pg_authid can be read by a superuser only.',
+    notAsked('same-verifier') && readable
+      ? `The plan asks for ${facts.wanted}.`
+      : facts.canReadVerifier
+        ? `PostgreSQL stores ${facts.storedAs === 'md5' ? 'an md5 hash' : 'no SCRAM verifier'} for the role.`
+        : 'pg_authid can be read by a superuser only.',
   );
-  if (facts.canCreateAuthQuery) {
+  if (notAsked('auth-query')) {
+    refuse('auth-query', `The plan asks for ${facts.wanted}.`);
+  } else if (facts.canCreateAuthQuery) {
     if (facts.storedAs === 'scram' || facts.storedAs === undefined || facts.storedAs === 'unknown') {
       return choose('auth-query', 'none');
     }
@@ -124,10 +133,15 @@ export function chooseArrangement(facts: ArrangementFacts): Result<Arrangement> 
   } else {
     refuse('auth-query', 'Creating the SECURITY DEFINER function needs a superuser.');
   }
-  if (facts.canAlterRole && facts.passwordKnown) return choose('alter-role', 'fresh-verifier');
+  if (facts.canAlterRole && facts.passwordKnown && !notAsked('alter-role'))
+    return choose('alter-role', 'fresh-verifier');
   refuse(
     'alter-role',
-    facts.passwordKnown ? 'ALTER ROLE needs CREATEROLE or a superuser.' : 'The clear password is not known.',
+    notAsked('alter-role')
+      ? `The plan asks for ${facts.wanted}.`
+      : facts.passwordKnown
+        ? 'ALTER ROLE needs CREATEROLE or a superuser.'
+        : 'The clear password is not known.',
   );
   return fail('not-eligible', 'No arrangement lets PgBouncer log in to PostgreSQL with what is known here', {
     cause: rejected.map(({ kind, why }) => `${kind}: ${why}`).join(' '),

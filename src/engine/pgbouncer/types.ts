@@ -73,6 +73,8 @@ export interface ArrangementFacts {
   readonly plaintextInSecretAllowed?: boolean;
   /** Roles that the services use; more than one makes a forced user wrong. */
   readonly serviceRoles: number;
+  /** The one the team asks for; the others are not considered. */
+  readonly wanted?: 'plaintext' | 'same-verifier' | 'auth-query' | 'alter-role';
   /** The HBA form of the configuration is used (it is what makes a forced user safe). Default true. */
   readonly hba?: boolean;
 }

@@ -78,6 +78,12 @@ const poolerSchema = z.strictObject({
     .describe('Version of PgBouncer the configuration is written for; auto asks the image')
     .default('auto'),
   manifests: text("Folder of the operator's own manifests, applied instead of the wizard's", 4000).optional(),
+  credentials: z
+    .enum(['auto', 'plaintext', 'same-verifier', 'auth-query', 'alter-role'])
+    .describe(
+      'How PgBouncer gets what it logs in with: auto (or nothing) takes the clear password in the Secret; the others keep it out of it and need postgres.adminSecret',
+    )
+    .optional(),
   userlistSecret: objectName('Secret that holds userlist.txt').default('pgbouncer-userlist'),
   adminUser: databaseName('Admin of the console').default('admin'),
   statsUser: databaseName('Reader of the console').default('stats_user'),

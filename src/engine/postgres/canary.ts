@@ -88,6 +88,12 @@ async function writeCanary(pg: Postgres, standby: boolean): Promise<CanaryCheck>
   };
 }
 
+/**
+ * pg_stat_statements remembers the canary: the mark keeps the next preflight from taking it for a service's statement, and
+ * the constants beside the call keep it from standing in for a service's own statement of the same shape.
+ */
+const MARK = "/* pgb_wizard canary */ 1, 'pgb', 'wizard', ";
+
 /** A number no application uses by chance. */
 const LOCK_KEY = 7_402_516_432;
 
@@ -153,10 +159,10 @@ async function prepared(a: Postgres, b: Postgres, keeps: boolean): Promise<Canar
 }
 
 async function setting(a: Postgres, b: Postgres): Promise<CanaryCheck> {
-  await a.query("select set_config('pgb_wizard.canary', 'mine', false)");
+  await a.query(`select ${MARK}set_config('pgb_wizard.canary', 'mine', false)`);
   const leaked = await b.query("select coalesce(current_setting('pgb_wizard.canary', true), '') as value");
   // Reset on the same server connection, which is still the one most recently used.
-  await b.query("select set_config('pgb_wizard.canary', '', false)");
+  await b.query(`select ${MARK}set_config('pgb_wizard.canary', '', false)`);
   const value = leaked.ok ? String(leaked.value[0]?.value) : '';
   return {
     id: 'session-settings',
@@ -178,14 +184,14 @@ async function giveBack(a: Postgres): Promise<boolean> {
     );
     if (!held.ok) return false;
     if (held.value[0]?.n === 0) return true;
-    await a.query(`select pg_advisory_unlock(${LOCK_KEY})`);
+    await a.query(`select ${MARK}pg_advisory_unlock(${LOCK_KEY})`);
   }
   return false;
 }
 
 async function advisory(a: Postgres, b: Postgres): Promise<CanaryCheck> {
-  const taken = await a.query(`select pg_try_advisory_lock(${LOCK_KEY}) as got`);
-  const also = await b.query(`select pg_try_advisory_lock(${LOCK_KEY}) as got`);
+  const taken = await a.query(`select ${MARK}pg_try_advisory_lock(${LOCK_KEY}) as got`);
+  const also = await b.query(`select ${MARK}pg_try_advisory_lock(${LOCK_KEY}) as got`);
   const clean = await giveBack(a);
   const both = taken.ok && also.ok && taken.value[0]?.got === true && also.value[0]?.got === true;
   const seen = both

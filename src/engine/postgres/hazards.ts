@@ -35,7 +35,7 @@ where c.relpersistence = 't' and c.relkind = 'r'`;
 const STATEMENTS = `
 select left(s.query, 2000) as query, sum(s.calls)::float8 as calls
 from pg_stat_statements s join pg_roles r on r.oid = s.userid join pg_database d on d.oid = s.dbid
-where r.rolname = $1 and d.datname = $2
+where r.rolname = $1 and d.datname = $2 and s.query not like '%pgb\\_wizard%'
 group by 1 order by 2 desc limit 2000`;
 
 const SLOTS = `select slot_name, plugin, active from pg_replication_slots where slot_type = 'logical' and database = $1`;

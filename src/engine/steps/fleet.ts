@@ -69,6 +69,12 @@ export class Fleet {
     });
   }
 
+  /** The same for services that reach the pooler already. */
+  async discoverPooled(signal: AbortSignal): Promise<Result<Discovery>> {
+    const { name, port } = this.#plan.pooler;
+    return discoverConsumers(this.#kube, { namespace: this.namespace, target: { service: name, port }, signal });
+  }
+
   #discover(signal: AbortSignal, only?: readonly string[]): Promise<Result<Discovery>> {
     const { service, port } = this.#plan.postgres;
     return discoverConsumers(this.#kube, {

@@ -114,6 +114,11 @@ export class GateWatch {
     const seenByPoolers = whole
       ? pools.rows.reduce((sum, row) => sum + row.svActive + row.svIdle + row.svUsed + row.svTested + row.svLogin, 0)
       : undefined;
+    // A pooler pod that is ending keeps its server connections until it is gone: PostgreSQL counts it, no console does.
+    const watched = new Set(pools?.poolers.map((pooler) => pooler.pod));
+    const inPostgres = activity.ok
+      ? [...activity.value.byPooler].reduce((sum, [pod, count]) => sum + (watched.has(pod) ? count : 0), 0)
+      : 0;
     const average = whole ? Math.max(0, ...pools.rows.map((row) => row.avgQueryMs ?? 0)) : undefined;
     const sample: GateSample = {
       at: new Date(ctx.clock.now()).toISOString(),
@@ -131,7 +136,7 @@ export class GateWatch {
             ),
             ...(seenByPoolers === undefined
               ? {}
-              : { pgConnections: { observed: activity.value.pooled, expected: seenByPoolers } }),
+              : { pgConnections: { observed: inPostgres, expected: seenByPoolers } }),
           }
         : {}),
     };

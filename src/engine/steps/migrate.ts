@@ -21,7 +21,7 @@ export function migrateStep(info: StepInfo, services: readonly string[], paralle
         ctx.waitingFor(`${service}: reading what is there now`);
         const preview = await previewForward(ctx, service);
         if (!preview.ok) return preview;
-        previews.push(preview.value);
+        previews.push(withHazards(ctx, service, preview.value));
       }
       if (previews.length === 0) return ok(undefined);
       return ok(joined(previews, services, parallelism));
@@ -39,6 +39,16 @@ export function migrateStep(info: StepInfo, services: readonly string[], paralle
       if (services.length === 1 && more.length === 0) return verifyForward(ctx, only);
       return verifyBatch(ctx, [only, ...more], parallelism);
     },
+  };
+}
+
+/** What the preflight found that this service does and a transaction pool does not keep. */
+function withHazards(ctx: StepContext, service: string, preview: ChangePreview): ChangePreview {
+  const held = (ctx.state().facts.heldBack as Record<string, string[]> | undefined)?.[service] ?? [];
+  if (held.length === 0) return preview;
+  return {
+    ...preview,
+    warnings: [...(preview.warnings ?? []), ...held.map((title) => `${service}: the preflight found: ${title}`)],
   };
 }
 
@@ -60,6 +70,9 @@ function joined(previews: readonly ChangePreview[], services: readonly string[],
       ...preview.diff,
     ]),
     commands: previews.flatMap((preview) => preview.commands),
+    ...(previews.some((preview) => preview.warnings?.length)
+      ? { warnings: previews.flatMap((preview) => preview.warnings ?? []) }
+      : {}),
     departures: [
       `The guide switches all ${previews.length} at once, which is its largest blast radius. Here ${parallelism} move at a time, and none starts after one failed.`,
       ...new Set(previews.flatMap((preview) => preview.departures ?? [])),

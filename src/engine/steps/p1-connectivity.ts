@@ -1,10 +1,13 @@
 /** Guide 1.4: every pooler pod is asked itself, with a login, a query, a write that is taken back, and the pools as they really are. */
+import { diagnose } from '../pgbouncer/diagnosis.ts';
+import type { PgBouncerVersion } from '../pgbouncer/types.ts';
 import { atLeast } from '../pgbouncer/version.ts';
-import { runCanary } from '../postgres/canary.ts';
+import { runCanary, runConstructs } from '../postgres/canary.ts';
 import { fail, ok } from '../result.ts';
 import { lookAtPoolerLogs } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
-import type { Step, StepContext } from './types.ts';
+import { explainRefusal } from './role-facts.ts';
+import type { Step, StepContext, StepFailure } from './types.ts';
 
 export const connectivity: Step = {
   info: {
@@ -27,26 +30,39 @@ export const connectivity: Step = {
       return fail('pooler-unreachable', 'no pooler pod is ready', { next: ['Run p1.deploy again.'] });
     }
     for (const pod of up) {
-      const cause = await lookAtPod(ctx, pod.name);
-      if (cause) {
-        const logs = await lookAtPoolerLogs(ctx, (performance.now() - began) / 1000 + 30);
-        return ok({
-          verdict: 'fail',
-          failure: {
-            cause: `${pod.name}: ${cause}`,
-            hint: 'PgBouncer accepts clients only as far as it can log in to PostgreSQL: compare the password of the role, its HBA and the name of the host.',
-            logTail: logs.lines ?? [],
-            symptoms: [cause, ...(logs.lines ?? [])],
-          },
-        });
-      }
+      const cause = await lookAtPod(ctx, pod.name, pod === up[0]);
+      if (cause) return ok({ verdict: 'fail', failure: await failureOf(ctx, pod.name, cause, began) });
     }
     return ok({ verdict: 'pass' });
   },
 };
 
+/**
+ * A client hears `query_wait_timeout`, or nothing, while the pooler's log names the reason: the log's first diagnosis is
+ * the cause, and where PostgreSQL refused the role the role itself is asked about.
+ */
+async function failureOf(ctx: StepContext, pod: string, said: string, began: number): Promise<StepFailure> {
+  const logs = await lookAtPoolerLogs(ctx, (performance.now() - began) / 1000 + 30);
+  const lines = logs.lines ?? [];
+  const [found] = diagnose([said, ...lines]);
+  const refusal =
+    lines.find((line) => /server login failed/i.test(line)) ?? (/for user "/.test(said) ? said : undefined);
+  const base = { logTail: lines, symptoms: [said, ...lines] };
+  if (refusal) {
+    const why = await explainRefusal(ctx, refusal);
+    return { ...base, cause: `${pod}: ${why.cause}`, hint: why.hint };
+  }
+  return {
+    ...base,
+    cause: found ? `${pod}: ${found.symptom}: ${found.observed}` : `${pod}: ${said}`,
+    hint:
+      found?.fix ??
+      'PgBouncer accepts clients only as far as it can log in to PostgreSQL: compare the password of the role, its HBA and the name of the host.',
+  };
+}
+
 /** All checks of one pod; answers with the cause of the first failure. */
-async function lookAtPod(ctx: StepContext, pod: string): Promise<string | undefined> {
+async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise<string | undefined> {
   const { plan } = ctx;
   ctx.waitingFor(`the console of ${pod}`);
   const console = await ctx.pooler.console(pod);
@@ -76,6 +92,9 @@ async function lookAtPod(ctx: StepContext, pod: string): Promise<string | undefi
     .filter((row) => row.pod === pod)
     .reduce((sum, row) => sum + row.clActive, 0);
   if (clientsNow === 0) {
+    // The Secret may have changed since the process read it.
+    const reloaded = await console.command('RELOAD');
+    if (!reloaded.ok) return `RELOAD: ${reloaded.error.message}`;
     const again = await console.command('RECONNECT');
     if (!again.ok) ctx.message('warn', `RECONNECT of ${pod}: ${again.error.message}`);
   }
@@ -98,8 +117,42 @@ async function lookAtPod(ctx: StepContext, pod: string): Promise<string | undefi
   }
   const bad = checks.value.find((check) => check.verdict === 'fail');
   if (bad) return `${bad.title}: ${bad.observed}`;
+  if (first && clientsNow === 0) {
+    const setting = config.value.get('max_prepared_statements');
+    await lookAtConstructs(ctx, pod, version.value, setting === undefined ? undefined : Number(setting));
+    // What the canary prepared stays on server connections of a version that does not track it.
+    const cleared = await console.command('RECONNECT');
+    if (!cleared.ok) ctx.message('warn', `RECONNECT of ${pod}: ${cleared.error.message}`);
+  }
   await lookAtPools(ctx, pod, atLeast(version.value, 1, 21), plan.postgres.database);
   return undefined;
+}
+
+/**
+ * What a service would meet that prepares statements, changes settings or takes locks. The verdict says whether this
+ * pooler behaves as its version should; what it means for a service is in the words.
+ */
+async function lookAtConstructs(
+  ctx: StepContext,
+  pod: string,
+  version: PgBouncerVersion,
+  maxPreparedStatements: number | undefined,
+): Promise<void> {
+  ctx.waitingFor(`what breaks in a transaction pool, through ${pod}`);
+  const seen = await runConstructs(() => ctx.pooler.throughPooler(pod), version, maxPreparedStatements);
+  if (!seen.ok) {
+    ctx.message('warn', `the constructs could not be tried through ${pod}: ${seen.error.message}`);
+    return;
+  }
+  for (const check of seen.value) {
+    ctx.evidence({
+      check: `${check.title} through ${pod}`,
+      // `inconclusive` here means: this version cannot, which is what was expected of it.
+      verdict: check.verdict === 'fail' ? 'fail' : 'pass',
+      observed: check.observed,
+      expected: check.expected,
+    });
+  }
 }
 
 /** The guide waits for sv_idle = 10. Idle connections move to sv_used after 30 s, and before 1.21 none is opened ahead. */

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { ref } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
-import { parseVersion } from '../pgbouncer/config.ts';
-import { chooseArrangement, parseUserlist, renderUserlist } from '../pgbouncer/credentials.ts';
+import { parseUserlist, renderUserlist } from '../pgbouncer/credentials.ts';
 import { EXPORTER_KEY, exporterConnection, poolerSecret, USERLIST_KEY } from '../pgbouncer/manifests.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
+import { chooseForRun, LOOKUP_ROLE, prepareArrangement, roleEntries } from './arrangement.ts';
 import { takeConsolePasswords, takeRolePassword } from './credentials-source.ts';
-import { assumedPoolerVersion } from './plan-facts.ts';
+import { explainRefusal, readRoleFacts } from './role-facts.ts';
 import type { Step, StepContext } from './types.ts';
 
 export const credentials: Step = {
@@ -41,28 +41,27 @@ export const credentials: Step = {
       });
       if (!who.ok) return who;
     } else if (login.error.code === 'auth-failed') {
-      ctx.evidence({ check: 'login in PostgreSQL', verdict: 'fail', observed: login.error.message });
-      return fail('auth-failed', `PostgreSQL refuses ${plan.postgres.role} with this password`, {
-        cause: login.error.message,
-        next: ['Give the password that the role really has: PgBouncer logs in with it.'],
-      });
+      const why = await explainRefusal(ctx, login.error.message);
+      ctx.evidence({ check: 'login in PostgreSQL', verdict: 'fail', observed: why.cause });
+      return ok({ verdict: 'fail', failure: why });
     } else {
       ctx.message(
         'warn',
         `the password could not be tried against PostgreSQL yet: ${login.error.message}. It is proved through the pooler at p1.connectivity.`,
       );
     }
-    const version = parseVersion(assumedPoolerVersion(plan));
-    if (!version.ok) return version;
-    const arrangement = chooseArrangement({
-      poolerVersion: version.value,
-      passwordKnown: secrets.role !== undefined,
-      canReadVerifier: false,
-      canAlterRole: false,
-      canCreateAuthQuery: false,
-      serviceRoles: 1,
-      hba: true,
-    });
+    const roleFacts = await readRoleFacts(ctx);
+    if (roleFacts.problem)
+      ctx.message('warn', `postgres.adminSecret could not be used: ${roleFacts.problem}. The run goes on without it.`);
+    if (roleFacts.verifier) {
+      ctx.evidence({
+        check: 'verifier in pg_authid',
+        verdict: roleFacts.matches === false ? 'fail' : 'pass',
+        observed: `stored as ${roleFacts.capacity?.storedAs ?? 'unknown'}${roleFacts.matches === undefined ? '' : roleFacts.matches ? ', made from this password' : ', made from another password'}`,
+        expected: 'made from the password of the services',
+      });
+    }
+    const arrangement = chooseForRun(ctx, roleFacts);
     if (!arrangement.ok) return arrangement;
     const { kind, explanation, forcedUser, rejected } = arrangement.value;
     ctx.fact('arrangement', { kind, forcedUser, explanation });
@@ -87,6 +86,8 @@ export async function ensureSecrets(ctx: StepContext): Promise<Result<void>> {
   const live = await readSecret(ctx);
   if (!live.ok) return live;
   const stored = live.value ? storedPasswords(ctx, live.value) : {};
+  if (stored.lookup) secrets.lookup ??= stored.lookup;
+  if (stored.verifier) secrets.verifier ??= stored.verifier;
   if (!secrets.role && stored.role) {
     secrets.role = stored.role;
     secrets.roleFrom = `in the Secret ${plan.pooler.userlistSecret}`;
@@ -95,7 +96,11 @@ export async function ensureSecrets(ctx: StepContext): Promise<Result<void>> {
     const found = ctx.fleet.discovery ? ok(ctx.fleet.discovery) : await ctx.fleet.discover(ctx.signal);
     if (!found.ok) return found;
     const taken = takeRolePassword(ctx, found.value);
-    if (!taken.ok) return taken;
+    if (!taken.ok) {
+      // Every service is switched, and the Secret holds no clear password: their addresses still do.
+      const pooled = await ctx.fleet.discoverPooled(ctx.signal);
+      if (!pooled.ok || !takeRolePassword(ctx, pooled.value).ok) return taken;
+    }
   }
   return takeConsolePasswords(ctx, stored);
 }
@@ -114,7 +119,10 @@ const decode = (object: KubeObject, key: string): string | undefined => {
 };
 
 /** Clear passwords of a Secret that an earlier session of the wizard wrote. A verifier is no password and is passed over. */
-function storedPasswords(ctx: StepContext, object: KubeObject): { role?: Secret; admin?: Secret; stats?: Secret } {
+function storedPasswords(
+  ctx: StepContext,
+  object: KubeObject,
+): { role?: Secret; admin?: Secret; stats?: Secret; lookup?: Secret; verifier?: Secret } {
   if (object.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'pgb-wizard') return {};
   const text = decode(object, USERLIST_KEY);
   const parsed = text === undefined ? undefined : parseUserlist(text);
@@ -123,7 +131,17 @@ function storedPasswords(ctx: StepContext, object: KubeObject): { role?: Secret;
   const role = of(ctx.plan.postgres.role);
   const admin = of(ctx.plan.pooler.adminUser);
   const stats = of(ctx.plan.pooler.statsUser);
-  return { ...(role ? { role } : {}), ...(admin ? { admin } : {}), ...(stats ? { stats } : {}) };
+  const lookup = of(LOOKUP_ROLE);
+  const verifier = parsed.value.find(
+    (entry) => entry.user === ctx.plan.postgres.role && entry.kind === 'scram',
+  )?.secret;
+  return {
+    ...(lookup ? { lookup } : {}),
+    ...(verifier ? { verifier } : {}),
+    ...(role ? { role } : {}),
+    ...(admin ? { admin } : {}),
+    ...(stats ? { stats } : {}),
+  };
 }
 
 /** The Secret this run wants. */
@@ -137,7 +155,7 @@ function wanted(ctx: StepContext): Result<KubeObject> {
       namespace: ctx.fleet.namespace,
       name: plan.pooler.userlistSecret,
       userlist: renderUserlist([
-        { user: plan.postgres.role, secret: secrets.role },
+        ...roleEntries(ctx),
         { user: plan.pooler.adminUser, secret: secrets.admin },
         { user: plan.pooler.statsUser, secret: secrets.stats },
       ]),
@@ -170,6 +188,8 @@ export const secret: Step = {
   async plan(ctx) {
     const ready = await ensureSecrets(ctx);
     if (!ready.ok) return ready;
+    const notes = await prepareArrangement(ctx, 'look');
+    if (!notes.ok) return notes;
     const target = wanted(ctx);
     if (!target.ok) return target;
     const live = await readSecret(ctx);
@@ -178,8 +198,9 @@ export const secret: Step = {
     const same = live.value !== undefined && digest(live.value) === digest(target.value);
     return ok({
       summary: `${live.value ? 'update' : 'create'} Secret ${name}`,
-      alreadyDone: same,
+      alreadyDone: same && notes.value.length === 0,
       diff: [
+        ...notes.value.map((text) => ({ kind: 'add' as const, text })),
         ...(live.value && !same ? describe(live.value).map((text) => ({ kind: 'remove' as const, text })) : []),
         ...describe(target.value).map((text) => ({ kind: same ? ('context' as const) : ('add' as const), text })),
       ],
@@ -192,6 +213,8 @@ export const secret: Step = {
     });
   },
   async apply(ctx) {
+    const prepared = await prepareArrangement(ctx, 'change');
+    if (!prepared.ok) return prepared;
     const target = wanted(ctx);
     if (!target.ok) return target;
     const name = ctx.plan.pooler.userlistSecret;
@@ -220,6 +243,8 @@ export const secret: Step = {
   async verify(ctx) {
     const ready = await ensureSecrets(ctx);
     if (!ready.ok) return ready;
+    const prepared = await prepareArrangement(ctx, 'look');
+    if (!prepared.ok) return prepared;
     const target = wanted(ctx);
     if (!target.ok) return target;
     const live = await readSecret(ctx);

@@ -4,13 +4,15 @@ import { canonicalJson, fingerprint } from '../kube/fingerprint.ts';
 import { ref, refOf } from '../kube/refs.ts';
 import { followRollout, templateOf } from '../kube/rollout.ts';
 import type { KubeObject } from '../kube/types.ts';
+import { checkManifests } from '../pgbouncer/check-manifests.ts';
 import { parseVersion, renderHba, renderIni } from '../pgbouncer/config.ts';
 import { loadManifests } from '../pgbouncer/load-manifests.ts';
 import { poolerObjects } from '../pgbouncer/manifests.ts';
-import type { PgBouncerVersion, PoolerSettings } from '../pgbouncer/types.ts';
+import type { Finding, PgBouncerVersion, PoolerSettings } from '../pgbouncer/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { DiffLine } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { authQueryOf } from './arrangement.ts';
 import { podReady } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { assumedPoolerVersion } from './plan-facts.ts';
@@ -58,6 +60,7 @@ function settings(ctx: StepContext): PoolerSettings {
     statsUser: plan.pooler.statsUser,
     maxClientConn,
     listenPort: plan.pooler.port,
+    ...authQueryOf(ctx),
   };
 }
 
@@ -100,6 +103,13 @@ async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
   );
 }
 
+/** The operator's own manifests by the rules that made ours; ours are not judged again. */
+function ownFindings(ctx: StepContext, objects: readonly KubeObject[]): readonly Finding[] {
+  if (!ctx.plan.pooler.manifests) return [];
+  const assumed = version(ctx);
+  return checkManifests(objects as Parameters<typeof checkManifests>[0], assumed.ok ? { version: assumed.value } : {});
+}
+
 /** What the server says would be there, against what is there. */
 async function compare(ctx: StepContext, object: KubeObject): Promise<Result<'create' | 'change' | 'same'>> {
   const where = refOf(object);
@@ -136,6 +146,14 @@ export const deploy: Step = {
   async plan(ctx) {
     const objects = await wanted(ctx);
     if (!objects.ok) return objects;
+    const findings = ownFindings(ctx, objects.value);
+    const blocks = findings.filter((one) => one.severity === 'block');
+    if (blocks.length > 0) {
+      return fail('plan-invalid', `the manifests in ${ctx.plan.pooler.manifests} would not carry the services`, {
+        cause: blocks.map((one) => `${one.title} (${one.detail})`).join('; '),
+        next: blocks.map((one) => one.fix ?? '').filter((fix) => fix !== ''),
+      });
+    }
     const diff: DiffLine[] = [];
     let changes = 0;
     for (const object of objects.value) {
@@ -162,6 +180,13 @@ export const deploy: Step = {
       summary: `apply ${objects.value.length} objects of PgBouncer (${ctx.plan.pooler.replicas} pods)`,
       diff: [...diff, ...arithmetic.map((text) => ({ kind: 'note' as const, text }))],
       commands: [`kubectl apply --server-side --field-manager=pgb-wizard -n ${ctx.fleet.namespace} -f pgbouncer/`],
+      ...(findings.length > 0
+        ? {
+            warnings: findings.map(
+              (one) => `${one.severity}: ${one.title} (${one.detail})${one.fix ? `. ${one.fix}` : ''}`,
+            ),
+          }
+        : {}),
       departures: ctx.plan.pooler.manifests
         ? []
         : [
@@ -187,6 +212,19 @@ export const deploy: Step = {
   async verify(ctx) {
     const ready = await ensureSecrets(ctx);
     if (!ready.ok) return ready;
+    if (ctx.plan.pooler.manifests) {
+      const objects = await wanted(ctx);
+      if (!objects.ok) return objects;
+      const findings = ownFindings(ctx, objects.value);
+      ctx.evidence({
+        check: 'own manifests',
+        verdict: findings.some((one) => one.severity === 'block') ? 'fail' : 'pass',
+        observed:
+          findings.length === 0 ? 'nothing to say' : findings.map((one) => `${one.severity}: ${one.title}`).join('; '),
+        expected: 'no finding that blocks',
+        data: { findings: findings.map((one) => `${one.severity}: ${one.title}: ${one.detail}`) },
+      });
+    }
     const rolled = await waitForPods(ctx);
     if (!rolled.ok) return rolled;
     const pods = await ctx.pooler.pods(ctx.signal);

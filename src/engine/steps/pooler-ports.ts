@@ -13,6 +13,7 @@ import type { Activity, Postgres } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Clock } from '../run/clock.ts';
 import type { PoolsView } from '../run/model.ts';
+import { Secret } from '../secret.ts';
 import type { RunSecrets } from './run-secrets.ts';
 
 export interface PoolerPod {
@@ -37,6 +38,7 @@ export class PoolerPorts {
   #watcher: PoolWatcher | undefined;
   #postgres: Promise<Result<Postgres>> | undefined;
   #postgresPod: string | undefined;
+  #admin: Promise<Result<Postgres>> | undefined;
 
   constructor(options: PoolerPortsOptions) {
     this.#options = options;
@@ -137,6 +139,51 @@ export class PoolerPorts {
     });
   }
 
+  /**
+   * A session of the role in `postgres.adminSecret`, which sees the sessions of every role, and as a superuser pg_authid and
+   * pg_hba_file_rules. Undefined when the plan names none. Kept open, opened again when it was lost.
+   */
+  async admin(): Promise<Result<Postgres> | undefined> {
+    const { adminSecret } = this.#options.plan.postgres;
+    if (!adminSecret) return undefined;
+    const current = await this.#admin;
+    if (current?.ok && current.value.open) return current;
+    this.#admin = this.#openAdmin(adminSecret);
+    return this.#admin;
+  }
+
+  async #openAdmin(from: NonNullable<Plan['postgres']['adminSecret']>): Promise<Result<Postgres>> {
+    const { kube, namespace, plan, signal } = this.#options;
+    const found = await kube.get(ref('Secret', namespace, from.name), { signal });
+    if (!found.ok) return found;
+    const value = (key: string): string | undefined => {
+      const data: unknown = found.value.data?.[key];
+      return typeof data === 'string' ? Buffer.from(data, 'base64').toString('utf8') : undefined;
+    };
+    const user = from.userKey ? value(from.userKey) : (from.user ?? 'postgres');
+    const password = value(from.passwordKey);
+    if (!user || password === undefined) {
+      return fail('secret-missing', `the Secret ${from.name} has no ${user ? from.passwordKey : from.userKey}`, {
+        next: ['Correct postgres.adminSecret in the plan.'],
+      });
+    }
+    const pod = await this.#findPostgresPod();
+    if (!pod.ok) return pod;
+    return openPostgres({
+      connect: () => kube.portForward(namespace, pod.value.name, pod.value.port),
+      user,
+      password: new Secret(password),
+      database: plan.postgres.database,
+      signal,
+    });
+  }
+
+  /** The session that sees most: the admin's when the plan names one that can log in, else the role's own. */
+  async inspector(): Promise<Result<Postgres>> {
+    const admin = await this.admin();
+    return admin?.ok ? admin : this.postgres();
+  }
+
   async #findPostgresPod(): Promise<Result<{ name: string; port: number }>> {
     const { kube, namespace, plan, signal } = this.#options;
     const { postgres } = plan;
@@ -167,11 +214,11 @@ export class PoolerPorts {
   async activity(podIps: ReadonlyMap<string, PodOwner>): Promise<Result<Activity>> {
     const { plan } = this.#options;
     const options = { podIps, role: plan.postgres.role, database: plan.postgres.database };
-    const direct = await this.postgres();
+    const direct = await this.inspector();
     if (direct.ok) {
       const seen = await readActivity(direct.value, options);
       if (seen.ok || direct.value.open) return seen;
-      const again = await this.postgres();
+      const again = await this.inspector();
       return again.ok ? readActivity(again.value, options) : again;
     }
     const pods = await this.pods();
@@ -187,8 +234,7 @@ export class PoolerPorts {
   }
 
   async close(): Promise<void> {
-    const session = await this.#postgres;
-    if (session?.ok) await session.value.close();
+    for (const session of [await this.#postgres, await this.#admin]) if (session?.ok) await session.value.close();
     await this.#watcher?.done;
   }
 }

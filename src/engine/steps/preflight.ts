@@ -4,13 +4,16 @@ import type { Discovery } from '../kube/workload-types.ts';
 import { parseVersion } from '../pgbouncer/config.ts';
 import { computeSizing } from '../pgbouncer/sizing.ts';
 import { checkPlanAgainst } from '../plan/check.ts';
-import { readCapacity } from '../postgres/capacity.ts';
+import { capacityFindings, readCapacity } from '../postgres/capacity.ts';
+import { DRIVERS } from '../postgres/drivers.ts';
 import { findHazards } from '../postgres/hazards.ts';
 import { ok, type Result } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { takeRolePassword } from './credentials-source.ts';
+import { driversOf } from './drivers-of.ts';
 import { lookAtPostgres } from './looks.ts';
 import { accessInput, assumedPoolerVersion, workloadIdOf } from './plan-facts.ts';
+import { explainRefusal } from './role-facts.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
 export const preflight: Step = {
@@ -193,7 +196,13 @@ async function database(ctx: StepContext, found: Discovery): Promise<StepFailure
     return { cause: password.error.message, hint: password.error.next?.join(' ') ?? '' };
   }
   ctx.waitingFor('a session in PostgreSQL');
-  const session = await ctx.pooler.postgres();
+  const own = await ctx.pooler.postgres();
+  if (!own.ok && own.error.code === 'auth-failed') {
+    const why = await explainRefusal(ctx, own.error.message);
+    ctx.evidence({ check: 'PostgreSQL', verdict: 'fail', observed: why.cause, expected: 'a login of the role' });
+    return why;
+  }
+  const session = own.ok ? await ctx.pooler.inspector() : own;
   if (!session.ok) {
     // PostgreSQL outside of the cluster: seen through the pooler later. Anything else is a failure now.
     const outside = session.error.code === 'postgres-unreachable' && session.error.retryable;
@@ -216,6 +225,7 @@ async function database(ctx: StepContext, found: Discovery): Promise<StepFailure
     ctx.evidence({ check: 'connection arithmetic', verdict: 'inconclusive', observed: error.message });
     return undefined;
   }
+  const closed = roleFindings(ctx, capacityFindings(capacity.value));
   const version = parseVersion(assumedPoolerVersion(ctx.plan));
   if (!version.ok) return { cause: version.error.message, hint: '' };
   const sizing = computeSizing({
@@ -263,25 +273,51 @@ async function database(ctx: StepContext, found: Discovery): Promise<StepFailure
     data: { arithmetic: [...sizing.arithmetic] },
   });
   for (const one of sizing.findings) if (one.severity === 'warn') ctx.message('warn', `${one.title}: ${one.detail}`);
-  const hazard = await hazards(ctx, session.value, version.value);
+  const hazard = await hazards(ctx, found, session.value, version.value);
   const block = blocks[0];
+  if (closed) return closed;
   return block
     ? { cause: `${block.title}: ${block.detail}`, hint: block.fix ?? 'Lower the pool sizes of the plan.' }
     : hazard;
 }
 
+/** What about the role and the database stops a pooler whatever the arithmetic says. */
+function roleFindings(ctx: StepContext, findings: ReturnType<typeof capacityFindings>): StepFailure | undefined {
+  const [block, ...more] = findings.filter((one) => one.severity === 'block');
+  ctx.evidence({
+    check: 'role and database',
+    verdict: block ? 'fail' : 'pass',
+    observed:
+      findings.length > 0
+        ? findings.map((one) => `${one.title} (${one.detail})`).join('; ')
+        : `${ctx.plan.postgres.role} may log in, ${ctx.plan.postgres.database} takes connections`,
+    expected: 'LOGIN, not expired, connections allowed',
+  });
+  for (const one of findings) if (one.severity === 'warn') ctx.message('warn', `${one.title}: ${one.detail}`);
+  if (!block) return undefined;
+  return {
+    cause: [block, ...more].map((one) => `${one.title}: ${one.detail}`).join('; '),
+    hint: block.fix ? `${block.fix}; then retry.` : 'Mend it in PostgreSQL, then retry.',
+  };
+}
+
 async function hazards(
   ctx: StepContext,
+  found: Discovery,
   session: Parameters<typeof findHazards>[0],
   poolerVersion: Parameters<typeof findHazards>[1]['poolerVersion'],
 ): Promise<StepFailure | undefined> {
   ctx.waitingFor('what transaction pooling would break, from the live database');
   const owners = await ctx.fleet.podOwners(ctx.signal);
+  const known = driversOf(found.workloads);
+  ctx.fact('drivers', Object.fromEntries([...known].map(([name, { driver }]) => [name, driver])));
   const report = await findHazards(session, {
     podIps: owners.ok ? owners.value : new Map(),
     role: ctx.plan.postgres.role,
     database: ctx.plan.postgres.database,
     poolerVersion,
+    // An address that turns prepared statements off is no hazard, whatever the driver does by default.
+    drivers: new Map([...known].filter(([, { prepares }]) => prepares).map(([name, { driver }]) => [name, driver])),
   });
   if (!report.ok) {
     ctx.evidence({ check: 'transaction pooling hazards', verdict: 'inconclusive', observed: report.error.message });
@@ -289,6 +325,10 @@ async function hazards(
   }
   const blocks = report.value.findings.filter((one) => one.severity === 'block');
   const warns = report.value.findings.filter((one) => one.severity === 'warn');
+  const heldBack: Record<string, string[]> = {};
+  for (const one of blocks)
+    for (const name of one.services ?? []) heldBack[name] = [...(heldBack[name] ?? []), one.title];
+  ctx.fact('heldBack', heldBack);
   const looked = report.value.looked.filter((one) => one.state === 'done').map((one) => one.check);
   const blind = report.value.looked
     .filter((one) => one.state === 'not-possible')
@@ -305,12 +345,15 @@ async function hazards(
       looked,
       notPossible: blind,
       findings: report.value.findings.map((one) => `${one.severity}: ${one.title}: ${one.detail}`),
+      heldBack,
+      drivers: [...known].map(([name, { driver }]) => `${name}: ${DRIVERS[driver].title}`),
     },
   });
   for (const one of warns) ctx.message('warn', `${one.title}: ${one.detail}${one.fix ? ` ${one.fix}` : ''}`);
   if (blocks.length === 0) return undefined;
+  const names = Object.keys(heldBack);
   return {
     cause: blocks.map((one) => `${one.title}: ${one.detail}`).join('; '),
-    hint: blocks.map((one) => one.fix ?? '').join(' '),
+    hint: `${names.length > 0 ? `Holds back ${names.join(', ')}. ` : ''}${blocks.map((one) => one.fix ?? '').join(' ')}`,
   };
 }

@@ -13,4 +13,8 @@ export interface RunSecrets {
   adminFrom?: string;
   stats?: Secret;
   statsFrom?: string;
+  /** What the userlist holds for the role where it is no clear password. */
+  verifier?: Secret;
+  /** Of the lookup role of auth_query. */
+  lookup?: Secret;
 }
