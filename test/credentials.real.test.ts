@@ -140,12 +140,13 @@ describe('each arrangement carries real clients', () => {
 
   test('a service is switched with auth-query, and the run is resumed without a clear password in the Secret', async () => {
     const plan = { ...withAdmin, pooler: { credentials: 'auth-query' as const } };
+    // The tests before took the role away from services that were opening connections.
+    const before = at.cluster.report().totals.failed;
     const first = await at.run({ plan, stopAfter: 'p2.identity-service.health' });
     expect(stepOf(first, 'p2.identity-service.health').state, story(first)).toBe('pass');
     const end = await at.run({ plan, resume: first.runId, stopAfter: 'p2.notification-service.health' });
     expect(stepOf(end, 'p2.notification-service.health').state, story(end)).toBe('pass');
-    const load = at.cluster.report();
-    expect(load.totals.failed).toBe(0);
+    expect(at.cluster.report().totals.failed).toBe(before);
   });
 });
 
