@@ -45,12 +45,26 @@ const hasOpenPatch = (state: RunState, service: string): boolean =>
 
 /**
  * Asks, goes back, proves it. `asked`: the question was put before (the policy, or the failure screen of a run without a
- * terminal), so that it is not put again.
+ * terminal), so that it is not put again. `cancelled` also when the operator interrupts it (leaves, or asks for another
+ * rollback): one that had begun stays pending in the journal, and a resume goes on with it.
  */
 export async function runRollback(
   ports: RunnerPorts,
   scope: RollbackScope,
   consent: 'confirm' | 'asked' = 'confirm',
+): Promise<RollbackResult> {
+  try {
+    return await askAndGoBack(ports, scope, consent);
+  } catch (thrown) {
+    if (thrown instanceof Interrupted) return 'cancelled';
+    throw thrown;
+  }
+}
+
+async function askAndGoBack(
+  ports: RunnerPorts,
+  scope: RollbackScope,
+  consent: 'confirm' | 'asked',
 ): Promise<RollbackResult> {
   const { core, controls } = ports;
   const services = servicesToGoBack(core.state, scope);
@@ -125,26 +139,23 @@ async function rollBackService(ports: RunnerPorts, service: string): Promise<Rol
     let hint = 'Look at the cause and retry; the original entry is kept in the cluster and nothing was lost.';
     let logTail: readonly string[] = [];
     let verdict: 'fail' | 'inconclusive' = 'fail';
-    try {
-      const sent = await goBack(ctx, service);
-      if (sent.ok) {
-        const result = await verifyBack(ctx, service);
-        if (result.ok && result.value.verdict === 'pass') {
-          core.record({ type: 'step.finished', id, state: 'pass' });
-          return 'done';
-        }
-        cause = result.ok ? (result.value.failure?.cause ?? 'the way back could not be proved') : result.error.message;
-        hint = result.ok ? (result.value.failure?.hint ?? hint) : hint;
-        logTail = result.ok ? (result.value.failure?.logTail ?? []) : [];
-        if (result.ok && result.value.verdict === 'inconclusive') verdict = 'inconclusive';
-      } else {
-        cause = sent.error.message;
-        hint = sent.error.next?.join(' ') ?? hint;
+    const sent = await goBack(ctx, service);
+    if (sent.ok) {
+      const result = await verifyBack(ctx, service);
+      if (result.ok && result.value.verdict === 'pass') {
+        core.record({ type: 'step.finished', id, state: 'pass' });
+        return 'done';
       }
-    } catch (thrown) {
-      if (thrown instanceof Interrupted) return controls.leaving === undefined ? 'cancelled' : 'failed';
-      throw thrown;
+      cause = result.ok ? (result.value.failure?.cause ?? 'the way back could not be proved') : result.error.message;
+      hint = result.ok ? (result.value.failure?.hint ?? hint) : hint;
+      logTail = result.ok ? (result.value.failure?.logTail ?? []) : [];
+      if (result.ok && result.value.verdict === 'inconclusive') verdict = 'inconclusive';
+    } else {
+      cause = sent.error.message;
+      hint = sent.error.next?.join(' ') ?? hint;
     }
+    // An interrupted wait ends as `inconclusive`; it is no failure to ask about.
+    ctx.signal.throwIfAborted();
     core.record({ type: 'step.finished', id, state: verdict, cause, hint });
     const answer = await ports.asks.put(
       {
