@@ -266,6 +266,14 @@ function checkShutdown(pod: KubeJson, container: KubeJson, version: PgBouncerVer
       `sleep ${sleep} s, terminationGracePeriodSeconds ${grace}`,
       `Set terminationGracePeriodSeconds to ${sleep + 90}`,
     );
+  } else if (version && !atLeast(version, 1, 23) && sleep < 45) {
+    add(
+      'term-cuts-clients',
+      'warn',
+      `PgBouncer ${version.text} cuts every client at SIGTERM`,
+      `the preStop hook leaves them ${sleep} s to go by themselves`,
+      'Let preStop sleep for the applications’ max_lifetime plus 15 s, or run 1.23 or later, which waits for them',
+    );
   } else if (version && atLeast(version, 1, 23) && grace - sleep < 60) {
     add(
       'drain-too-short',

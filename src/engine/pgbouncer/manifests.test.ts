@@ -96,8 +96,18 @@ describe('our objects', () => {
             .spec.terminationGracePeriodSeconds
         : 0;
     };
-    expect(grace('1.18.0')).toBe(45);
+    expect(grace('1.18.0')).toBe(165);
     expect(grace('1.24.1')).toBe(165);
+  });
+  test('before 1.23 the pooler stays until its clients have left, because SIGTERM cuts them', () => {
+    const sleep = (text: string) => {
+      const version = parseVersion(text);
+      return version.ok
+        ? deployment(poolerObjects({ ...options, version: version.value, clientMaxLifetimeSeconds: 120 })).spec.template
+            .spec.containers[0].lifecycle.preStop.sleep.seconds
+        : 0;
+    };
+    expect([sleep('1.18.0'), sleep('1.22.1'), sleep('1.23.0'), sleep('1.26.1')]).toEqual([135, 135, 15, 15]);
   });
   test('baseline pod security leaves the uid to the image', () => {
     const pod = deployment(poolerObjects({ ...options, podSecurity: 'baseline' })).spec.template.spec;

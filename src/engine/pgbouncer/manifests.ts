@@ -11,6 +11,8 @@ import { atLeast } from './version.ts';
 const POOLER_CONTAINER = 'pgbouncer';
 const EXPORTER_CONTAINER = 'exporter';
 const EXPORTER_PORT = 9127;
+/** Until the last node has taken an endpoint out of its rules. */
+const ENDPOINT_SECONDS = 15;
 export const USERLIST_KEY = 'userlist.txt';
 export const EXPORTER_KEY = 'exporter-connection';
 
@@ -126,10 +128,13 @@ function preStop(options: PoolerManifestOptions, seconds: number): KubeJson {
 
 function deployment(options: PoolerManifestOptions, at: Frame, configMapName: string, port: number): KubeObject {
   const restricted = options.podSecurity !== 'baseline';
-  const preStopSeconds = options.preStop === 'none' ? 0 : (options.preStopSeconds ?? 15);
   const drain = options.clientMaxLifetimeSeconds ?? 60;
-  // From 1.23 SIGTERM waits for the clients to leave: it may need their whole lifetime. Before, it ends at once.
-  const grace = atLeast(options.version, 1, 23) ? preStopSeconds + drain + 30 : preStopSeconds + 30;
+  // From 1.23 SIGTERM waits for the clients to leave: it may need their whole lifetime. Before, it cuts every client at
+  // once, so the wait has to come first: nobody new is sent there, and those who are there leave at their max_lifetime.
+  const waits = atLeast(options.version, 1, 23);
+  const preStopSeconds =
+    options.preStop === 'none' ? 0 : (options.preStopSeconds ?? (waits ? ENDPOINT_SECONDS : ENDPOINT_SECONDS + drain));
+  const grace = preStopSeconds + (waits ? drain : 0) + 30;
   const hook = preStop(options, preStopSeconds);
   const containerSecurity = {
     allowPrivilegeEscalation: false,

@@ -242,7 +242,7 @@ export interface PoolerManifestOptions {
   readonly port?: number;
   /** Longest life of a client connection in the applications' pools, seconds: the drain waits for it. Default 60. */
   readonly clientMaxLifetimeSeconds?: number;
-  /** Default 15. */
+  /** Default 15, and before 1.23 the clients' lifetime on top. */
   readonly preStopSeconds?: number;
   /** `native` needs Kubernetes 1.30 or later; `shell` a `sleep` in the image; `none` for neither. Default `native`. */
   readonly preStop?: 'native' | 'shell' | 'none';

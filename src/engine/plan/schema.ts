@@ -95,6 +95,9 @@ const poolerSchema = z.strictObject({
   minPoolSize: count('Server connections kept open a pool, per pooler pod', 0, 10_000).optional(),
   reserve: count('Reserve connections a pool, per pooler pod', 0, 10_000).optional(),
   maxClientConn: count('Clients a pooler pod accepts', 1, 1_000_000).optional(),
+  clientMaxLifetime: duration(
+    "Longest life of a connection in the applications' pools; a pooler that ends waits for it, 60s when left out",
+  ).optional(),
   prometheus: z
     .strictObject({
       namespace: dnsLabel('Namespace of Prometheus').default('monitoring'),

@@ -9,6 +9,7 @@ import { parseVersion, renderHba, renderIni } from '../pgbouncer/config.ts';
 import { loadManifests } from '../pgbouncer/load-manifests.ts';
 import { poolerObjects } from '../pgbouncer/manifests.ts';
 import type { Finding, PgBouncerVersion, PoolerSettings } from '../pgbouncer/types.ts';
+import { parseDuration } from '../plan/duration.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { DiffLine } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -97,6 +98,9 @@ async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
       hba: renderHba(config),
       userlistSecretName: plan.pooler.userlistSecret,
       port: plan.pooler.port,
+      ...(plan.pooler.clientMaxLifetime
+        ? { clientMaxLifetimeSeconds: Math.ceil((parseDuration(plan.pooler.clientMaxLifetime) ?? 0) / 1000) }
+        : {}),
       ...(plan.pooler.networkPolicy ? { networkPolicy: { postgres: { port: plan.postgres.port } } } : {}),
       serviceMonitor: plan.pooler.serviceMonitor,
     }) as KubeObject[],

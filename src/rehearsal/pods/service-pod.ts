@@ -22,6 +22,7 @@ const REPORT_EVERY_MS = 250;
 /** A service that could not connect tries again this often. */
 const RECONNECT_MS = 500;
 const DRAIN_MS = 5_000;
+const MAX_LIFETIME_SECONDS = 45;
 /** From the start of a program to its crash, with the fault `crashloop`. */
 const CRASH_MS = 600;
 const HOARDED_TRANSACTIONS = 70;
@@ -115,6 +116,8 @@ export class ServicePod {
       application_name: service,
       max,
       idleTimeoutMillis: 0,
+      // As a service behind a pooler should: a pooler that ends waits this long for its clients to leave.
+      maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
       connectionTimeoutMillis: 5_000,
       stream: () => podSocket(this.#routes, { namespace, ip, bind }),
     });
