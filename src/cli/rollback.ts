@@ -1,7 +1,8 @@
 /** `rollback`: tells the live run, or resumes a parked one with the rollback as its first act. */
 import { fail, ok, type Result } from '../engine/result.ts';
 import type { RollbackScope } from '../engine/run/model.ts';
-import { stateDir } from '../engine/run/paths.ts';
+import { operator } from '../engine/run/operator.ts';
+import { runDir, stateDir } from '../engine/run/paths.ts';
 import type { Invocation, Values } from './command.ts';
 import type { rollbackFlags } from './commands/rollback.ts';
 import { askControl } from './control.ts';
@@ -11,12 +12,12 @@ import type { changeFlags, planFlag, policyFlags } from './flags.ts';
 import { tell } from './remote.ts';
 import { kubeFlags } from './run-migration.ts';
 import { type FoundRun, findRun } from './runs.ts';
-import { kubeOptions, modeOf, prepareRun } from './session.ts';
+import { kubeOptions, modeOf, planOf, prepareRun, remoteRun } from './session.ts';
 import { suggestion } from './values.ts';
 
 export async function rollback(invocation: Invocation<typeof rollbackFlags>): Promise<Result<number>> {
   const { values, io, signal, command } = invocation;
-  const run = findRun(stateDir(io.env), values.run);
+  const run = await findRunAnywhere(invocation);
   if (!run.ok) return run;
   const scope = scopeOf(values, run.value);
   if (!scope.ok) return scope;
@@ -34,7 +35,10 @@ export async function rollback(invocation: Invocation<typeof rollbackFlags>): Pr
     io,
     rehearsal: state.rehearsal,
     timeScale: state.timeScale,
-    kube: kubeOptions({ ...values, context: values.context ?? state.cluster.context }, state.cluster.namespace),
+    kube: kubeOptions(
+      { ...values, context: values.context ?? (state.cluster.context || undefined) },
+      state.cluster.namespace,
+    ),
   });
   if (!options.ok) return options;
   return drive({
@@ -46,6 +50,22 @@ export async function rollback(invocation: Invocation<typeof rollbackFlags>): Pr
     options: async () => ok({ ...options.value, rollback: scope.value }),
     resume: (runId) => resumeCommand({ runId }, kubeFlags(values)),
   });
+}
+
+/** The run on this machine, else the cluster's copy of it when it was named. */
+async function findRunAnywhere({ values, io }: Invocation<typeof rollbackFlags>): Promise<Result<FoundRun>> {
+  const folder = stateDir(io.env);
+  const local = findRun(folder, values.run);
+  if (local.ok || values.run === undefined || local.error.code !== 'not-found') return local;
+  const plan = await planOf(undefined);
+  const kube = kubeOptions(values, plan.ok ? plan.value.plan.namespace : undefined);
+  const remote = await remoteRun(values.run, kube);
+  if (!remote.ok || !remote.value.fromCluster) return remote.ok ? local : remote;
+  const { stateOfLedger } = await import('../engine/run/rebuild.ts');
+  const state = stateOfLedger(remote.value.fromCluster, { who: operator(io.env).identity });
+  if (!state.ok) return state;
+  const journal = { lines: [], head: state.value.head, bytes: 0 };
+  return ok({ runId: values.run, dir: runDir(folder, values.run), journal, state: state.value, notices: [] });
 }
 
 /** Flags of `run` that a rollback does not have. */

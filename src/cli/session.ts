@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Ledger } from '../engine/kube/option-types.ts';
 import type { LoadedPlan } from '../engine/plan/load-types.ts';
 import { err, fail, ok, type Result } from '../engine/result.ts';
 import { operator } from '../engine/run/operator.ts';
@@ -139,6 +140,12 @@ export async function completeOptions(request: SessionRequest, chosen: Chosen): 
     ...(request.kube ?? kubeOptions(values, plan.value.plan.namespace)),
     context: chosen.context,
   };
+  // After the first frame, because it asks the cluster.
+  if (!chosen.resume && !values.fresh && !isDry(values)) {
+    const { refuseSecondRun } = await import('./cluster-runs.ts');
+    const free = await refuseSecondRun(kube);
+    if (!free.ok) return free;
+  }
   let secrets = chosen.passwords;
   if (values.passwordSecret !== undefined) {
     const { passwordsFromSecret } = await import('./password-secret.ts');
@@ -161,6 +168,7 @@ export async function completeOptions(request: SessionRequest, chosen: Chosen): 
     host: me.host,
     toolVersion: version,
     resume: chosen.resume?.runId,
+    fromCluster: chosen.resume?.fromCluster,
     secrets,
     policy: policy.value,
     timeScale: request.timeScale,
@@ -205,6 +213,22 @@ export interface Resumable {
   readonly runId: string;
   readonly plan: unknown;
   readonly planHash: string;
+  /** The cluster's copy, when this machine has no journal of the run. */
+  readonly fromCluster?: Ledger;
+}
+
+/** The namespace of the plan that would be taken; undefined when that plan can't be read. */
+async function planNamespace(values: Pick<RunValues, 'plan'>): Promise<string | undefined> {
+  const plan = await planOf(values.plan);
+  return plan.ok ? plan.value.plan.namespace : undefined;
+}
+
+/** A run by the cluster's copy of it. */
+export async function remoteRun(runId: string, kube: KubeOptions): Promise<Result<Resumable>> {
+  const { clusterRun } = await import('./cluster-runs.ts');
+  const ledger = await clusterRun(runId, kube);
+  if (!ledger.ok) return ledger;
+  return ok({ runId, plan: ledger.value.data.plan, planHash: ledger.value.planHash, fromCluster: ledger.value });
 }
 
 /** The run to resume: the named one, or one that waits on this cluster and namespace; undefined for a new run. */
@@ -215,9 +239,12 @@ async function chooseRun(request: SessionRequest, context: string | undefined): 
   if (values.run !== undefined) {
     const { findRun } = await import('./runs.ts');
     const run = findRun(folder, values.run);
-    return run.ok
-      ? ok({ runId: run.value.runId, plan: run.value.state.plan, planHash: run.value.state.planHash })
-      : run;
+    if (run.ok) return ok({ runId: run.value.runId, plan: run.value.state.plan, planHash: run.value.state.planHash });
+    if (run.error.code !== 'not-found' && run.error.code !== 'journal-corrupt') return run;
+    const namespace = await planNamespace(values);
+    const remote = await remoteRun(values.run, request.kube ?? { ...kubeOptions(values, namespace), context });
+    // A damaged journal here and no copy there: the damage is the news.
+    return remote.ok || run.error.code === 'not-found' ? remote : run;
   }
   const ids = runIds(folder);
   // The usual first start: nothing to look at, and the screen appears sooner.

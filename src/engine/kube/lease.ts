@@ -116,7 +116,7 @@ function locked(current: LeaseRecord): Result<never> {
   return fail('locked', `${current.holder.split('#')[0]} is working here${run}`, {
     cause: current.renewTime ? `Last sign of life, by its own clock: ${current.renewTime}.` : undefined,
     next: ['Ask them. pgb-wizard lock show', 'If that run is dead: pgb-wizard lock break --reason "…"'],
-    details: { holder: current.holder },
+    details: { holder: current.holder, ...(current.runId ? { runId: current.runId } : {}) },
   });
 }
 

@@ -32,7 +32,8 @@ export function createCaller(ports: CallPorts) {
     if (!lease) return fail('lock-lost', 'this run does not hold the lock of the namespace, so it changes nothing');
     const attempt =
       core.state.calls.filter(({ intent }) => intent.step === step && same(intent.target, what.target)).length + 1;
-    const callId = `${core.state.calls.length + 1}`;
+    // A rebuilt journal has gaps: the next id is one more than the highest.
+    const callId = `${core.state.calls.reduce((most, { callId }) => Math.max(most, Number(callId)), 0) + 1}`;
     const auditId = `pgbw-${core.state.runId}-${callId}-${attempt}`;
     core.record({ type: 'call.intent', callId, step, attempt, auditId, ...what });
 

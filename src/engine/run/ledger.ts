@@ -72,7 +72,7 @@ export class LedgerKeeper {
 
 /** What another machine needs beside the originals: the plan, what is complete, what each service is, the facts. */
 function dataOf(state: RunCore['state']): Record<string, JsonValue> {
-  const { finalState: _, ...facts } = state.facts;
+  const { finalState: _, rebuiltFrom: __, ...facts } = state.facts;
   return {
     plan: state.plan,
     rehearsal: state.rehearsal,
@@ -81,5 +81,28 @@ function dataOf(state: RunCore['state']): Record<string, JsonValue> {
     services: Object.fromEntries(state.services.map((service) => [service.name, service.state])),
     openCalls: [...state.openCalls],
     facts,
+    cluster: state.cluster,
+    ...(state.change ? { change: state.change as JsonValue } : {}),
+    calls: lastCalls(state),
+    decisions: state.decisions.slice(-DECISIONS_KEPT).map(({ at: _at, gates: _gates, ...rest }) => ({
+      ...rest,
+      gates: [],
+    })) as JsonValue,
+    ...(state.pendingBack ? { pendingBack: state.pendingBack as unknown as JsonValue } : {}),
   };
+}
+
+const DECISIONS_KEPT = 20;
+
+/** Every call without a known outcome, and of each object the last one: a resume elsewhere must know which way it went. */
+function lastCalls(state: RunCore['state']): JsonValue {
+  const last = new Map(
+    state.calls.map((call) => [`${call.intent.verb} ${call.intent.target.kind}/${call.intent.target.name}`, call]),
+  );
+  return state.calls
+    .filter((call) => state.openCalls.includes(call.callId) || [...last.values()].includes(call))
+    .map(({ intent, outcome }) => {
+      const { type: _type, ...rest } = intent;
+      return { intent: rest as JsonValue, ...(outcome ? { result: outcome.result } : {}) };
+    });
 }

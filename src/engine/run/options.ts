@@ -1,4 +1,5 @@
 /** What a run is started with. The command line fills it in; the engine knows no flag. */
+import type { Ledger } from '../kube/option-types.ts';
 import type { LoadedPlan } from '../plan/load.ts';
 import type { Secret } from '../secret.ts';
 import type { RollbackScope } from './model.ts';
@@ -37,6 +38,8 @@ export interface RunOptions {
   readonly toolVersion: string;
   /** Run id to resume. */
   readonly resume?: string;
+  /** The cluster's copy of that run, when this machine has no journal of it: one is rebuilt from it. */
+  readonly fromCluster?: Ledger;
   readonly secrets: SecretInputs;
   /** Absent: every question waits for an intent. */
   readonly policy?: HeadlessPolicy;

@@ -226,6 +226,12 @@ export function openSession(ports: SessionPorts): RunHandle {
     ctx.waitingFor('the cluster, to compare it with the journal');
     const taken = await ledger.resume();
     if (!taken.ok) return { outcome: 'parked', cause: taken.error.message, error: taken.error };
+    const { status, outcome, cause } = core.state;
+    // It came to its end and was cut before the ledger, the index or the record said so: only those are due. With a screen
+    // a human may take up services that were rolled back; a pipeline that repeats its command must not.
+    if (status === 'ended' && outcome !== undefined && options.policy && !options.rollback) {
+      return { outcome, ...(cause === undefined ? {} : { cause }) };
+    }
     if (core.state.facts.originals !== undefined) {
       const originals = await ensureOriginals(ctx);
       if (!originals.ok) return { outcome: 'parked', cause: originals.error.message, error: originals.error };

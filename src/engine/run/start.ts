@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { connectKube } from '../kube/connect.ts';
 import { acquireLease, holderIdentity } from '../kube/lease.ts';
-import type { LeaseHandle } from '../kube/option-types.ts';
+import type { AcquireOptions, LeaseHandle, LeaseRecord } from '../kube/option-types.ts';
+import { resumeLedger } from '../kube/run-state.ts';
 import type { Kube } from '../kube/types.ts';
 import { planFromJournal } from '../plan/load.ts';
 import type { Plan } from '../plan/schema.ts';
@@ -19,6 +20,7 @@ import type { Journal } from './journal-types.ts';
 import type { JsonValue, RunHandle } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { journalPath, newRunId, runDir } from './paths.ts';
+import { rebuildJournal, stateOfLedger } from './rebuild.ts';
 import { openSession } from './session.ts';
 
 /**
@@ -94,6 +96,9 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
     return { ok: false, error };
   };
 
+  const caughtUp = await catchUp(beginning);
+  if (!caughtUp.ok) return release(caughtUp.error);
+
   // The index before the journal: an index that is missing is rebuilt from journals, and would find this one.
   const checkpoint = await openCheckpoint(options.stateDir);
   if (!checkpoint.ok) return release(checkpoint.error);
@@ -130,6 +135,35 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
 }
 
 function earlierState(options: RunOptions, runId: string): Result<RunState> {
+  if (options.fromCluster) return stateOfLedger(options.fromCluster, { who: options.operator });
+  return journaledState(options, runId);
+}
+
+/**
+ * With the lock held: is the cluster's copy of this run ahead of the journal here, or is there none here? Then the
+ * journal is written anew from that copy. Returns the state to go on from.
+ */
+async function catchUp(beginning: Beginning): Promise<Result<RunState | undefined>> {
+  const { options, earlier, kube, runId, clock } = beginning;
+  if (!earlier) return ok(undefined);
+  const handle = await resumeLedger(kube, kube.ref.namespace, runId);
+  if (!handle.ok && handle.error.code !== 'not-found') return handle;
+  const ledger = handle.ok ? handle.value.current() : undefined;
+  const local = readJournal(journalPath(runDir(options.stateDir, runId)), runId);
+  const here = local.ok && local.value.lines.length > 0;
+  // Each copy names the line it was made at: a journal without that line was overtaken by another machine.
+  const overtaken = here && ledger !== undefined && !local.value.lines.some((line) => line.hash === ledger.headHash);
+  if (here && !overtaken) return ok(earlier);
+  if (!ledger) {
+    return fail('not-found', `run ${runId} is neither on this machine nor in the cluster`, {
+      next: ['See the runs with `pgb-wizard status`.'],
+    });
+  }
+  const rebuilt = await rebuildJournal({ stateDir: options.stateDir, ledger, clock, who: options.operator });
+  return rebuilt.ok ? journaledState(options, runId) : rebuilt;
+}
+
+function journaledState(options: RunOptions, runId: string): Result<RunState> {
   const content = readJournal(journalPath(runDir(options.stateDir, runId)), runId);
   if (!content.ok) return content;
   const state = foldAll(content.value.lines);
@@ -189,16 +223,20 @@ async function takeLock(beginning: Beginning): Promise<Result<LeaseHandle>> {
   const dead = deadClaims(options.stateDir, options.host);
   const nonce = randomBytes(6).toString('hex');
   const forget = leaveClaim(options.stateDir, options.host, holderIdentity(options.operator, runId, nonce), nonce);
-  const lease = await acquireLease(kube, {
+  const wanted: Omit<AcquireOptions, 'signal'> = {
     namespace: kube.ref.namespace,
     runId,
     who: options.operator,
     title: options.change?.title ?? options.loadedPlan.plan.name,
     clock,
-    signal: new AbortController().signal,
     nonce,
     replaceHolders: [...dead.holders, ...(ours ? [holder] : [])],
-  });
+  };
+  let lease = await acquireLease(kube, { ...wanted, signal: new AbortController().signal });
+  // The lock of this very run, held from another machine: watched for its whole duration, taken only when it is silent.
+  if (!lease.ok && lease.error.code === 'locked' && earlier && lease.error.details?.runId === runId) {
+    lease = await takeOver(kube, wanted, lease);
+  }
   if (!lease.ok) {
     // Its own request may have taken the lock and only the answer got lost: then the note is what the next one needs.
     if (lease.error.code === 'locked') forget();
@@ -206,6 +244,27 @@ async function takeLock(beginning: Beginning): Promise<Result<LeaseHandle>> {
   }
   dead.forget();
   return ok(withRelease(lease.value, forget));
+}
+
+/** Waits until the holder was silent for the whole duration of its lock; a sign of life ends the wait with `locked`. */
+async function takeOver(
+  kube: Kube,
+  wanted: Omit<AcquireOptions, 'signal'>,
+  refused: Result<LeaseHandle>,
+): Promise<Result<LeaseHandle>> {
+  const alive = new AbortController();
+  let first: LeaseRecord | undefined;
+  const taken = await acquireLease(kube, {
+    ...wanted,
+    signal: alive.signal,
+    wait: true,
+    onHeld: (holder) => {
+      first ??= holder;
+      if (holder.resourceVersion !== first.resourceVersion) alive.abort(new Error('the holder is alive'));
+    },
+    onExpired: async (holder) => holder.runId === wanted.runId,
+  });
+  return !taken.ok && taken.error.code === 'aborted' ? refused : taken;
 }
 
 /** The same handle; a released lock needs no note. */

@@ -1,0 +1,90 @@
+/** Runs that the cluster remembers: for a machine that has nothing but a kubeconfig. */
+import { connectKube } from '../engine/kube/connect.ts';
+import { showLease } from '../engine/kube/lease.ts';
+import type { LeaseRecord, Ledger } from '../engine/kube/option-types.ts';
+import { listRuns } from '../engine/kube/run-state.ts';
+import { fail, ok, type Result } from '../engine/result.ts';
+import { realClock } from '../engine/run/clock.ts';
+import type { KubeOptions } from '../engine/run/options.ts';
+import { suggestion } from './values.ts';
+import { version } from './version.ts';
+
+/** A holder whose last sign of life (by its own clock) is older is taken for dead when runs are offered; taking its lock is another matter. */
+const SILENT_MS = 60_000;
+
+export interface ClusterRun {
+  readonly ledger: Ledger;
+  /** Who drives it now, as far as can be told from here. */
+  readonly drivenBy?: string;
+}
+
+/** Runs of the namespace that are not over, newest first. */
+export async function clusterRuns(kube: KubeOptions): Promise<Result<readonly ClusterRun[]>> {
+  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
+  if (!connected.ok) return connected;
+  try {
+    const { namespace } = connected.value.ref;
+    const runs = await listRuns(connected.value, namespace);
+    if (!runs.ok) return runs;
+    const open = runs.value.map((run) => run.ledger).filter((ledger) => ledger.status !== 'ended');
+    if (open.length === 0) return ok([]);
+    const lease = await showLease(connected.value, namespace);
+    if (!lease.ok) return lease;
+    return ok(open.map((ledger) => ({ ledger, ...drivenBy(ledger, lease.value) })));
+  } finally {
+    connected.value.close();
+  }
+}
+
+/** The cluster's copy of one run, over or not. */
+export async function clusterRun(runId: string, kube: KubeOptions): Promise<Result<Ledger>> {
+  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
+  if (!connected.ok) return connected;
+  try {
+    const runs = await listRuns(connected.value, connected.value.ref.namespace);
+    if (!runs.ok) return runs;
+    const ids = runs.value.map((run) => run.runId);
+    const found = runs.value.find((run) => run.runId === runId);
+    if (found) return ok(found.ledger);
+    const where = `namespace ${connected.value.ref.namespace}`;
+    return fail('not-found', `Run ${runId} is neither on this machine nor in ${where}.${suggestion(runId, ids)}`, {
+      exitCode: 2,
+      next: ['See the runs of this machine with `pgb-wizard status`.', 'Is this the right context and namespace?'],
+    });
+  } finally {
+    connected.value.close();
+  }
+}
+
+function drivenBy(ledger: Ledger, lease: LeaseRecord | undefined): { drivenBy?: string } {
+  if (!lease || lease.holder === '' || lease.runId !== ledger.runId) return {};
+  const age = Date.now() - Date.parse(lease.renewTime ?? '');
+  return age < SILENT_MS ? { drivenBy: lease.holder.split('#')[0] ?? lease.holder } : {};
+}
+
+/** Refuses to start a second run over one that waits in the cluster, and says how to go on with it. */
+export async function refuseSecondRun(kube: KubeOptions): Promise<Result<void>> {
+  const runs = await clusterRuns(kube);
+  // Whatever is wrong with the cluster is told by the run itself, with its own words.
+  if (!runs.ok) return ok(undefined);
+  // A run that somebody drives holds the lock, and the lock says so (exit 7).
+  const waiting = runs.value.filter((run) => run.drivenBy === undefined).map((run) => run.ledger);
+  const [first] = waiting;
+  if (!first) return ok(undefined);
+  const list = waiting.map(
+    (ledger) =>
+      `${ledger.runId} (plan ${ledger.planName}, ${ledger.status}, by ${ledger.operator}, ${ledger.updatedAt})`,
+  );
+  return fail(
+    'answer-needed',
+    `${waiting.length === 1 ? 'A run waits' : `${waiting.length} runs wait`} in the cluster, started on another machine: ${list.join('; ')}.`,
+    {
+      next: [
+        `Go on with it here: pgb-wizard run --run ${first.runId}`,
+        `Take it back: pgb-wizard rollback --all --run ${first.runId}`,
+        'Start a new one beside it with --fresh',
+      ],
+      details: { runs: waiting.map((ledger) => ledger.runId).join(' ') },
+    },
+  );
+}
