@@ -1,6 +1,6 @@
 /** `plan` and `config`: what is in a plan file, and whether it is right. No cluster is asked. */
 import type { LoadedPlan } from '../engine/plan/load-types.ts';
-import { ok, type Result } from '../engine/result.ts';
+import { fail, ok, type Result } from '../engine/result.ts';
 import type { Invocation } from './command.ts';
 import type { configFlags } from './commands/config.ts';
 import type { planFlags } from './commands/plan.ts';
@@ -14,7 +14,10 @@ export async function config({ values, args, io, command }: Invocation<typeof co
     await print(io, values.output === 'yaml' ? 'yaml' : 'json', planJsonSchema());
     return ok(0);
   }
-  const plan = await planOf(values.plan);
+  if (args[1] !== undefined && values.plan !== undefined) {
+    return fail('usage', 'The plan file is given twice: as an argument and with --plan.', { next: ['Leave one out.'] });
+  }
+  const plan = await planOf(args[1] ?? values.plan);
   if (!plan.ok) return plan;
   const { hash, source, plan: body } = plan.value;
   const services = body.phases.reduce((sum, phase) => sum + phase.services.length, 0);
