@@ -78,6 +78,11 @@ export const policyFlags = {
     initially: 'all',
   }),
   onFailure: choice(ON_FAILURE, 'With --no-input: what follows a failed step', { initially: 'stop' }),
+  onBlocked: choice(
+    ['stop', 'skip'],
+    "With --no-input: services that can't be moved as they are stop the run, or are left out with their reason",
+    { initially: 'stop' },
+  ),
   onInconclusive: choice(['stop', 'accept'], 'With --no-input: what follows a check that could not be measured', {
     initially: 'stop',
   }),

@@ -41,6 +41,13 @@ export async function showPlan({ values, io, command }: Invocation<typeof planFl
   return ok(0);
 }
 
+/** What the plan says; a dash: the readiness probe's endpoint. */
+function healthText({ health, skip }: LoadedPlan['plan']['phases'][number]['services'][number]): string {
+  if (skip) return `skipped: ${skip}`;
+  if (!health.enabled) return 'none';
+  return health.port === undefined && health.path === undefined ? '-' : `:${health.port ?? '*'}${health.path ?? '*'}`;
+}
+
 export function planText({ plan, source, hash }: LoadedPlan): string {
   const { postgres, pooler } = plan;
   const head = table([
@@ -57,7 +64,7 @@ export function planText({ plan, source, hash }: LoadedPlan): string {
       service.kind,
       service.batch ?? '',
       service.rolloutTimeout,
-      `:${service.health.port}${service.health.path}`,
+      healthText(service),
     ]),
     ...(phase.soak ? [[phase.id, `(decision after ${phase.soak})`, '', '', '', '']] : []),
   ]);

@@ -21,6 +21,7 @@ export async function preflight(invocation: Invocation<typeof preflightFlags>): 
       yes: false,
       approve: 'none',
       onFailure: 'stop',
+      onBlocked: undefined,
       onInconclusive: 'accept',
     },
     ...{ change: undefined, changeTitle: undefined, dryRun: 'client', stopAfter: 'preflight' },

@@ -74,6 +74,7 @@ const NOTHING_ELSE: Omit<Values<typeof policyFlags & typeof changeFlags & typeof
   yes: false,
   approve: undefined,
   onFailure: undefined,
+  onBlocked: undefined,
   onInconclusive: undefined,
   change: undefined,
   changeTitle: undefined,

@@ -34,7 +34,7 @@ describe('the policy', () => {
   test('without a screen makes the changes, stops at failures and at what cannot be measured', () => {
     expect(policyOf(values({ noInput: true }), 'headless')).toEqual({
       ok: true,
-      value: { approve: 'all', onFailure: 'stop', onInconclusive: 'stop' },
+      value: { approve: 'all', onFailure: 'stop', onBlocked: 'stop', onInconclusive: 'stop' },
     });
   });
 

@@ -59,9 +59,16 @@ export function modeOf(values: Pick<RunValues, 'noInput' | 'output'>, io: Io): R
 
 export function policyOf(values: RunValues, mode: Mode): Result<HeadlessPolicy | undefined> {
   if (mode === 'screen') {
-    const flag = (['approve', 'onFailure', 'onInconclusive'] as const).find((key) => values[key] !== undefined);
+    const flag = (['approve', 'onFailure', 'onBlocked', 'onInconclusive'] as const).find(
+      (key) => values[key] !== undefined,
+    );
     if (flag === undefined) return ok(undefined);
-    const name = { approve: '--approve', onFailure: '--on-failure', onInconclusive: '--on-inconclusive' }[flag];
+    const name = {
+      approve: '--approve',
+      onFailure: '--on-failure',
+      onBlocked: '--on-blocked',
+      onInconclusive: '--on-inconclusive',
+    }[flag];
     return fail('usage', `${name} answers for a human, and with a screen the human answers.`, {
       next: ['Add --no-input.'],
     });
@@ -69,6 +76,7 @@ export function policyOf(values: RunValues, mode: Mode): Result<HeadlessPolicy |
   return ok({
     approve: values.approve ?? 'all',
     onFailure: values.onFailure ?? 'stop',
+    onBlocked: values.onBlocked ?? 'stop',
     onInconclusive: values.onInconclusive ?? 'stop',
   });
 }

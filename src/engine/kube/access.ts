@@ -64,7 +64,7 @@ export function neededAccess(input: AccessInput): Need[] {
     add(['get', 'list', 'watch'], 'apps', resource, observe);
   add(['get', 'list', 'watch'], 'apps', 'replicasets', observe);
   add(['get', 'list', 'watch'], '', 'pods', observe);
-  add(['list'], '', 'services', observe);
+  add(['get', 'list'], '', 'services', observe);
   add(['list', 'watch'], '', 'events', 'preflight: show causes of failures', { optional: true });
   add(['list'], 'batch', 'cronjobs', observe);
   add(['list'], 'discovery.k8s.io', 'endpointslices', observe, { optional: true });

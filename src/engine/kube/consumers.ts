@@ -10,6 +10,7 @@ export function toConsumer(site: Site, workload: string): Consumer {
   const endpoints = dsn
     ? dsn.hosts.map(({ host, port }) => ({ host, port }))
     : [{ host: site.host, port: site.portNumber }];
+  const { user, database, password } = site.login ?? dsn ?? {};
   const note = NOTES[site.source] ?? (site.role === 'init' ? INIT_NOTE : undefined);
   return {
     id: `${workload}/${site.container}/${site.name}`,
@@ -26,9 +27,9 @@ export function toConsumer(site: Site, workload: string): Consumer {
       dsn ? maskDsn(dsn) : scrub(site.form === 'split' ? `${site.host}:${site.portNumber}` : site.text),
       400,
     ),
-    ...(dsn?.user ? { user: dsn.user } : {}),
-    ...(dsn?.database ? { database: dsn.database } : {}),
-    ...(dsn?.password ? { password: dsn.password } : {}),
+    ...(user ? { user } : {}),
+    ...(database ? { database } : {}),
+    ...(password ? { password } : {}),
     parameters: dsn?.parameters ?? {},
     defaultIncluded: site.role !== 'init',
     ...(note ? { note } : {}),

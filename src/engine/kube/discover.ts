@@ -10,15 +10,20 @@ import { type ArgoApplications, classifyManager } from './managers.ts';
 import { KINDS, listOf, workloadId } from './refs.ts';
 import { type ScanResult, scanTemplate } from './scan.ts';
 import { type ReadSources, readSources } from './sources.ts';
-import { type ResolvedTarget, resolveTarget } from './target.ts';
+import { planEdits } from './switch-plan.ts';
+import { poolerTarget, type ResolvedTarget, resolveTarget } from './target.ts';
 import type { Json, Kube, KubeObject } from './types.ts';
-import type { Discovery, DiscoveryTarget, Finding, Unexplained, Workload } from './workload-types.ts';
+import type { Discovery, DiscoveryTarget, Endpoint, Finding, Unexplained, Workload } from './workload-types.ts';
 
 export interface DiscoverOptions {
   readonly namespace: string;
   readonly target: DiscoveryTarget;
   /** Workload ids (`deployment/x`) or bare names: look at these only, and say which are missing. */
   readonly only?: readonly string[];
+  /** Workload ids that are told with a reason when they do not reach the target. */
+  readonly named?: readonly string[];
+  /** The pooler: addresses that cannot be rewritten to it are findings; a workload that uses it already is told so. */
+  readonly to?: Endpoint;
   readonly signal?: AbortSignal;
 }
 
@@ -75,17 +80,22 @@ export async function discoverConsumers(kube: Kube, options: DiscoverOptions): P
   const applications = await argoApplications(kube, chosen.objects, signal);
 
   const workloads: Workload[] = [];
-  const notConsumers: { workload: Workload; reason: string }[] = [];
+  const notConsumers: { workload: Workload; reason: string; pooled?: boolean }[] = [];
   for (const object of chosen.objects) {
-    const { workload, scan } = assemble(object, sources.value, resolved, around, applications);
+    const { workload, scan } = assemble(object, sources.value, resolved, around, applications, options.to);
     for (const gapFound of scan.unexplained) {
       unexplained.push({ workload: workload.id, ...gapFound });
     }
     if (workload.consumers.length > 0) workloads.push(workload);
-    else if (options.only) {
+    else if (options.only || options.named?.includes(workload.id)) {
+      const { to } = options;
+      const pooled = to && scanTemplate(object, sources.value, poolerTarget(to, namespace)).sites.length > 0;
       notConsumers.push({
         workload,
-        reason: `no container of it takes the address of ${target.service}:${target.port} from a place that can be seen`,
+        reason: pooled
+          ? `it reaches ${to.host}:${to.port} already`
+          : `no container of it takes the address of ${target.service}:${target.port} from a place that can be seen`,
+        ...(pooled ? { pooled: true } : {}),
       });
     }
   }
@@ -106,6 +116,7 @@ function assemble(
   target: ResolvedTarget,
   around: Surroundings,
   applications: ArgoApplications,
+  to: Endpoint | undefined,
 ): { workload: Workload; scan: ScanResult } {
   const facts = workloadFacts(object, around);
   const scan = scanTemplate(object, sources, target);
@@ -117,6 +128,20 @@ function assemble(
       code: 'proxy-sidecar',
       severity: consumers.length > 0 ? 'warn' : 'block',
       text: `Container ${scan.proxies.join(', ')} is a database proxy: look at this one by hand.`,
+    });
+  }
+  const movable = scan.sites.filter((site) => site.role !== 'init');
+  if (to && movable.length > 0) {
+    const edits = planEdits(object, movable, sources, target, to, 'preflight');
+    if (!edits.ok) {
+      const text = `${edits.error.message}${edits.error.next?.[0] ? `. ${edits.error.next[0]}` : ''}`;
+      findings.push({ code: 'external-source', severity: 'block', text });
+    }
+  } else if (scan.sites.length > 0 && movable.length === 0) {
+    findings.push({
+      code: 'other',
+      severity: 'block',
+      text: 'Only an init container of it uses the database; those stay direct.',
     });
   }
   if (manager.class === 'WILL_REVERT_NOW') {

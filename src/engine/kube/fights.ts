@@ -49,6 +49,7 @@ export function watchForFights(kube: Kube, changes: readonly WorkloadChange[], o
     watched.delete(id);
     const lost = edits.find((e) => sideOf(templateOf(object), e) !== 'after');
     const manager = lost?.kind === 'env' ? managerOfEntry(object, lost.container, lost.name) : undefined;
+    const back = !recreated && sideOfAll(templateOf(object), edits) === 'before';
     const what = recreated
       ? 'was deleted and made again'
       : lost && sideOf(templateOf(object), lost) === 'before'
@@ -60,6 +61,7 @@ export function watchForFights(kube: Kube, changes: readonly WorkloadChange[], o
         manager: manager ?? 'unknown',
         at: options.now(),
         detail: `${workloadId(change.ref)} ${what}`,
+        back,
       },
       change,
     );
@@ -68,7 +70,9 @@ export function watchForFights(kube: Kube, changes: readonly WorkloadChange[], o
   const watch: FightWatch = {
     add(change) {
       if (editsOf(change).length === 0) return;
-      watched.set(key(change.ref.kind, change.ref.namespace!, change.ref.name), { change, settled: false });
+      const id = key(change.ref.kind, change.ref.namespace!, change.ref.name);
+      if (watched.has(id)) return;
+      watched.set(id, { change, settled: false });
       const place = `${change.ref.kind}/${change.ref.namespace}`;
       let joined = shared.get(place);
       if (!joined) {

@@ -173,6 +173,8 @@ export interface Fight {
   readonly manager: string;
   readonly at: number;
   readonly detail: string;
+  /** It has its original address again (not a third one, not another object). */
+  readonly back: boolean;
 }
 
 export interface OwnedApply {

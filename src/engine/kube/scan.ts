@@ -2,6 +2,7 @@
  * Where a pod template holds the target's address (kubernetes.md 2.2, 2.3). Pure: sources are handed in. A `Site` says
  * precisely which bytes of which object; switch.ts makes the smallest patch out of it.
  */
+import { Secret } from '../secret.ts';
 import { type Dsn, parseDsn } from './dsn.ts';
 import {
   type EffectiveEnv,
@@ -54,6 +55,14 @@ export interface Site {
   /** Host and port as the application sees them. */
   readonly host: string;
   readonly portNumber: number;
+  /** Who logs in where, when that stands in variables beside the address, or behind `$(…)` in it. */
+  readonly login?: Login;
+}
+
+export interface Login {
+  readonly user?: string;
+  readonly password?: Secret;
+  readonly database?: string;
 }
 
 export interface ScanResult {
@@ -140,7 +149,40 @@ function environmentSites(container: Json, env: EffectiveEnv, where: Where, targ
     }
     if (HOST_NAME.test(variable.name)) add(splitSite(container, variable, env, where, target));
   }
-  return [...sites.values()];
+  return [...sites.values()].map((site) => {
+    const login = loginBeside(site, env);
+    return login ? { ...site, login } : site;
+  });
+}
+
+const LOGIN: Readonly<Record<keyof Login, readonly string[]>> = {
+  user: ['USER', 'USERNAME', 'USR', 'LOGIN'],
+  password: ['PASSWORD', 'PASS', 'PASSWD', 'PWD'],
+  database: ['DATABASE', 'NAME', 'DB', 'DBNAME', 'DATABASE_NAME'],
+};
+
+/** `DB_USER` beside `DB_HOST`, `SPRING_DATASOURCE_USERNAME` beside `SPRING_DATASOURCE_URL`; expanded ones from the value. */
+function loginBeside(site: Site, env: EffectiveEnv): Login | undefined {
+  const whole = site.source === 'composed' ? parseDsn(env.variables.get(site.name)?.value ?? '') : site.dsn;
+  const prefix =
+    HOST_NAME.exec(site.name)?.[1] ??
+    /^(.*?)(?:URL|URI|DSN|CONNECTION_?STRING|CONN)$/i.exec(site.name)?.[1] ??
+    undefined;
+  const beside = (key: keyof Login): string | undefined => {
+    if (prefix === undefined) return undefined;
+    for (const name of LOGIN[key]) {
+      const variable = env.variables.get(`${prefix}${name}`) ?? env.variables.get(`${prefix}${name.toLowerCase()}`);
+      if (variable?.value && variable.origin.kind !== 'serviceLink') return variable.value;
+    }
+    return undefined;
+  };
+  // An application with a whole address may have a variable DB_NAME that means something else: the address wins.
+  const user = whole?.user ?? beside('user');
+  const database = whole?.database ?? (whole ? undefined : beside('database'));
+  const clear = beside('password');
+  const password = whole?.password ?? (clear === undefined ? undefined : new Secret(clear));
+  if (user === undefined && database === undefined && password === undefined) return undefined;
+  return { ...(user ? { user } : {}), ...(database ? { database } : {}), ...(password ? { password } : {}) };
 }
 
 /** A variable that holds a whole DSN. When its literal takes the host from other variables, those are the places. */

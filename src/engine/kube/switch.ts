@@ -15,7 +15,7 @@ import { Sealed } from './sealed.ts';
 import { readSources } from './sources.ts';
 import { type NewObject, planEdits } from './switch-plan.ts';
 import { previewOf } from './switch-preview.ts';
-import type { ResolvedTarget } from './target.ts';
+import { poolerTarget, type ResolvedTarget } from './target.ts';
 import type { Json, Kube, KubeObject } from './types.ts';
 import type { LiveState, SentChange, TemplateMatch, Workload, WorkloadChange } from './workload-types.ts';
 
@@ -119,19 +119,6 @@ export async function planSwitch(
       },
     ),
   );
-}
-
-/** The pooler's own names, to recognise a workload that already uses it. */
-function poolerTarget(to: { host: string; port: number }, namespace: string): ResolvedTarget {
-  const name = to.host.split('.')[0]!;
-  const hosts = [
-    to.host,
-    name,
-    `${name}.${namespace}`,
-    `${name}.${namespace}.svc`,
-    `${name}.${namespace}.svc.cluster.local`,
-  ];
-  return { hosts, services: [name], namespace, ports: [to.port], links: {} };
 }
 
 /** The live template with the edits applied, to see what admission adds. */

@@ -83,3 +83,16 @@ export function isTargetHost(target: ResolvedTarget, host: string): boolean {
 
 export const isTarget = (target: ResolvedTarget, endpoint: Endpoint): boolean =>
   target.ports.includes(endpoint.port) && isTargetHost(target, endpoint.host);
+
+/** The pooler's own names, to recognise a workload that already uses it. */
+export function poolerTarget(to: Endpoint, namespace: string): ResolvedTarget {
+  const name = to.host.split('.')[0]!;
+  const hosts = [
+    to.host,
+    name,
+    `${name}.${namespace}`,
+    `${name}.${namespace}.svc`,
+    `${name}.${namespace}.svc.cluster.local`,
+  ];
+  return { hosts, services: [name], namespace, ports: [to.port], links: {} };
+}

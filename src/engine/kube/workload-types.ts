@@ -162,7 +162,8 @@ export interface Discovery {
   /** Workloads named in `only` that do not exist. */
   readonly missing: readonly string[];
   /** Workloads named in `only` that exist but do not reach the target; facts and reason. */
-  readonly notConsumers: readonly { readonly workload: Workload; readonly reason: string }[];
+  /** `pooled`: it uses the pooler already. */
+  readonly notConsumers: readonly { readonly workload: Workload; readonly reason: string; readonly pooled?: boolean }[];
   readonly unexplained: readonly Unexplained[];
   /** Every name and IP that counts as the target. */
   readonly targetHosts: readonly string[];

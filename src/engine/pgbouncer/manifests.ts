@@ -268,11 +268,16 @@ function networkPolicy(options: PoolerManifestOptions, at: Frame, port: number):
           from: [{ podSelector: rules.clientLabels ? { matchLabels: rules.clientLabels } : {} }],
           ports: [{ protocol: 'TCP', port }],
         },
-        ...(rules.prometheusNamespace
+        // Where Prometheus lives is often not known: numbers may be read from the whole cluster then, not from outside.
+        ...(options.exporterImage
           ? [
               {
                 from: [
-                  { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': rules.prometheusNamespace } } },
+                  {
+                    namespaceSelector: rules.prometheusNamespace
+                      ? { matchLabels: { 'kubernetes.io/metadata.name': rules.prometheusNamespace } }
+                      : {},
+                  },
                 ],
                 ports: [{ protocol: 'TCP', port: EXPORTER_PORT }],
               },
@@ -281,17 +286,21 @@ function networkPolicy(options: PoolerManifestOptions, at: Frame, port: number):
       ],
       egress: [
         // Without `to` a rule allows every destination: used only when the address of PostgreSQL is not known.
-        { ...(to.length > 0 ? { to } : {}), ports: [{ protocol: 'TCP', port: upstream.port ?? 5432 }] },
+        { ...(to.length > 0 ? { to } : {}), ...postgresPorts(upstream.ports ?? [5432]) },
         {
-          ports: [
-            { protocol: 'UDP', port: 53 },
-            { protocol: 'TCP', port: 53 },
-          ],
+          // 5353 is where the DNS pods of some distributions listen behind port 53 of their Service.
+          ports: [53, 5353].flatMap((port) => [
+            { protocol: 'UDP', port },
+            { protocol: 'TCP', port },
+          ]),
         },
       ],
     },
   };
 }
+
+const postgresPorts = (ports: readonly number[]): KubeJson =>
+  ports.length > 0 ? { ports: ports.map((port) => ({ protocol: 'TCP', port })) } : {};
 
 /**
  * Metrics get a headless Service of their own: on the Service that clients use, the exporter would be reachable under the

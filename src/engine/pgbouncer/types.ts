@@ -251,10 +251,15 @@ export interface PoolerManifestOptions {
   /** Default 70 (Debian, Alpine `postgres` uid of common images); only with `restricted`. */
   readonly runAsUser?: number;
   readonly networkPolicy?: {
-    /** Labels of pods that may connect; empty: every pod of the namespace. */
+    /** Labels of pods that may connect; empty: every pod of the namespace. Metrics without a namespace: the whole cluster. */
     readonly clientLabels?: Record<string, string>;
     readonly prometheusNamespace?: string;
-    readonly postgres?: { readonly labels?: Record<string, string>; readonly cidr?: string; readonly port?: number };
+    /** `ports`: those PostgreSQL listens on, which a policy sees after the Service has been resolved. Empty: any port. */
+    readonly postgres?: {
+      readonly labels?: Record<string, string>;
+      readonly cidr?: string;
+      readonly ports?: readonly number[];
+    };
   };
   readonly serviceMonitor?: boolean;
   readonly resources?: KubeJson;

@@ -56,11 +56,7 @@ test("limits of the built-in plan are the guide's", () => {
 test('a plan file may be short: all the rest has defaults', () => {
   const parsed = parsePlan(head + phases, 'plan.yaml');
   expect(parsed.ok && parsed.value.pooler.userlistSecret).toBe('pgbouncer-userlist');
-  expect(parsed.ok && parsed.value.phases[0]?.services[0]?.health).toEqual({
-    port: 8000,
-    path: '/health',
-    loadBalancer: false,
-  });
+  expect(parsed.ok && parsed.value.phases[0]?.services[0]?.health).toEqual({ enabled: true, loadBalancer: false });
 });
 
 test('comments, order and spelled-out defaults do not change the hash; a limit does', () => {

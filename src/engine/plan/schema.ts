@@ -72,6 +72,16 @@ const poolerSchema = z.strictObject({
   replicas: count('Pooler pods', 1, 50).default(2),
   image: text('Image of PgBouncer', 500).optional(),
   exporterImage: text('Image of the Prometheus exporter', 500).optional(),
+  imagePullSecrets: z
+    .array(objectName('Secret of type kubernetes.io/dockerconfigjson'))
+    .max(20)
+    .describe("Secrets for the registry of the images, when the namespace's default service account has none")
+    .default([]),
+  runAsUser: count(
+    'User id the pooler runs as; any but 0 works, PgBouncer needs no entry in passwd',
+    1,
+    2_147_483_647,
+  ).optional(),
   version: z
     .string()
     .regex(/^(auto|1\.\d{1,2}(\.\d{1,2})?)$/, 'version is auto, or like 1.24 or 1.24.1')
@@ -110,14 +120,20 @@ const poolerSchema = z.strictObject({
   serviceMonitor: z.boolean().describe("Write a ServiceMonitor (needs the Prometheus operator's types)").default(false),
 });
 
+// The guide asks :8000/health of every service. A service elsewhere may have another endpoint, or none: what the plan
+// leaves out is taken from the readiness probe of its pods (steps/health-target.ts).
 const healthSchema = z.strictObject({
-  port: port('Port of the health endpoint in the pod').default(8000),
+  enabled: z
+    .boolean()
+    .describe('false: the service has no health endpoint; the readiness of its pods counts')
+    .default(true),
+  port: port("Port of the health endpoint in the pod; the readiness probe's when left out").optional(),
   path: z
     .string()
     .regex(/^\/[\x21-\x7e]*$/, 'path starts with / and has no spaces')
     .max(500)
-    .describe('Path of the health endpoint')
-    .default('/health'),
+    .describe("Path of the health endpoint; the readiness probe's when left out")
+    .optional(),
   loadBalancer: z
     .boolean()
     .describe('Also ask through the load balancer of the Service of the same name (guide 4.4)')
@@ -134,6 +150,7 @@ const serviceSchema = z.strictObject({
   rolloutTimeout: duration('Limit of the rollout').default('5m'),
   health: healthSchema.prefault({}),
   batch: dnsLabel('Name of the batch it moves in').optional(),
+  skip: text('Why this service is not moved; it stays in the plan and in the record', 300).optional(),
 });
 
 const phaseSchema = z.strictObject({

@@ -6,7 +6,7 @@ import type { RollbackScope } from './model.ts';
 
 /** The reason a step's signal is aborted with. */
 export class Interrupted extends Error {
-  readonly why: 'leave' | 'rollback' | 'lost-lock' | 'journal';
+  readonly why: 'leave' | 'rollback' | 'lost-lock' | 'journal' | 'contested';
   constructor(why: Interrupted['why'], message: string) {
     super(message);
     this.name = 'Interrupted';
@@ -14,9 +14,18 @@ export class Interrupted extends Error {
   }
 }
 
+/** Somebody took a change of ours back. */
+export interface Contest {
+  readonly service: string;
+  readonly manager: string;
+  readonly detail: string;
+}
+
 export class Controls {
   #leave: string | undefined;
   #rollback: RollbackScope | undefined;
+  #contest: Contest | undefined;
+  #goingBack = false;
   #held: { who: string; reason: string } | undefined;
   #abort = new AbortController();
   #wake: (() => void)[] = [];
@@ -47,6 +56,22 @@ export class Controls {
   rollback(scope: RollbackScope): void {
     this.#rollback = scope;
     this.#interrupt('rollback', 'the operator asks for a rollback');
+  }
+
+  /** Interrupts the step at work. A rollback is not interrupted: it is on its way to where the other one wants to be. */
+  contest(contest: Contest): void {
+    this.#contest ??= contest;
+    if (!this.#goingBack) this.#interrupt('contested', contest.detail);
+  }
+
+  takeContest(): Contest | undefined {
+    const contest = this.#contest;
+    this.#contest = undefined;
+    return contest;
+  }
+
+  goingBack(now: boolean): void {
+    this.#goingBack = now;
   }
 
   takeRollback(): RollbackScope | undefined {

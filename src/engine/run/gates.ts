@@ -35,9 +35,9 @@ const number = (value: number) => (Number.isInteger(value) ? String(value) : val
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 const usable = (value: number | undefined): value is number => value !== undefined && Number.isFinite(value);
 
-/** The gates of a plan, with no measurement yet. */
-export function createGates(limits: PlanGates): Gates {
-  const gates = definitions(limits);
+/** The gates of a plan, with no measurement yet; `without` those that have nothing to measure here. */
+export function createGates(limits: PlanGates, without: ReadonlySet<GateId> = new Set()): Gates {
+  const gates = definitions(limits).filter((gate) => !without.has(gate.id));
   let views: readonly GateView[] = gates.map(untouched);
   let failing = gates.map(() => 0);
   return {

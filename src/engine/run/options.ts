@@ -27,6 +27,8 @@ export interface HeadlessPolicy {
   readonly onFailure: 'stop' | 'rollback-service' | 'rollback-phase' | 'rollback-all';
   /** `accept` waives a check that could not be measured and says so in the record; `stop` parks the run. */
   readonly onInconclusive: 'stop' | 'accept';
+  /** Services that can't be moved as they are (paused, another role, a manager that reverts): `skip` moves the others. */
+  readonly onBlocked?: 'stop' | 'skip';
 }
 
 export interface RunOptions {

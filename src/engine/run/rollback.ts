@@ -95,12 +95,17 @@ async function askAndGoBack(
   }
   core.record({ type: 'rollback.started', scope, services, who: ports.who });
   core.live.set({ status: 'rolling-back' });
-  for (const service of services) {
-    const result = await rollBackService(ports, service);
-    if (result !== 'done') {
-      core.record({ type: 'rollback.finished', scope, ok: false });
-      return result;
+  controls.goingBack(true);
+  try {
+    for (const service of services) {
+      const result = await rollBackService(ports, service);
+      if (result !== 'done') {
+        core.record({ type: 'rollback.finished', scope, ok: false });
+        return result;
+      }
     }
+  } finally {
+    controls.goingBack(false);
   }
   core.record({ type: 'rollback.finished', scope, ok: true });
   core.live.set({ status: 'running' });

@@ -2,10 +2,10 @@
  * The loop: takes the next step that is due, asks, applies, verifies, writes down, and deals with what the operator
  * wants in between. The only caller of a step's functions.
  */
-import type { WizardError } from '../result.ts';
+import { type WizardError, wizardError } from '../result.ts';
 import type { Step, StepContext, StepFailure, StepResult } from '../steps/types.ts';
 import type { AskBroker } from './asks.ts';
-import { type Controls, Interrupted } from './controls.ts';
+import { type Contest, type Controls, Interrupted } from './controls.ts';
 import { JournalStopped, type RunCore } from './core.ts';
 import type { Answer, Ask, DoctorFinding, FailureAnswer, Outcome, RollbackScope, StepView } from './model.ts';
 import type { HeadlessPolicy, RunOptions } from './options.ts';
@@ -135,18 +135,37 @@ async function runStep(ports: RunnerPorts, step: Step): Promise<Turn> {
   core.live.set({ status: 'running', logLines: [], gates: [] });
   ctx.waitingFor(`${step.info.title}: reading the cluster`);
   try {
+    const before = controls.takeContest();
+    if (before) return await contested(ports, step, before);
     const changed = await makeChange(ports, step, ctx);
-    if (changed) return changed;
+    if (changed) return changed.kind === 'interrupted' ? await interrupted(ports, step) : changed;
     const verified = await step.verify(ctx);
-    if (controls.leaving !== undefined && signal.aborted) return { kind: 'interrupted' };
-    if (signal.aborted) return { kind: 'interrupted' };
+    if (signal.aborted) return await interrupted(ports, step);
     if (!verified.ok) return await failed(ports, step, failureOf(verified.error), 'fail', verified.error);
     return await finish(ports, step, verified.value);
   } catch (thrown) {
     // A wait inside the step was interrupted. Its state stays `running` in the journal: it starts again from live state.
-    if (thrown instanceof Interrupted || (signal.aborted && thrown === signal.reason)) return { kind: 'interrupted' };
+    if (thrown instanceof Interrupted || (signal.aborted && thrown === signal.reason)) return interrupted(ports, step);
     throw thrown;
   }
+}
+
+/** Why the step was interrupted decides what follows: the operator's wish is dealt with between steps, a contest is a failure here. */
+async function interrupted(ports: RunnerPorts, step: Step): Promise<Turn> {
+  const { controls } = ports;
+  const contest = controls.leaving === undefined ? controls.takeContest() : undefined;
+  if (!contest) return { kind: 'interrupted' };
+  controls.rearm();
+  return contested(ports, step, contest);
+}
+
+/** Somebody put the old address back. It is never put there again by itself: whoever did that would do it again. */
+function contested(ports: RunnerPorts, step: Step, contest: Contest): Promise<Turn> {
+  const { service, manager, detail } = contest;
+  const cause = `contested: ${detail} (written by ${manager})`;
+  const hint = `Settle it with ${manager}: change the address where it takes its manifests from, or pause it for this workload. The wizard does not put the change back by itself.`;
+  const failure: StepFailure = { cause, hint, service, symptoms: [cause] };
+  return failed(ports, step, failure, 'fail', wizardError('contested', cause, { next: [hint] }));
 }
 
 /** Plan, ask, apply. Returns a turn when the step ends here. */

@@ -1,4 +1,5 @@
 /** One session of a run: everything wired together, from the first look at the cluster to the last line of the journal. */
+import { watchForFights } from '../kube/fights.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
 import type { Plan } from '../plan/schema.ts';
@@ -95,6 +96,22 @@ export function openSession(ports: SessionPorts): RunHandle {
     onSample: (view: PoolsView) =>
       live.set({ pools: { ...view, ...(live.state.pools.postgres ? { postgres: live.state.pools.postgres } : {}) } }),
   });
+  // Nothing of it runs before the first change is added.
+  const fights = watchForFights(kube, [], {
+    signal: background.signal,
+    now: () => clock.now(),
+    onFight(fight, change) {
+      const service = change.ref.name;
+      core.message('error', sanitiseLine(`${fight.detail} (written by ${fight.manager})`, 600));
+      core.tryRecord({
+        type: 'fact',
+        key: `contested.${service}`,
+        value: { manager: fight.manager, detail: fight.detail },
+      });
+      if (fight.back) core.tryRecord({ type: 'service.state', service, state: 'direct' });
+      controls.contest({ service, manager: fight.manager, detail: fight.detail });
+    },
+  });
   const ledger = new LedgerKeeper(kube, kube.ref.namespace, core);
   const call = createCaller({
     core,
@@ -114,6 +131,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     secrets,
     fleet,
     pooler,
+    fights,
     asks,
     ...(options.policy ? { policy: options.policy } : {}),
     state: () => core.state,
@@ -258,6 +276,10 @@ export function openSession(ports: SessionPorts): RunHandle {
       rows,
     });
     for (const { service, state } of corrections) core.record({ type: 'service.state', service, state });
+    for (const service of core.state.services) {
+      const change = service.state === 'pooled' ? fleet.original(service.name) : undefined;
+      if (change) fights.add(change);
+    }
     if (answer.action === 'rollback-all') return runPlan(runner, { kind: 'all' });
     const pending = core.state.pendingBack;
     // All of it is back already, and only the last line was not written: there is nothing left to decide.

@@ -10,7 +10,9 @@ import type { BaselineResult } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
 import { sanitiseLines } from '../sanitise.ts';
-import { longestQueries, measureResponse, podReady, podsByWorkload, quantile } from './looks.ts';
+import { healthTarget } from './health-target.ts';
+import { longestQueries, measureResponse, podReady, podsByWorkload, quantile, whyNoPods } from './looks.ts';
+import { isNotSwitched } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext } from './types.ts';
 
@@ -24,12 +26,21 @@ export const responses = (info: StepInfo): Step => ({
     if (!pods.ok) return pods;
     const kept: Record<string, JsonValue> = {};
     const silent: string[] = [];
+    const without: string[] = [];
     const longest: Record<string, number> = {};
     for (const service of ctx.fleet.services()) {
       ctx.waitingFor(`response times of ${service.name}`);
       const running = await longestQueries(ctx);
       for (const [name, ms] of running.ok ? running.value : []) longest[name] = Math.max(longest[name] ?? 0, round(ms));
       const pod = (pods.value.get(service.name) ?? []).find(podReady);
+      if (
+        isNotSwitched(ctx, service.name) ||
+        (pod && !healthTarget(service, pod)) ||
+        (!pod && (await whyNoPods(ctx, service.name)))
+      ) {
+        without.push(service.name);
+        continue;
+      }
       const times = pod ? await measureResponse(ctx, service, pod, RESPONSES) : [];
       const median = quantile(times, 0.5);
       const p90 = quantile(times, 0.9);
@@ -42,7 +53,7 @@ export const responses = (info: StepInfo): Step => ({
     ctx.evidence({
       check: 'response times before',
       verdict: silent.length === 0 ? 'pass' : 'inconclusive',
-      observed: `${measured} of ${measured + silent.length} services measured${silent.length > 0 ? `; no answer from ${silent.join(', ')}` : ''}`,
+      observed: `${measured} of ${measured + silent.length} services measured${silent.length > 0 ? `; no answer from ${silent.join(', ')}` : ''}${without.length > 0 ? `; nothing to ask: ${without.join(', ')}` : ''}`,
       data: kept,
     });
     return ok({ verdict: silent.length === 0 ? 'pass' : 'inconclusive' });

@@ -1,10 +1,9 @@
 /** The guide's monitoring checklist: eight items after every phase, each an observation made now. */
 import { CHECKLIST } from '../plan/checklist.ts';
 import { ok } from '../result.ts';
-import { createGates } from '../run/gates.ts';
 import type { ChecklistItem, StepInfo } from '../run/model.ts';
-import { GateWatch } from './gate-watch.ts';
-import { type Look, lookAtHealth, lookAtLogs, lookAtPods, lookAtPoolerLogs, podsOf } from './looks.ts';
+import { GateWatch, gatesFor } from './gate-watch.ts';
+import { type Look, lookAtHealth, lookAtLogs, lookAtPods, lookAtPoolerLogs, podsOf, withPods } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext } from './types.ts';
 
@@ -16,10 +15,13 @@ export function checklistStep(info: StepInfo, services: readonly string[]): Step
     async verify(ctx) {
       const ready = await ensureSecrets(ctx);
       if (!ready.ok) return ready;
-      const due = services.filter((name) =>
+      const switched = services.filter((name) =>
         ctx.state().services.some((one) => one.name === name && one.state === 'pooled'),
       );
-      if (due.length === 0) return ok({ verdict: 'skipped', note: 'no service of the phase is switched' });
+      if (switched.length === 0) return ok({ verdict: 'skipped', note: 'no service of the phase is switched' });
+      const { running: due, idle } = await withPods(ctx, switched);
+      if (due.length === 0) return ok({ verdict: 'skipped', note: idle.join('; ') });
+      for (const why of idle) ctx.message('info', why);
       const seen = await observeAll(ctx, due);
       const items: ChecklistItem[] = CHECKLIST.map((item) => ({
         phase: info.phase,
@@ -58,12 +60,12 @@ async function observeAll(ctx: StepContext, services: readonly string[]): Promis
     }
     ctx.waitingFor(`${name}: pods, logs and health`);
     pods.push(lookAtPods(found.value, name));
-    logs.push(await lookAtLogs(ctx, found.value, LOOK_BACK_SECONDS));
+    logs.push(await lookAtLogs(ctx, name, found.value, LOOK_BACK_SECONDS));
     health.push(await lookAtHealth(ctx, service, found.value));
   }
   ctx.waitingFor('the pools and their logs');
   // A gate needs N failures in a row; the checklist looks as often as that, so that one spike is no verdict.
-  const watch = new GateWatch(ctx, createGates(ctx.plan.gates), services);
+  const watch = new GateWatch(ctx, await gatesFor(ctx, services), services);
   const views = await watch.over(0, 1);
   const gate = (id: string): Look => {
     const view = views.find((one) => one.id === id);

@@ -1,9 +1,9 @@
 /** The guide's decision points: a soak with live gates, then a human (or the gates, without a terminal) decides. */
 import { parseDuration } from '../plan/duration.ts';
 import { ok } from '../result.ts';
-import { createGates, overall } from '../run/gates.ts';
+import { overall } from '../run/gates.ts';
 import type { Answer, Ask, GateView, StepInfo } from '../run/model.ts';
-import { GateWatch, gateFailure } from './gate-watch.ts';
+import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext, StepResult } from './types.ts';
 
@@ -50,7 +50,7 @@ async function decide(
   const keepUntil = () => ctx.fact(key, new Date(until).toISOString());
   if (typeof kept !== 'string') keepUntil();
 
-  const watch = new GateWatch(ctx, createGates(ctx.plan.gates), services);
+  const watch = new GateWatch(ctx, await gatesFor(ctx, services), services);
   let { views } = await watch.look();
   // After the soak the gates stay live until somebody decides; `lookUntil` moves on, the soak's end does not.
   let lookUntil = until;

@@ -77,9 +77,12 @@ export class Fleet {
 
   #discover(signal: AbortSignal, only?: readonly string[]): Promise<Result<Discovery>> {
     const { service, port } = this.#plan.postgres;
+    const { pooler } = this.#plan;
     return discoverConsumers(this.#kube, {
       namespace: this.namespace,
       target: { service, port },
+      to: { host: pooler.name, port: pooler.port },
+      named: this.services().map((one) => `${one.kind.toLowerCase()}/${one.name}`),
       ...(only ? { only } : {}),
       signal,
     });

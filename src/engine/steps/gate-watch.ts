@@ -3,8 +3,10 @@
  * soaks share. A measurement that fails is repeated soon: N in a row is meant to tell a spike from a state, and a state
  * should be known in seconds, not after N observation intervals.
  */
+import { createGates } from '../run/gates.ts';
 import type { GateSample, Gates } from '../run/gates-types.ts';
 import type { GateView, PoolsView } from '../run/model.ts';
+import { healthTarget } from './health-target.ts';
 import {
   longestQueries,
   lookAtPoolerLogs,
@@ -174,7 +176,7 @@ export class GateWatch {
       const service = ctx.fleet.service(name);
       const own = (pods.ok ? pods.value.get(name) : undefined) ?? [];
       const pod = own[this.#next % Math.max(1, own.length)];
-      if (!service || !pod) continue;
+      if (!service || !pod || !healthTarget(service, pod)) continue;
       const times = await measureResponse(ctx, service, pod, RESPONSES_PER_LOOK);
       asked += RESPONSES_PER_LOOK;
       answered += times.length;
@@ -192,6 +194,17 @@ export class GateWatch {
       ...(asked > 0 ? { requests: { failed: asked - answered, total: asked } } : {}),
     };
   }
+}
+
+/** The plan's gates for these services: without the two that ask HTTP endpoints when none of them has one. */
+export async function gatesFor(ctx: StepContext, services: readonly string[]): Promise<Gates> {
+  const pods = await podsByWorkload(ctx);
+  const asked = services.some((name) => {
+    const service = ctx.fleet.service(name);
+    const own = (pods.ok ? pods.value.get(name) : undefined) ?? [];
+    return service !== undefined && own.some((pod) => healthTarget(service, pod) !== undefined);
+  });
+  return createGates(ctx.plan.gates, new Set(pods.ok && !asked ? (['response-time', 'error-rate'] as const) : []));
 }
 
 /** What a failed gate says on the failure screen. */

@@ -13,6 +13,8 @@ import { ok, type Result } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { workloadOf } from './fleet.ts';
+import { healthTarget } from './health-target.ts';
+import { errorLines, newComplaints, shapesOf } from './log-lines.ts';
 import type { StepContext } from './types.ts';
 
 export interface Look {
@@ -44,6 +46,32 @@ export async function podsOf(ctx: StepContext, service: string): Promise<Result<
   return all.ok ? ok(all.value.get(service) ?? []) : all;
 }
 
+/** Why a service has no pod to look at, when that is its way: a CronJob between two Jobs, a workload scaled to zero. */
+export async function whyNoPods(ctx: StepContext, service: string): Promise<string | undefined> {
+  const where = ctx.fleet.refOf(service);
+  if (where.kind === 'CronJob') return `${service} is a CronJob: its next Job uses the pooler, nothing of it runs now`;
+  if (where.kind === 'DaemonSet') return undefined;
+  const pods = await podsOf(ctx, service);
+  if (!pods.ok || pods.value.length > 0) return undefined;
+  const live = await ctx.kube.get(where, { signal: ctx.signal });
+  return live.ok && live.value.spec?.replicas === 0 ? `${service} has no replicas: no pod runs it now` : undefined;
+}
+
+/** Of these services, those that have pods to look at; and the reasons of the others. */
+export async function withPods(
+  ctx: StepContext,
+  services: readonly string[],
+): Promise<{ readonly running: string[]; readonly idle: string[] }> {
+  const running: string[] = [];
+  const idle: string[] = [];
+  for (const service of services) {
+    const why = await whyNoPods(ctx, service);
+    if (why === undefined) running.push(service);
+    else idle.push(why);
+  }
+  return { running, idle };
+}
+
 export const podReady = (pod: KubeObject): boolean =>
   (pod.status?.conditions ?? []).some(
     (one: { type: string; status: string }) => one.type === 'Ready' && one.status === 'True',
@@ -69,26 +97,62 @@ export function lookAtPods(pods: readonly KubeObject[], service: string): Look {
   };
 }
 
-// The guide greps for "error". Words that only look like one ("error_rate=0", "errors: 0") are not errors.
-const ERROR_LINE =
-  /\b(error|fatal|panic|exception|traceback|econnrefused|connection (?:refused|reset|timed out)|timed? ?out)\b/i;
-const NOT_AN_ERROR =
-  /\b(?:errors?|failures?|error_?(?:rate|count))["']?\s*[=:]\s*["']?0(?:\.0+)?\b|\bno errors?\b|\b0 errors?\b/i;
+/** Containers that only carry traffic or credentials; their words are not the service's. */
+const BYSTANDER =
+  /^(istio-proxy|istio-init|linkerd-proxy|envoy|envoy-sidecar|vault-agent|consul-dataplane|cloud-sql-proxy|datadog-agent|otel.*|fluent-?bit|filebeat|promtail)$/;
 
-export function errorLines(lines: readonly string[]): string[] {
-  return lines
-    .filter((line) => ERROR_LINE.test(line) && !NOT_AN_ERROR.test(line))
-    .map((line) => sanitiseLine(line, 300));
+/** The containers of a pod whose log tells about the database: those that were switched, else all but known side-cars. */
+export function talkingContainers(ctx: StepContext, service: string, pod: KubeObject): string[] {
+  const names: string[] = (pod.spec?.containers ?? []).map((one: { name: string }) => one.name);
+  const switched = new Set(ctx.fleet.original(service)?.sources.map((one) => one.container) ?? []);
+  const own = names.filter((name) => switched.has(name));
+  if (own.length > 0) return own;
+  const main: unknown = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  if (typeof main === 'string' && names.includes(main)) return [main];
+  const talking = names.filter((name) => !BYSTANDER.test(name));
+  return talking.length > 0 ? talking : names;
 }
 
-/** The logs of the given pods (every container) since a moment; counts lines that look like errors. */
-export async function lookAtLogs(ctx: StepContext, pods: readonly KubeObject[], sinceSeconds?: number): Promise<Look> {
+const HEAD_BYTES = 128 * 1024;
+
+/**
+ * What a service complained about before it was switched: one of its pods, from the start of its log, because that is
+ * what the new pods' logs will begin with. Kept as digests of shapes; without it every complaint counts as new.
+ */
+export async function rememberComplaints(ctx: StepContext, service: string): Promise<void> {
+  if (ctx.state().facts[complaintsKey(service)] !== undefined) return;
+  const pods = await podsOf(ctx, service);
+  const pod = pods.ok ? pods.value.find(podReady) : undefined;
+  if (!pod) return;
+  const shapes: string[] = [];
+  for (const container of talkingContainers(ctx, service, pod)) {
+    const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, {
+      container,
+      limitBytes: HEAD_BYTES,
+      signal: ctx.signal,
+    });
+    if (log.ok) shapes.push(...shapesOf(log.value.split('\n')));
+  }
+  ctx.fact(complaintsKey(service), [...new Set(shapes)]);
+}
+
+const complaintsKey = (service: string): string => `complaints.${service}`;
+
+/** The logs of the given pods since a moment; counts lines that look like errors and were not there before the switch. */
+export async function lookAtLogs(
+  ctx: StepContext,
+  service: string,
+  pods: readonly KubeObject[],
+  sinceSeconds?: number,
+): Promise<Look> {
+  const before = new Set((ctx.state().facts[complaintsKey(service)] as string[] | undefined) ?? []);
   let lines = 0;
+  let old = 0;
   const bad: string[] = [];
   for (const pod of pods) {
-    for (const container of pod.spec?.containers ?? []) {
+    for (const container of talkingContainers(ctx, service, pod)) {
       const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, {
-        container: container.name,
+        container,
         tail: 500,
         ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
         signal: ctx.signal,
@@ -96,27 +160,38 @@ export async function lookAtLogs(ctx: StepContext, pods: readonly KubeObject[], 
       if (!log.ok) return couldNot(log.error.message);
       const own = log.value.split('\n').filter((line) => line !== '');
       lines += own.length;
-      bad.push(...errorLines(own));
+      const fresh = newComplaints(own, before);
+      old += errorLines(own).length - fresh.length;
+      bad.push(...fresh);
       ctx.logLines(
-        `${pod.metadata.name}/${container.name}`,
+        `${pod.metadata.name}/${container}`,
         own.slice(-5).map((line) => sanitiseLine(line, 400)),
       );
     }
   }
+  const known = old > 0 ? `; ${old} of a kind that was logged before the switch too` : '';
   return {
     verdict: bad.length === 0 ? 'pass' : 'fail',
-    observed: bad.length === 0 ? `0 of ${lines} lines` : `${bad.length} of ${lines} lines: ${bad[0]}`,
-    expected: 'no error lines',
-    data: { errors: bad.length, lines },
+    observed: bad.length === 0 ? `0 of ${lines} lines${known}` : `${bad.length} of ${lines} lines: ${bad[0]}${known}`,
+    expected: 'no error lines that were not there before',
+    data: { errors: bad.length, lines, old },
     lines: bad.slice(-20),
   };
 }
 
-/** Health of each pod, asked at the pod itself. */
+/** `:8080/ready`, or nothing when the service has no endpoint that is known. */
+export function endpointText(service: PlanService, pods: readonly KubeObject[]): string | undefined {
+  const target = pods[0] && healthTarget(service, pods[0]);
+  return target && `:${target.port}${target.path}`;
+}
+
+/** Health of each pod, asked at the pod itself. A service without an endpoint is judged by the readiness of its pods. */
 export async function lookAtHealth(ctx: StepContext, service: PlanService, pods: readonly KubeObject[]): Promise<Look> {
-  const { port, path } = service.health;
   const answers: { pod: string; ok: boolean; text: string; ms: number }[] = [];
   for (const pod of pods) {
+    const target = healthTarget(service, pod);
+    if (!target) return byReadiness(service.name, pods);
+    const { port, path } = target;
     const answer = await getFromPod(ctx.kube, { namespace: ctx.fleet.namespace, name: pod.metadata.name, port }, path, {
       signal: ctx.signal,
       timeoutMs: 5000,
@@ -127,7 +202,8 @@ export async function lookAtHealth(ctx: StepContext, service: PlanService, pods:
     }
     const { status, body, ms } = answer.value;
     const said = healthWord(body);
-    const healthy = status >= 200 && status < 300 && said !== 'unhealthy';
+    // As the kubelet judges: a redirect is an answer too.
+    const healthy = status >= 200 && status < 400 && said !== 'unhealthy';
     answers.push({ pod: pod.metadata.name, ok: healthy, text: `HTTP ${status} ${sanitiseLine(body, 120)}`, ms });
   }
   if (answers.length === 0) return couldNot(`${service.name} has no pod`);
@@ -144,12 +220,31 @@ export async function lookAtHealth(ctx: StepContext, service: PlanService, pods:
   };
 }
 
-/** `{"status":"healthy"}` is the guide's form; an endpoint that says nothing is judged by its status code. */
+function byReadiness(service: string, pods: readonly KubeObject[]): Look {
+  const probed = pods.every((pod) =>
+    (pod.spec?.containers ?? []).some((one: { readinessProbe?: object }) => one.readinessProbe !== undefined),
+  );
+  if (!probed) return couldNot(`${service} has neither a health endpoint nor a readiness probe`);
+  const ready = pods.filter(podReady).length;
+  return {
+    verdict: ready === pods.length ? 'pass' : 'fail',
+    observed: `no HTTP endpoint is known; ${ready} of ${pods.length} pods Ready by their own probe`,
+    expected: `${pods.length} of ${pods.length} Ready`,
+    data: { ready, pods: pods.length },
+  };
+}
+
+/** `{"status":"healthy"}` is the guide's form; an endpoint that says nothing known is judged by its status code. */
 function healthWord(body: string): 'healthy' | 'unhealthy' | 'silent' {
   try {
     const status = (JSON.parse(body) as { status?: unknown } | null)?.status;
     if (typeof status !== 'string') return 'silent';
-    return /^(healthy|ok|up|pass|passing|alive|ready|serving)$/i.test(status) ? 'healthy' : 'unhealthy';
+    if (/^(healthy|ok|up|pass|passing|alive|ready|serving)$/i.test(status)) return 'healthy';
+    return /^(unhealthy|down|fail|failed|failing|error|critical|out_of_service|not[_ -]?(?:ready|serving))$/i.test(
+      status,
+    )
+      ? 'unhealthy'
+      : 'silent';
   } catch {
     return 'silent';
   }
@@ -163,16 +258,18 @@ export async function measureResponse(
   count: number,
 ): Promise<number[]> {
   const times: number[] = [];
+  const target = healthTarget(service, pod);
+  if (!target) return times;
   const http = await openPodHttp(
     ctx.kube,
-    { namespace: ctx.fleet.namespace, name: pod.metadata.name, port: service.health.port },
+    { namespace: ctx.fleet.namespace, name: pod.metadata.name, port: target.port },
     { signal: ctx.signal },
   );
   if (!http.ok) return times;
   try {
     // The first answer pays for the connection inside the pod; it is asked for and not counted.
     for (let i = 0; i <= count; i++) {
-      const answer = await http.value.get(service.health.path);
+      const answer = await http.value.get(target.path);
       if (!answer.ok) break;
       if (i > 0 && answer.value.status < 500) times.push(answer.value.ms);
     }

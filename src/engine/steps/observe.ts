@@ -1,10 +1,10 @@
 /** Guide 2.2, 2.3, 4.2: watch the pools after a switch, then ask each new pod itself. */
 import { parseDuration } from '../plan/duration.ts';
+import type { PlanService } from '../plan/schema.ts';
 import { ok, type Result } from '../result.ts';
-import { createGates } from '../run/gates.ts';
 import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
-import { GateWatch, gateFailure } from './gate-watch.ts';
-import { lookAtHealth, lookAtLogs, lookAtPods, podsOf } from './looks.ts';
+import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
+import { endpointText, lookAtHealth, lookAtLogs, lookAtPods, podsOf, withPods } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
@@ -15,14 +15,16 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
   return {
     info,
     async verify(ctx) {
-      const watched = pooledOf(ctx, services);
-      if (watched.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
+      const switched = pooledOf(ctx, services);
+      if (switched.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
+      const { running: watched, idle } = await withPods(ctx, switched);
+      if (watched.length === 0) return ok({ verdict: 'skipped', note: idle.join('; ') });
       const ready = await ensureSecrets(ctx);
       if (!ready.ok) return ready;
       ctx.pooler.watch();
       const everyMs = parseDuration(ctx.plan.observe.every) ?? 30_000;
       const forMs = parseDuration(ctx.plan.observe.for) ?? 300_000;
-      const watch = new GateWatch(ctx, createGates(ctx.plan.gates), watched);
+      const watch = new GateWatch(ctx, await gatesFor(ctx, watched), watched);
       const seen: PoolsView[] = [];
       const views = await watch.over(forMs, everyMs, (_views, _leftMs, pools) => {
         if (pools) seen.push(pools);
@@ -70,8 +72,11 @@ export function healthStep(info: StepInfo, services: readonly string[]): Step {
   return {
     info,
     async verify(ctx) {
-      const looked = pooledOf(ctx, services);
-      if (looked.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
+      const switched = pooledOf(ctx, services);
+      if (switched.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
+      const { running: looked, idle } = await withPods(ctx, switched);
+      if (looked.length === 0) return ok({ verdict: 'skipped', note: idle.join('; ') });
+      for (const why of idle) ctx.message('info', why);
       const failures: StepFailure[] = [];
       let open = false;
       for (const name of looked) {
@@ -87,6 +92,11 @@ export function healthStep(info: StepInfo, services: readonly string[]): Step {
   };
 }
 
+function healthCheck(service: PlanService, pods: Parameters<typeof endpointText>[1]): string {
+  const endpoint = endpointText(service, pods);
+  return endpoint === undefined ? `readiness of ${service.name}` : `health GET ${endpoint} of ${service.name}`;
+}
+
 async function healthOf(ctx: StepContext, name: string): Promise<Result<StepResult>> {
   const service = ctx.fleet.service(name);
   if (!service) return ok({ verdict: 'pass' });
@@ -95,11 +105,8 @@ async function healthOf(ctx: StepContext, name: string): Promise<Result<StepResu
   if (!pods.ok) return pods;
   const looks = [
     [`pods of ${name}`, lookAtPods(pods.value, name)],
-    [`pod logs of ${name}`, await lookAtLogs(ctx, pods.value)],
-    [
-      `health GET :${service.health.port}${service.health.path} of ${name}`,
-      await lookAtHealth(ctx, service, pods.value),
-    ],
+    [`pod logs of ${name}`, await lookAtLogs(ctx, name, pods.value)],
+    [healthCheck(service, pods.value), await lookAtHealth(ctx, service, pods.value)],
   ] as const;
   for (const [check, look] of looks) {
     ctx.evidence({

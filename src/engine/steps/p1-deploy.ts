@@ -18,8 +18,12 @@ import { podReady } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { assumedPoolerVersion } from './plan-facts.ts';
 import type { Step, StepContext } from './types.ts';
+import { egressPorts, findUpstream, type Upstream, upstreamHost } from './upstream.ts';
 
-const ROLLOUT_LIMIT_MS = 180_000;
+/** An image may have to be pulled over a slow line first. */
+const ROLLOUT_LIMIT_MS = 300_000;
+/** Minor version of the API server that knows `preStop.sleep` by itself. */
+const NATIVE_SLEEP_FROM = 30;
 
 /** Sizes computed at preflight; the plan's own, or small safe ones, when PostgreSQL could not be asked. */
 function sizes(ctx: StepContext) {
@@ -38,13 +42,10 @@ function sizes(ctx: StepContext) {
   };
 }
 
-function settings(ctx: StepContext): PoolerSettings {
+function settings(ctx: StepContext, host: string): PoolerSettings {
   const { plan } = ctx;
   const { maxClientConn, ...pool } = sizes(ctx);
   const arrangement = ctx.state().facts.arrangement as { forcedUser?: boolean } | undefined;
-  const host = plan.postgres.service.includes('.')
-    ? plan.postgres.service
-    : `${plan.postgres.service}.${ctx.fleet.namespace}.svc.cluster.local`;
   return {
     databases: [
       {
@@ -85,7 +86,17 @@ async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
   const exporterImage = plan.pooler.exporterImage ?? (ctx.rehearsal ? 'pgbouncer-exporter:rehearsal' : undefined);
   const running = version(ctx);
   if (!running.ok) return running;
-  const config = settings(ctx);
+  const upstream = await findUpstream({
+    kube: ctx.kube,
+    namespace: ctx.fleet.namespace,
+    service: plan.postgres.service,
+    port: plan.postgres.port,
+    signal: ctx.signal,
+  });
+  const host = await hostOf(ctx, upstream);
+  const config = settings(ctx, host);
+  const server = await ctx.kube.version(ctx.signal);
+  const old = server.ok && server.value.major === 1 && server.value.minor < NATIVE_SLEEP_FROM;
   return ok(
     poolerObjects({
       namespace: ctx.fleet.namespace,
@@ -101,7 +112,17 @@ async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
       ...(plan.pooler.clientMaxLifetime
         ? { clientMaxLifetimeSeconds: Math.ceil((parseDuration(plan.pooler.clientMaxLifetime) ?? 0) / 1000) }
         : {}),
-      ...(plan.pooler.networkPolicy ? { networkPolicy: { postgres: { port: plan.postgres.port } } } : {}),
+      ...(plan.pooler.networkPolicy
+        ? {
+            networkPolicy: {
+              postgres: { ports: egressPorts(upstream) },
+              ...(plan.pooler.prometheus ? { prometheusNamespace: plan.pooler.prometheus.namespace } : {}),
+            },
+          }
+        : {}),
+      ...(old ? { preStop: 'shell' as const } : {}),
+      ...(plan.pooler.imagePullSecrets.length > 0 ? { imagePullSecrets: plan.pooler.imagePullSecrets } : {}),
+      ...(plan.pooler.runAsUser === undefined ? {} : { runAsUser: plan.pooler.runAsUser }),
       serviceMonitor: plan.pooler.serviceMonitor,
     }) as KubeObject[],
   );
@@ -112,6 +133,21 @@ function ownFindings(ctx: StepContext, objects: readonly KubeObject[]): readonly
   if (!ctx.plan.pooler.manifests) return [];
   const assumed = version(ctx);
   return checkManifests(objects as Parameters<typeof checkManifests>[0], assumed.ok ? { version: assumed.value } : {});
+}
+
+/** Kept for the run: the ConfigMap's name follows from its content, and a resume must render the same. */
+async function hostOf(ctx: StepContext, upstream: Upstream): Promise<string> {
+  const kept = ctx.state().facts.upstreamHost;
+  if (typeof kept === 'string') return kept;
+  const found = ctx.fleet.discovery ? ok(ctx.fleet.discovery) : await ctx.fleet.discover(ctx.signal);
+  const host = upstreamHost(
+    ctx.plan.postgres.service,
+    ctx.fleet.namespace,
+    upstream.isService,
+    found.ok ? found.value : undefined,
+  );
+  ctx.fact('upstreamHost', host);
+  return host;
 }
 
 /** What the server says would be there, against what is there. */

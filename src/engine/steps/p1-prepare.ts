@@ -8,8 +8,11 @@ import { listOf, ref } from '../kube/refs.ts';
 import { loadOriginals, saveOriginals } from '../kube/run-state.ts';
 import { planSwitch } from '../kube/switch.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
-import { fail, ok, type Result } from '../result.ts';
+import { type ErrorCode, fail, ok, type Result } from '../result.ts';
 import type { DiffLine, JsonValue } from '../run/model.ts';
+import { blockersOf } from './eligibility.ts';
+import { isNotSwitched, leftOut, whyNotSwitched } from './not-switched.ts';
+import { workloadIdOf } from './plan-facts.ts';
 import type { Step, StepContext } from './types.ts';
 
 /** Originals of this run, from memory or from the cluster. True when all services of the plan are among them. */
@@ -17,7 +20,7 @@ async function haveOriginals(ctx: StepContext): Promise<Result<boolean>> {
   const all = () =>
     ctx.fleet
       .services()
-      .every((service) => ctx.fleet.original(service.name) !== undefined || isSkipped(ctx, service.name));
+      .every((service) => ctx.fleet.original(service.name) !== undefined || isNotSwitched(ctx, service.name));
   if (ctx.state().facts.originals === undefined) return ok(false);
   if (all()) return ok(true);
   const stored = await loadOriginals(ctx.kube, ctx.fleet.namespace, ctx.runId);
@@ -26,9 +29,6 @@ async function haveOriginals(ctx: StepContext): Promise<Result<boolean>> {
   const restored = ctx.fleet.restoreOriginals(stored.value.changes);
   return restored.ok ? ok(all()) : restored;
 }
-
-const isSkipped = (ctx: StepContext, service: string): boolean =>
-  (ctx.state().facts.notSwitched as Record<string, string> | undefined)?.[service] !== undefined;
 
 /** For steps after a resume: the originals must be there before anything is switched or taken back. */
 export async function ensureOriginals(ctx: StepContext): Promise<Result<void>> {
@@ -41,6 +41,15 @@ export async function ensureOriginals(ctx: StepContext): Promise<Result<void>> {
         next: ['Without them no exact way back exists. Start a new run.'],
       });
 }
+
+/** What a cluster or a source says about one workload; anything else is about the cluster, and stops the step. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'not-eligible',
+  'invalid-object',
+  'drift',
+  'conflict',
+  'not-authorised',
+]);
 
 const planned = new WeakMap<StepContext, { changes: WorkloadChange[]; notSwitched: Record<string, string> }>();
 
@@ -69,30 +78,50 @@ export const prepare: Step = {
     if (!found.ok) return found;
     const changes: WorkloadChange[] = [];
     const notSwitched: Record<string, string> = {};
+    const refused: Record<string, string> = {};
     for (const service of ctx.fleet.services()) {
-      ctx.waitingFor(`a dry run of the change of ${service.name}`);
-      const workload = found.value.workloads.find((one) => one.ref.name === service.name);
-      if (!workload) {
-        const known = found.value.notConsumers.find((one) => one.workload.ref.name === service.name);
-        notSwitched[service.name] = known?.reason ?? 'not found in the namespace';
+      const out = leftOut(ctx, service.name);
+      const workload = found.value.workloads.find((one) => one.id === workloadIdOf(service));
+      if (out !== undefined || !workload) {
+        const known = found.value.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
+        notSwitched[service.name] = out ?? known?.reason ?? 'not found in the namespace';
         diff.push({ kind: 'note', text: `${service.name}: not switched, ${notSwitched[service.name]}` });
         continue;
       }
+      // Minutes may lie between the preflight and this: a rollout may have begun, or somebody has paused it.
+      const reasons = blockersOf(ctx.plan, workload);
+      if (reasons.length > 0) {
+        refused[service.name] = reasons.join(' ');
+        continue;
+      }
+      ctx.waitingFor(`a dry run of the change of ${service.name}`);
       const change = await planSwitch(ctx.kube, workload, {
         to: { host: ctx.plan.pooler.name, port: ctx.plan.pooler.port },
         runId: ctx.runId,
         signal: ctx.signal,
       });
       if (!change.ok) {
-        return fail('not-eligible', `${service.name} can't be switched: ${change.error.message}`, {
-          ...(change.error.cause ? { cause: change.error.cause } : {}),
-          next: change.error.next ?? ['Mend it, or take the service out of the plan.'],
-        });
+        if (!REFUSALS.has(change.error.code)) return change;
+        const { message, cause } = change.error;
+        refused[service.name] = cause && !message.includes(cause) ? `${message} (${cause})` : message;
+        continue;
       }
       changes.push(change.value);
       diff.push({ kind: 'note', text: service.name }, ...change.value.preview.diff);
       commands.push(...change.value.preview.commands);
       for (const one of change.value.preview.departures ?? []) departures.add(one);
+    }
+    const told = Object.entries(refused).map(([service, why]) => `${service}: ${why}`);
+    if (told.length > 0 && (ctx.policy?.onBlocked !== 'skip' || changes.length === 0)) {
+      return fail('not-eligible', `${told.length} of the services can't be switched: ${told.join('; ')}`, {
+        next: [
+          'Mend them and retry. To go on without them: `skip` in the plan, or --on-blocked skip without a terminal.',
+        ],
+      });
+    }
+    for (const [service, why] of Object.entries(refused)) {
+      notSwitched[service] = why;
+      diff.push({ kind: 'note', text: `${service}: not switched, ${why}` });
     }
     planned.set(ctx, { changes, notSwitched });
     return ok({
@@ -141,8 +170,7 @@ export const prepare: Step = {
     for (const service of ctx.fleet.services()) {
       const change = ctx.fleet.original(service.name);
       if (!change) {
-        const why = (ctx.state().facts.notSwitched as Record<string, string>)[service.name];
-        ctx.message('warn', `${service.name} is not switched: ${why}`);
+        ctx.message('warn', `${service.name} is not switched: ${whyNotSwitched(ctx, service.name)}`);
         continue;
       }
       ctx.evidence({

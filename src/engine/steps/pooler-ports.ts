@@ -15,6 +15,7 @@ import type { Clock } from '../run/clock.ts';
 import type { PoolsView } from '../run/model.ts';
 import { Secret } from '../secret.ts';
 import type { RunSecrets } from './run-secrets.ts';
+import { findUpstream, portInPod } from './upstream.ts';
 
 export interface PoolerPod {
   readonly name: string;
@@ -188,14 +189,18 @@ export class PoolerPorts {
     const { kube, namespace, plan, signal } = this.#options;
     const { postgres } = plan;
     if (postgres.pod?.name) return ok({ name: postgres.pod.name, port: postgres.port });
-    const selector = postgres.pod?.selector ?? (await this.#selectorOf(postgres.service, signal));
+    const upstream = await findUpstream({ kube, namespace, service: postgres.service, port: postgres.port, signal });
+    const selector = postgres.pod?.selector ?? upstream.selector;
     if (selector) {
       const listed = await kube.list(listOf('Pod', namespace, { labelSelector: selector }), { signal });
       if (!listed.ok) return listed;
-      const pod = listed.value.items.find((one) => isReady(one) && one.metadata.deletionTimestamp === undefined);
-      if (pod) {
-        this.#postgresPod = pod.metadata.name;
-        return ok({ name: pod.metadata.name, port: targetPort(pod, postgres.port) });
+      const ready = listed.value.items.filter((one) => isReady(one) && one.metadata.deletionTimestamp === undefined);
+      for (const pod of inOrder(ready)) {
+        const candidate = { name: String(pod.metadata.name), port: portInPod(pod, upstream) };
+        // One pod: it is the one. Several: a standby shows no session of the services, so the primary is looked for.
+        if (ready.length > 1 && (await this.#isStandby(candidate))) continue;
+        this.#postgresPod = candidate.name;
+        return ok(candidate);
       }
     }
     return fail('postgres-unreachable', `no ready pod stands behind the Service ${postgres.service} in ${namespace}`, {
@@ -204,6 +209,26 @@ export class PoolerPorts {
       ],
       retryable: true,
     });
+  }
+
+  /** True only when it says so; a pod that can't be asked stays a candidate, so that its error is the one that is told. */
+  async #isStandby(pod: { name: string; port: number }): Promise<boolean> {
+    const { kube, namespace, plan, secrets, signal } = this.#options;
+    if (!secrets.role) return false;
+    const session = await openPostgres({
+      connect: () => kube.portForward(namespace, pod.name, pod.port),
+      user: plan.postgres.role,
+      password: secrets.role,
+      database: plan.postgres.database,
+      signal,
+    });
+    if (!session.ok) return false;
+    try {
+      const asked = await session.value.query('select pg_is_in_recovery() as standby');
+      return asked.ok && asked.value[0]?.standby === true;
+    } finally {
+      await session.value.close();
+    }
   }
 
   get postgresPod(): string | undefined {
@@ -244,11 +269,11 @@ function isReady(pod: KubeObject): boolean {
   return conditions.some((one) => one.type === 'Ready' && one.status === 'True');
 }
 
-/** The container port: the Service's port may be another one, but a declared 5432 (or a port named so) wins. */
-function targetPort(pod: KubeObject, servicePort: number): number {
-  const ports: number[] = (pod.spec?.containers ?? []).flatMap((container: { ports?: { containerPort: number }[] }) =>
-    (container.ports ?? []).map((port) => port.containerPort),
+/** Labels that operators put on the primary (Patroni, CloudNativePG, Zalando, Crunchy): those pods are asked first. */
+const isPrimary = (pod: KubeObject): boolean =>
+  Object.entries((pod.metadata.labels ?? {}) as Record<string, string>).some(
+    ([key, value]) => /(^|[/-])role$/i.test(key) && /^(primary|master|leader)$/i.test(value),
   );
-  if (ports.includes(servicePort)) return servicePort;
-  return ports.includes(5432) ? 5432 : (ports[0] ?? servicePort);
-}
+
+const inOrder = (pods: readonly KubeObject[]): KubeObject[] =>
+  [...pods].sort((a, b) => Number(isPrimary(b)) - Number(isPrimary(a)) || (a.metadata.name < b.metadata.name ? -1 : 1));

@@ -11,6 +11,7 @@ import { ok, type Result } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { takeRolePassword } from './credentials-source.ts';
 import { driversOf } from './drivers-of.ts';
+import { blockersOf } from './eligibility.ts';
 import { lookAtPostgres } from './looks.ts';
 import { accessInput, assumedPoolerVersion, workloadIdOf } from './plan-facts.ts';
 import { explainRefusal } from './role-facts.ts';
@@ -42,7 +43,7 @@ export const preflight: Step = {
     ]);
     if (!planned.ok) return planned;
     note(services(ctx, found.value));
-    note(owners(ctx, found.value));
+    owners(ctx, found.value);
     note(await database(ctx, found.value));
     return ok(sumUp(failures));
   },
@@ -120,34 +121,45 @@ async function permissions(ctx: StepContext, minor: number): Promise<StepFailure
   };
 }
 
+/** Every service of the plan: it is there, it reaches PostgreSQL directly, and it can be moved as it is now. */
 function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   const planned = ctx.fleet.services();
-  const blocked: string[] = [];
-  const warned: string[] = [];
-  for (const service of planned) {
+  const skipped = planned.filter((service) => service.skip !== undefined);
+  const wanted = planned.filter((service) => service.skip === undefined);
+  const blocked: Record<string, string> = {};
+  for (const service of wanted) {
     const workload = found.workloads.find((one) => one.id === workloadIdOf(service));
-    if (!workload) {
-      const known = found.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
-      blocked.push(`${service.name}: ${known ? known.reason : 'not found'}`);
+    if (workload) {
+      const reasons = blockersOf(ctx.plan, workload);
+      if (reasons.length > 0) blocked[service.name] = reasons.join(' ');
+      for (const finding of workload.findings)
+        if (finding.severity === 'warn') ctx.message('warn', `${service.name}: ${finding.text}`);
+      for (const consumer of workload.consumers)
+        if (consumer.role === 'init')
+          ctx.message(
+            'info',
+            `${service.name}: ${consumer.container} stays direct: ${consumer.note ?? 'an init container'}`,
+          );
       continue;
     }
-    for (const finding of workload.findings) {
-      if (finding.severity === 'block') blocked.push(`${service.name}: ${finding.text}`);
-      else if (finding.severity === 'warn') warned.push(`${service.name}: ${finding.text}`);
-    }
+    const other = found.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
+    blocked[service.name] = other ? other.reason : 'not found';
   }
-  const consumers = found.workloads.filter((one) => planned.some((service) => workloadIdOf(service) === one.id));
+  const names = Object.keys(blocked);
+  const told = names.map((name) => `${name}: ${blocked[name]}`).join('; ');
+  const movable = wanted.length - names.length;
+  // Without a terminal the policy says beforehand whether to go on without them; a human says so by waiving this step.
+  const goOn = names.length > 0 && movable > 0 && ctx.policy?.onBlocked === 'skip';
+  const left = skipped.map((service) => `${service.name} (${service.skip})`).join(', ');
   ctx.evidence({
     check: 'services of the plan',
-    verdict: blocked.length > 0 ? 'fail' : 'pass',
-    observed:
-      blocked.length > 0
-        ? blocked.join('; ')
-        : `${consumers.length} of ${planned.length} found, each with an address to switch`,
-    expected: 'every service exists and reaches PostgreSQL directly',
-    data: { warnings: warned, scanned: found.scanned },
+    verdict: names.length > 0 && !goOn ? 'fail' : 'pass',
+    observed: `${movable} of ${planned.length} can be switched${names.length > 0 ? `; ${goOn ? 'left out' : 'not as they are'}: ${told}` : ''}${left ? `; left out by the plan: ${left}` : ''}`,
+    expected: 'every service exists, reaches PostgreSQL directly, and can be moved as it is',
+    data: { scanned: found.scanned, blocked: names, skipped: skipped.map((service) => service.name) },
   });
-  for (const text of warned) ctx.message('warn', text);
+  ctx.fact('blocked', blocked);
+  if (goOn) for (const name of names) ctx.message('warn', `${name} is left out: ${blocked[name]}`);
   const others = found.workloads.filter(
     (one) => !planned.some((service) => workloadIdOf(service) === one.id) && one.ref.name !== ctx.plan.pooler.name,
   );
@@ -157,35 +169,36 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
       `reach PostgreSQL but are not in the plan: ${[...others.map((one) => one.id), ...found.unexplained.map((one) => `${one.workload} (${one.reason})`)].join(', ')}`,
     );
   }
+  const consumers = found.workloads.filter((one) => planned.some((service) => workloadIdOf(service) === one.id));
   ctx.fact('replicas', Object.fromEntries(consumers.map((one) => [one.ref.name, one.replicas])));
-  if (blocked.length === 0) return undefined;
+  if (names.length === 0 || goOn) return undefined;
   return {
-    cause: `${blocked.length} services can't be switched as they are: ${blocked.join('; ')}`,
-    hint: 'Mend them, or take them out of the plan, then retry.',
+    cause: `${names.length} ${names.length === 1 ? 'service' : 'services'} can't be switched as they are: ${told}`,
+    hint:
+      movable > 0
+        ? 'Mend them and retry; or waive this with a reason (--on-blocked skip without a terminal, `skip` in the plan): the others move, and these stay on PostgreSQL.'
+        : 'Mend them, then retry.',
   };
 }
 
-function owners(ctx: StepContext, found: Discovery): StepFailure | undefined {
+function owners(ctx: StepContext, found: Discovery): void {
   const planned = new Set(ctx.fleet.services().map(workloadIdOf));
   const fights = found.workloads.filter((one) => planned.has(one.id) && one.manager.class === 'WILL_REVERT_NOW');
   const later = found.workloads.filter((one) => planned.has(one.id) && one.manager.class === 'WILL_REVERT_LATER');
+  // Those that would be reverted at once are blocked one by one (above); here is the whole picture.
+  const now = fights.map((one) => `${one.id}: ${one.manager.managers.join(', ')} reverts at once, not moved`);
+  const then = later.map((one) => `${one.ref.name} (${one.manager.managers.join(', ')})`);
   ctx.evidence({
     check: 'who else writes these workloads',
-    verdict: fights.length > 0 ? 'fail' : 'pass',
+    verdict: 'pass',
     observed:
-      fights.length > 0
-        ? fights.map((one) => `${one.id}: ${one.manager.managers.join(', ')}`).join('; ')
-        : later.length > 0
-          ? `nobody reverts at once; later: ${later.map((one) => `${one.ref.name} (${one.manager.managers.join(', ')})`).join(', ')}`
-          : 'nobody reverts the change',
-    expected: 'no manager that takes the change back at once',
+      [
+        ...now,
+        ...(then.length > 0 ? [`reverted later, unless the source is changed too: ${then.join(', ')}`] : []),
+      ].join('; ') || 'nobody reverts the change',
+    expected: 'no manager that takes the change back',
   });
   for (const one of later) for (const reason of one.manager.reasons) ctx.message('warn', `${one.ref.name}: ${reason}`);
-  if (fights.length === 0) return undefined;
-  return {
-    cause: `${fights.length} workloads are reconciled by ${[...new Set(fights.flatMap((one) => one.manager.managers))].join(', ')} and would be reverted at once`,
-    hint: fights[0]!.manager.reasons.join(' '),
-  };
 }
 
 /** PostgreSQL: reachable, room, hazards. */

@@ -9,8 +9,9 @@ import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { ChangePreview } from '../run/model.ts';
-import { lookAtPostgres } from './looks.ts';
+import { lookAtPostgres, rememberComplaints } from './looks.ts';
 import type { StepContext, StepResult } from './types.ts';
+import { freeStuckPods } from './unstick.ts';
 
 /** A direct session may outlive its pod by a FIN in flight; after this it is a finding, not a race. */
 const LEFT_DIRECT_LIMIT_MS = 45_000;
@@ -73,9 +74,12 @@ export async function goForward(ctx: StepContext, service: string): Promise<Resu
     );
     if (!created.ok) return created;
   }
+  await rememberComplaints(ctx, service);
   ctx.serviceState(service, 'switching');
   const sent = await sendFenced(ctx, change.value, 'forward');
-  return sent.ok ? ok(undefined) : sent;
+  if (!sent.ok) return sent;
+  ctx.fights.add(change.value);
+  return ok(undefined);
 }
 
 function targetOf(ref: { kind: string; namespace?: string; name: string }, ctx: StepContext, uid?: string) {
@@ -114,9 +118,11 @@ async function sendFenced(
 export async function verifyForward(ctx: StepContext, service: string): Promise<Result<StepResult>> {
   const change = originalOf(ctx, service);
   if (!change.ok) return change;
+  // A resumed run may find the patch made: it is watched from here on too.
+  ctx.fights.add(change.value);
   const verdict = await follow(ctx, service, change.value, 'forward');
   if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
-  const rolled = rolloutResult(ctx, service, verdict);
+  const rolled = rolloutResult(ctx, service, verdict, 'forward');
   if (rolled) return ok(rolled);
   const left = await leftDirect(ctx, service);
   if (left.verdict === 'pass') ctx.serviceState(service, 'pooled');
@@ -130,6 +136,8 @@ export async function goBack(ctx: StepContext, service: string): Promise<Result<
   ctx.waitingFor(`${service}: reading what is there now`);
   const live = await classifyLive(ctx.kube, change.value);
   if (!live.ok) return live;
+  // What we take back ourselves is no fight.
+  ctx.fights.remove(change.value);
   if (live.value.state === 'before') {
     const fenced = await fenceAbandoned(ctx, change.value);
     if (!fenced.ok || !fenced.value) return fenced.ok ? ok(undefined) : fenced;
@@ -177,9 +185,11 @@ async function fenceAbandoned(ctx: StepContext, change: WorkloadChange): Promise
 export async function verifyBack(ctx: StepContext, service: string): Promise<Result<StepResult>> {
   const change = originalOf(ctx, service);
   if (!change.ok) return change;
+  const freed = await freeStuckPods(ctx, service, change.value);
+  if (!freed.ok) return freed;
   const verdict = await follow(ctx, service, change.value, 'back');
   if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
-  const rolled = rolloutResult(ctx, service, verdict);
+  const rolled = rolloutResult(ctx, service, verdict, 'back');
   if (rolled) return ok(rolled);
 
   const live = await classifyLive(ctx.kube, change.value);
@@ -197,11 +207,12 @@ export async function verifyBack(ctx: StepContext, service: string): Promise<Res
   const original = originalReplicaSet(ctx, service);
   if (original && verdict.target) {
     // With other people's changes in the template, or no history kept, another ReplicaSet is right and said so.
-    const same = original.uid === verdict.target.uid;
+    // The revision of a StatefulSet has a name that follows from its content, and no uid in the status.
+    const same = original.uid === '' ? original.name === verdict.target.name : original.uid === verdict.target.uid;
     ctx.evidence({
-      check: 'original ReplicaSet active again',
+      check: original.uid === '' ? 'original revision active again' : 'original ReplicaSet active again',
       verdict: same || !exact ? 'pass' : 'inconclusive',
-      observed: same ? `${verdict.target.name} (same uid)` : `${verdict.target.name} instead of ${original.name}`,
+      observed: same ? `${verdict.target.name} (the same)` : `${verdict.target.name} instead of ${original.name}`,
       expected: original.name,
       data: { uid: verdict.target.uid ?? null, original: original.uid },
     });
@@ -257,19 +268,33 @@ async function follow(
   });
 }
 
-/** Evidence of the rollout; a result only when it did not end well. */
-function rolloutResult(ctx: StepContext, service: string, verdict: RolloutVerdict): StepResult | undefined {
+/**
+ * Evidence of the rollout; a result only when there is nothing more to look at. A CronJob rolls nothing out: its template
+ * is what there is. A workload without replicas is switched, and no pod has proved it; the way back needs no such proof.
+ */
+function rolloutResult(
+  ctx: StepContext,
+  service: string,
+  verdict: RolloutVerdict,
+  direction: 'forward' | 'back',
+): StepResult | undefined {
   ctx.rollout(service, verdict.progress);
-  const good =
-    verdict.outcome === 'drained' || verdict.outcome === 'available' || verdict.outcome === 'switched-unverified';
+  const unverified = verdict.outcome === 'switched-unverified';
+  const cron = unverified && ctx.fleet.original(service)?.ref.kind === 'CronJob';
+  const good = verdict.outcome === 'drained' || verdict.outcome === 'available' || unverified;
   const seconds = (verdict.elapsedMs / 1000).toFixed(1);
+  const proved = cron || direction === 'back' || !unverified;
   ctx.evidence({
     check: `rollout of ${service}`,
-    verdict: verdict.outcome === 'switched-unverified' ? 'inconclusive' : good ? 'pass' : 'fail',
-    observed: good
-      ? `${verdict.message}, ${verdict.progress.available}/${verdict.progress.desired} available, ${verdict.progress.old} old pods left, ${seconds} s`
-      : verdict.message,
-    expected: 'all pods of the new revision available, all old pods gone',
+    verdict: !good ? 'fail' : proved ? 'pass' : 'inconclusive',
+    observed: !good
+      ? verdict.message
+      : unverified
+        ? direction === 'forward'
+          ? verdict.message
+          : `nothing to roll out: ${cron ? 'a CronJob' : 'no replicas'}; the template is what counts`
+        : `${verdict.message}, ${verdict.progress.available}/${verdict.progress.desired} available, ${verdict.progress.old} old pods left, ${seconds} s`,
+    expected: cron ? 'the template of its next Jobs' : 'all pods of the new revision available, all old pods gone',
     data: {
       outcome: verdict.outcome,
       cause: verdict.cause ?? null,
@@ -279,8 +304,11 @@ function rolloutResult(ctx: StepContext, service: string, verdict: RolloutVerdic
       events: [...verdict.events].slice(-10),
     },
   });
-  if (good && verdict.outcome !== 'switched-unverified') return undefined;
-  if (verdict.outcome === 'switched-unverified') {
+  if (good && (direction === 'back' || !unverified)) return undefined;
+  if (unverified) {
+    // Its template uses the pooler, so a rollback has to take it along.
+    ctx.serviceState(service, 'pooled');
+    if (cron) return { verdict: 'pass', note: 'a CronJob: the Jobs that it starts from now on use the pooler' };
     return {
       verdict: 'inconclusive',
       failure: {

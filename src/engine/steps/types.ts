@@ -3,6 +3,7 @@
  * who calls them. A step knows no screen, no flag and no wall clock.
  */
 import type { Kube } from '../kube/types.ts';
+import type { WorkloadChange } from '../kube/workload-types.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { Result } from '../result.ts';
 import type { AskBroker } from '../run/asks.ts';
@@ -60,6 +61,8 @@ export interface StepContext {
   readonly fleet: Fleet;
   /** Consoles of every pooler pod, the pools, and PostgreSQL. */
   readonly pooler: PoolerPorts;
+  /** Watches that what was switched stays so, until the end of the session; a change we take back ourselves leaves it. */
+  readonly fights: { add(change: WorkloadChange): void; remove(change: WorkloadChange): void };
   state(): RunState;
   /** What is waited for, for the screen; never empty while something runs. */
   waitingFor(text: string, limitMs?: number): void;

@@ -1,0 +1,59 @@
+/** What speaks against moving one workload, beside what the workload says about itself: who it logs in as, TLS, start-up parameters. */
+import type { Consumer, Workload } from '../kube/workload-types.ts';
+import type { Plan } from '../plan/schema.ts';
+import { sanitiseLine } from '../sanitise.ts';
+
+/** Reasons why the workload can't be switched as it is; empty when it can. Each is a sentence with what would help. */
+export function blockersOf(plan: Plan, workload: Pick<Workload, 'findings' | 'consumers'>): string[] {
+  const found = workload.findings.filter((one) => one.severity === 'block').map((one) => one.text);
+  for (const consumer of workload.consumers.filter((one) => one.defaultIncluded)) {
+    found.push(...mismatches(plan, consumer));
+    // The operator's own manifests may offer TLS and accept more parameters: not ours to judge here.
+    if (plan.pooler.manifests === undefined) found.push(...refusals(consumer));
+  }
+  return [...new Set(found)];
+}
+
+/** The pooler of the plan serves one database, and logs in there as one role. */
+function mismatches(plan: Plan, consumer: Consumer): string[] {
+  const { role, database } = plan.postgres;
+  const found: string[] = [];
+  if (known(consumer.user) && consumer.user !== role) {
+    found.push(
+      `${consumer.name} logs in as ${sanitiseLine(consumer.user, 63)}, and the pooler of this plan serves ${role}: a plan of its own, or pooler.manifests with both.`,
+    );
+  }
+  if (known(consumer.database) && consumer.database !== database) {
+    found.push(
+      `${consumer.name} uses the database ${sanitiseLine(consumer.database, 63)}, and the pooler of this plan serves ${database}: a plan of its own, or pooler.manifests with both.`,
+    );
+  }
+  return found;
+}
+
+/** A value that is not known before the pod runs says nothing. */
+const known = (text: string | undefined): text is string => text !== undefined && text !== '' && !text.includes('$(');
+
+const NEEDS_TLS = new Set(['require', 'verify-ca', 'verify-full', 'no-verify', 'verifyca', 'verifyfull']);
+const TRUE = new Set(['true', '1', 'yes', 'on']);
+const STARTUP =
+  /^(options|search_path|currentschema|statement_timeout|lock_timeout|idle_in_transaction_session_timeout)$/;
+
+function refusals(consumer: Consumer): string[] {
+  const found: string[] = [];
+  for (const [name, value] of Object.entries(consumer.parameters)) {
+    const key = name.toLowerCase().replaceAll(' ', '');
+    const text = value.toLowerCase().replaceAll(/[\s"']/g, '');
+    if (((key === 'sslmode' || key === 'ssl') && NEEDS_TLS.has(text)) || (key === 'ssl' && TRUE.has(text))) {
+      found.push(
+        `${consumer.name} demands TLS (${sanitiseLine(name, 40)}=${sanitiseLine(value, 40)}), and the pooler's port has no certificate: use sslmode=prefer inside the cluster, or pooler.manifests with client_tls_*.`,
+      );
+    }
+    if (STARTUP.test(key) && text !== '') {
+      found.push(
+        `${consumer.name} sends the start-up parameter ${sanitiseLine(name, 60)}, which PgBouncer refuses: set it on the role (ALTER ROLE … IN DATABASE … SET), then take it out of the address.`,
+      );
+    }
+  }
+  return found;
+}

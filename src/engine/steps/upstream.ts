@@ -1,0 +1,104 @@
+/**
+ * PostgreSQL as the poolers reach it: the host and port for their configuration, the ports that a network policy has to
+ * let through (it sees them after the Service has been resolved), and the port inside the pod for a port-forward.
+ */
+import { listOf, ref } from '../kube/refs.ts';
+import type { Kube, KubeObject } from '../kube/types.ts';
+import type { Discovery } from '../kube/workload-types.ts';
+
+interface ServicePort {
+  readonly port: number;
+  readonly targetPort?: number | string;
+}
+
+export interface Upstream {
+  /** The Service exists in the namespace. */
+  readonly isService: boolean;
+  /** Label selector of its pods; absent for a Service without one, ExternalName, and anything outside. */
+  readonly selector?: string;
+  /** Of the Service's port, when there is one. */
+  readonly targetPort?: number | string;
+  readonly port: number;
+  /** Ports of its endpoints, as numbers; empty when they can't be read. */
+  readonly endpointPorts: readonly number[];
+}
+
+interface Where {
+  readonly kube: Kube;
+  readonly namespace: string;
+  readonly service: string;
+  readonly port: number;
+  readonly signal: AbortSignal;
+}
+
+/** Reads the Service and its endpoints. A name with dots is a host, not a Service of the namespace. */
+export async function findUpstream({ kube, namespace, service, port, signal }: Where): Promise<Upstream> {
+  const found = service.includes('.') ? undefined : await kube.get(ref('Service', namespace, service), { signal });
+  if (!found?.ok) return { isService: false, port, endpointPorts: [] };
+  const { spec } = found.value;
+  const selector = Object.entries((spec?.selector ?? {}) as Record<string, string>)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+  const slices = await kube.list(
+    listOf('EndpointSlice', namespace, { labelSelector: `kubernetes.io/service-name=${service}` }),
+    { signal },
+  );
+  const endpointPorts = slices.ok
+    ? slices.value.items.flatMap((slice) => ((slice.ports ?? []) as { port?: number }[]).map((one) => one.port))
+    : [];
+  const own = ((spec?.ports ?? []) as ServicePort[]).find((one) => one.port === port);
+  return {
+    isService: true,
+    port,
+    ...(selector ? { selector } : {}),
+    // A headless Service maps nothing: the client's port is the pod's.
+    ...(own?.targetPort !== undefined && spec?.clusterIP !== 'None' ? { targetPort: own.targetPort } : {}),
+    endpointPorts: [...new Set(endpointPorts.filter((one) => one !== undefined))],
+  };
+}
+
+/** The port that PostgreSQL listens on in one of its pods. */
+export function portInPod(pod: KubeObject, upstream: Pick<Upstream, 'targetPort' | 'port'>): number {
+  const ports: { name?: string; containerPort: number }[] = (pod.spec?.containers ?? []).flatMap(
+    (container: { ports?: { name?: string; containerPort: number }[] }) => container.ports ?? [],
+  );
+  const { targetPort, port } = upstream;
+  if (typeof targetPort === 'number') return targetPort;
+  if (targetPort !== undefined) {
+    const named = ports.find((one) => one.name === targetPort);
+    if (named) return named.containerPort;
+  }
+  if (ports.length === 0 || ports.some((one) => one.containerPort === port)) return port;
+  return ports.find((one) => one.containerPort === 5432)?.containerPort ?? ports[0]!.containerPort;
+}
+
+/** Ports for an egress rule; empty when they can't be told, and then any port has to be allowed. */
+export function egressPorts(upstream: Upstream): number[] {
+  if (!upstream.isService) return [upstream.port];
+  const ports = new Set([upstream.port, ...upstream.endpointPorts]);
+  if (typeof upstream.targetPort === 'number') ports.add(upstream.targetPort);
+  else if (upstream.targetPort !== undefined && upstream.endpointPorts.length === 0) return [];
+  return [...ports].sort((a, b) => a - b);
+}
+
+/**
+ * The host for `pgbouncer.ini`. Poolers and services stand in one namespace, so what the services use works for both; a
+ * short name is made longer, and the cluster's domain is left to the pod's search list unless a service spells it out:
+ * not every cluster's domain is cluster.local.
+ */
+export function upstreamHost(
+  service: string,
+  namespace: string,
+  isService: boolean,
+  discovery: Pick<Discovery, 'workloads'> | undefined,
+): string {
+  if (service.includes('.') || !isService) return service;
+  const base = `${service}.${namespace}.svc`;
+  for (const workload of discovery?.workloads ?? []) {
+    for (const { endpoints } of workload.consumers) {
+      const spelt = endpoints.find(({ host }) => host.toLowerCase().startsWith(`${base}.`));
+      if (spelt) return spelt.host.toLowerCase().replace(/\.$/, '');
+    }
+  }
+  return base;
+}
