@@ -138,6 +138,14 @@ function findingsOf(object: KubeObject, facts: Omit<WorkloadFacts, 'findings'>, 
   if (deadline)
     say('deadline-exceeded', 'block', 'Its last rollout has exceeded its progress deadline: settle that one first.');
   else if (facts.midRollout) say('mid-rollout', 'block', 'A rollout is under way: wait until it is over.');
+  else if (!facts.paused && facts.status.available < replicas) {
+    // What is broken before the switch would be taken for the switch's doing, and the way back could not be proved.
+    say(
+      'not-available',
+      'block',
+      `Only ${facts.status.available} of ${replicas} pods are available now: it is not healthy before the switch.`,
+    );
+  }
   if (strategy.type === 'Recreate') {
     say('recreate', 'warn', 'Strategy Recreate: the service is down from the first stop until the new pods are Ready.');
   } else if (strategy.type === 'OnDelete') {

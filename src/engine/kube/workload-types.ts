@@ -83,6 +83,7 @@ export interface Finding {
     | 'zero-replicas'
     | 'mid-rollout'
     | 'deadline-exceeded'
+    | 'not-available'
     | 'on-delete'
     | 'partition'
     | 'no-history'

@@ -1,7 +1,11 @@
 /** What speaks against moving one workload, beside what the workload says about itself: who it logs in as, TLS, start-up parameters. */
 import type { Consumer, Workload } from '../kube/workload-types.ts';
+import { parseVersion } from '../pgbouncer/version.ts';
 import type { Plan } from '../plan/schema.ts';
+import { DRIVERS, driverAdvice } from '../postgres/drivers.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { driversOf } from './drivers-of.ts';
+import type { StepContext } from './types.ts';
 
 /** Reasons why the workload can't be switched as it is; empty when it can. Each is a sentence with what would help. */
 export function blockersOf(plan: Plan, workload: Pick<Workload, 'findings' | 'consumers'>): string[] {
@@ -56,4 +60,15 @@ function refusals(consumer: Consumer): string[] {
     }
   }
   return found;
+}
+
+/** A driver that prepares statements, and a PgBouncer that runs now and forgets them. Said only once its version is known. */
+export function forgottenStatements(ctx: StepContext, workload: Workload): string[] {
+  const seen = ctx.state().facts.poolerVersion;
+  const version = typeof seen === 'string' ? parseVersion(seen) : undefined;
+  const own = driversOf([workload]).get(workload.ref.name);
+  if (!version?.ok || !own?.prepares || !driverAdvice(own.driver, version.value).breaks) return [];
+  return [
+    `${DRIVERS[own.driver].title} uses prepared statements, which PgBouncer ${version.value.text} does not keep: run 1.21 or later, or turn them off in the driver.`,
+  ];
 }

@@ -10,7 +10,7 @@ import { planSwitch } from '../kube/switch.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import { type ErrorCode, fail, ok, type Result } from '../result.ts';
 import type { DiffLine, JsonValue } from '../run/model.ts';
-import { blockersOf } from './eligibility.ts';
+import { blockersOf, forgottenStatements } from './eligibility.ts';
 import { isNotSwitched, leftOut, whyNotSwitched } from './not-switched.ts';
 import { workloadIdOf } from './plan-facts.ts';
 import type { Step, StepContext } from './types.ts';
@@ -89,7 +89,7 @@ export const prepare: Step = {
         continue;
       }
       // Minutes may lie between the preflight and this: a rollout may have begun, or somebody has paused it.
-      const reasons = blockersOf(ctx.plan, workload);
+      const reasons = [...blockersOf(ctx.plan, workload), ...forgottenStatements(ctx, workload)];
       if (reasons.length > 0) {
         refused[service.name] = reasons.join(' ');
         continue;
@@ -167,6 +167,7 @@ export const prepare: Step = {
   async verify(ctx) {
     const have = await ensureOriginals(ctx);
     if (!have.ok) return have;
+    const direct = (ctx.state().facts.staysDirect ?? {}) as Record<string, string>;
     for (const service of ctx.fleet.services()) {
       const change = ctx.fleet.original(service.name);
       if (!change) {
@@ -176,7 +177,7 @@ export const prepare: Step = {
       ctx.evidence({
         check: `change of ${service.name}`,
         verdict: 'pass',
-        observed: `${change.sources.map((one) => `${one.container}: ${one.name} (${one.source})`).join(', ')}; the server's dry run accepts it`,
+        observed: `${change.sources.map((one) => `${one.container}: ${one.name} (${one.source})`).join(', ')}; the server's dry run accepts it${direct[service.name] ? `; init container ${direct[service.name]} stays direct, because transaction pooling breaks the locks and settings that migrations use` : ''}`,
         data: { before: change.before, after: change.after },
       });
     }

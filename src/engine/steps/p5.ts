@@ -5,6 +5,7 @@ import { listOf, ref } from '../kube/refs.ts';
 import { ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
 import { lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf } from './looks.ts';
+import { isNotSwitched } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext } from './types.ts';
 
@@ -17,7 +18,11 @@ export const verifyAll = (info: StepInfo): Step => ({
     ctx.waitingFor('all pods of the plan');
     const pods = await podsByWorkload(ctx);
     if (!pods.ok) return pods;
-    const planned = ctx.fleet.services().map((service) => service.name);
+    // What was left where it is was not healthy, or not ours to touch, before; it says nothing about the switch.
+    const planned = ctx.fleet
+      .services()
+      .map((service) => service.name)
+      .filter((name) => !isNotSwitched(ctx, name));
     const all = [...planned, ctx.plan.pooler.name].flatMap((name) => pods.value.get(name) ?? []);
     const looked = lookAtPods(all, 'the plan');
     // The guide counts Running and Pending pods together and greps for "crash"; readiness is what counts.

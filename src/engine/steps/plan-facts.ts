@@ -15,6 +15,10 @@ export function assumedPoolerVersion(plan: Plan): string {
   return tag ?? '1.18.0';
 }
 
+/** False when neither the plan nor the image's tag tells the version: it is known when a pooler runs. */
+export const isPoolerVersionTold = (plan: Plan): boolean =>
+  plan.pooler.version !== 'auto' || /:v?1\.\d{2}/.test(plan.pooler.image ?? '');
+
 /** What the plan will do, for the access reviews and the printed Role. */
 export function accessInput(plan: Plan, namespace: string, runId: string, serverMinor: number): AccessInput {
   const { pooler } = plan;

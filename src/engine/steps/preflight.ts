@@ -13,7 +13,7 @@ import { takeRolePassword } from './credentials-source.ts';
 import { driversOf } from './drivers-of.ts';
 import { blockersOf } from './eligibility.ts';
 import { lookAtPostgres } from './looks.ts';
-import { accessInput, assumedPoolerVersion, workloadIdOf } from './plan-facts.ts';
+import { accessInput, assumedPoolerVersion, isPoolerVersionTold, workloadIdOf } from './plan-facts.ts';
 import { explainRefusal } from './role-facts.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
@@ -127,6 +127,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   const skipped = planned.filter((service) => service.skip !== undefined);
   const wanted = planned.filter((service) => service.skip === undefined);
   const blocked: Record<string, string> = {};
+  const staysDirect: Record<string, string> = {};
   for (const service of wanted) {
     const workload = found.workloads.find((one) => one.id === workloadIdOf(service));
     if (workload) {
@@ -134,12 +135,8 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
       if (reasons.length > 0) blocked[service.name] = reasons.join(' ');
       for (const finding of workload.findings)
         if (finding.severity === 'warn') ctx.message('warn', `${service.name}: ${finding.text}`);
-      for (const consumer of workload.consumers)
-        if (consumer.role === 'init')
-          ctx.message(
-            'info',
-            `${service.name}: ${consumer.container} stays direct: ${consumer.note ?? 'an init container'}`,
-          );
+      const direct = workload.consumers.filter((one) => one.role === 'init').map((one) => one.container);
+      if (direct.length > 0) staysDirect[service.name] = [...new Set(direct)].join(', ');
       continue;
     }
     const other = found.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
@@ -159,6 +156,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
     data: { scanned: found.scanned, blocked: names, skipped: skipped.map((service) => service.name) },
   });
   ctx.fact('blocked', blocked);
+  ctx.fact('staysDirect', staysDirect);
   if (goOn) for (const name of names) ctx.message('warn', `${name} is left out: ${blocked[name]}`);
   const others = found.workloads.filter(
     (one) => !planned.some((service) => workloadIdOf(service) === one.id) && one.ref.name !== ctx.plan.pooler.name,
@@ -336,8 +334,11 @@ async function hazards(
     ctx.evidence({ check: 'transaction pooling hazards', verdict: 'inconclusive', observed: report.error.message });
     return undefined;
   }
-  const blocks = report.value.findings.filter((one) => one.severity === 'block');
-  const warns = report.value.findings.filter((one) => one.severity === 'warn');
+  // Before a pooler runs its version may be a guess; p1.prepare looks again when it is known.
+  const guessed = (one: (typeof report.value.findings)[number]) =>
+    one.id === 'named-prepared-statements' && !isPoolerVersionTold(ctx.plan);
+  const blocks = report.value.findings.filter((one) => one.severity === 'block' && !guessed(one));
+  const warns = report.value.findings.filter((one) => one.severity === 'warn' || guessed(one));
   const heldBack: Record<string, string[]> = {};
   for (const one of blocks)
     for (const name of one.services ?? []) heldBack[name] = [...(heldBack[name] ?? []), one.title];
@@ -363,10 +364,22 @@ async function hazards(
     },
   });
   for (const one of warns) ctx.message('warn', `${one.title}: ${one.detail}${one.fix ? ` ${one.fix}` : ''}`);
-  if (blocks.length === 0) return undefined;
   const names = Object.keys(heldBack);
+  if (ctx.policy?.onBlocked === 'skip') {
+    // A hazard that belongs to certain services keeps those on PostgreSQL; one of the whole database stops everything.
+    for (const name of names) ctx.message('warn', `${name} is left out: ${heldBack[name]!.join('; ')}`);
+    const already = (ctx.state().facts.blocked ?? {}) as Record<string, string>;
+    ctx.fact('blocked', {
+      ...already,
+      ...Object.fromEntries(
+        names.map((name) => [name, [already[name], ...heldBack[name]!].filter(Boolean).join('; ')]),
+      ),
+    });
+  }
+  const stopping = ctx.policy?.onBlocked === 'skip' ? blocks.filter((one) => !one.services?.length) : blocks;
+  if (stopping.length === 0) return undefined;
   return {
-    cause: blocks.map((one) => `${one.title}: ${one.detail}`).join('; '),
-    hint: `${names.length > 0 ? `Holds back ${names.join(', ')}. ` : ''}${blocks.map((one) => one.fix ?? '').join(' ')}`,
+    cause: stopping.map((one) => `${one.title}: ${one.detail}`).join('; '),
+    hint: `${names.length > 0 ? `Holds back ${names.join(', ')}. ` : ''}${stopping.map((one) => one.fix ?? '').join(' ')}`,
   };
 }
