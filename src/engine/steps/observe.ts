@@ -4,7 +4,8 @@ import type { PlanService } from '../plan/schema.ts';
 import { ok, type Result } from '../result.ts';
 import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
-import { endpointText, lookAtHealth, lookAtLogs, lookAtPods, podsOf, withPods } from './looks.ts';
+import { lookAtLoadBalancer } from './load-balancer.ts';
+import { endpointText, type Look, lookAtHealth, lookAtLogs, lookAtPods, podsOf, withPods } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
@@ -103,11 +104,13 @@ async function healthOf(ctx: StepContext, name: string): Promise<Result<StepResu
   ctx.waitingFor(`${name}: pods, logs and health`);
   const pods = await podsOf(ctx, name);
   if (!pods.ok) return pods;
-  const looks = [
+  const looks: [string, Look][] = [
     [`pods of ${name}`, lookAtPods(pods.value, name)],
     [`pod logs of ${name}`, await lookAtLogs(ctx, name, pods.value)],
     [healthCheck(service, pods.value), await lookAtHealth(ctx, service, pods.value)],
-  ] as const;
+  ];
+  const outside = await lookAtLoadBalancer(ctx, service, pods.value[0]);
+  if (outside) looks.push([`load balancer of ${name}`, outside]);
   for (const [check, look] of looks) {
     ctx.evidence({
       check,
