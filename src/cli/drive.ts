@@ -13,6 +13,8 @@ import type { Mode, RunValues } from './session.ts';
 
 /** Ink draws its first frame at once; this lets it reach the terminal. */
 const FIRST_FRAME_MS = 10;
+/** Exit code of a program whose terminal was closed, as shells count. */
+const HUNG_UP = 129;
 
 export interface DriveRequest {
   readonly command: string;
@@ -101,6 +103,7 @@ async function withScreen(request: DriveRequest, start: () => Promise<Result<Run
   if (last.outcome === 'parked' || last.status !== 'ended') {
     await write(io.stderr, `The run is parked; go on with:\n  ${request.resume(last.runId)}\n`);
   }
+  if (shown.signal === 'SIGHUP') return ok(HUNG_UP);
   return ok(last.outcome === undefined ? exitCodeOf({ outcome: 'parked' }) : exitCodeOf(last));
 }
 

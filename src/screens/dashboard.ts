@@ -97,7 +97,9 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
   const kept = blocks.map((block) => {
     if (block === undefined || room <= 0) return [];
     const gap = rows > 12 ? 1 : 0;
-    const part = block.slice(0, Math.max(0, room - gap));
+    const space = Math.max(0, room - gap);
+    // Of more observations than fit, the newest.
+    const part = block === seen ? block.slice(Math.max(0, block.length - space)) : block.slice(0, space);
     room -= part.length + gap;
     return part.length === 0 ? [] : gap === 1 ? [[] as Line, ...part] : part;
   });

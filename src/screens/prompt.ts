@@ -107,5 +107,9 @@ function nextField(prompt: Prompt): PromptStep {
     };
   }
   if (prompt.text === prompt.typed) return { kind: 'send', intent: sent(prompt) };
-  return { kind: 'open', prompt: { ...prompt, text: '' }, notice: `that is not ${prompt.typed} (Esc leaves)` };
+  return {
+    kind: 'open',
+    prompt: { ...prompt, text: '' },
+    notice: `${prompt.text === '' ? 'type' : 'that is not'} ${prompt.typed} (Esc leaves)`,
+  };
 }

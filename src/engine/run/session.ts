@@ -136,7 +136,8 @@ export function openSession(ports: SessionPorts): RunHandle {
     ...(options.policy ? { policy: options.policy } : {}),
     state: () => core.state,
     waitingFor(text, limitMs) {
-      const line = sanitiseLine(text, 200);
+      // The screen says `waiting for` itself.
+      const line = sanitiseLine(text, 200).replace(/^waiting for /, '');
       const before = live.state.waitingFor;
       const since = before?.text === line ? before.since : core.timestamp();
       live.set({
