@@ -42,6 +42,15 @@ export const displayFlags = {
   noColor: toggle('No colours (also NO_COLOR)', { group: 'output' }),
   ascii: toggle('Only ASCII characters', { group: 'output' }),
   accessible: toggle('Linear output for screen readers: no redraw, numbered questions', { group: 'output' }),
+  keymap: text('FILE', 'Keys and notifications of the screen', {
+    group: 'output',
+    initially: '~/.config/pgb-wizard/config.yaml',
+    file: true,
+  }),
+  notifyCommand: text('COMMAND', 'Run when a decision is due, with its title as the last argument', {
+    group: 'output',
+    initially: 'only the bell of the terminal',
+  }),
   theme: choice(['terminal', 'dark', 'light', 'colour-blind', 'none'], 'Colours of the screen', { group: 'output' }),
 };
 

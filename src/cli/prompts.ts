@@ -37,6 +37,28 @@ export function askContext(contexts: readonly KubeconfigContext[]): Promise<Resu
   );
 }
 
+/** The namespace of the services, when the one that was meant does not exist. */
+export function askNamespace(names: readonly string[], why: string): Promise<Result<string>> {
+  return ask(({ select }) =>
+    select({
+      message: `${sanitiseLine(why, 160)}. Namespace of the services:`,
+      choices: names.map((name) => ({ name: sanitiseLine(name, 80), value: name })),
+      pageSize: 12,
+    }),
+  );
+}
+
+/** A password nobody has, never shown: what is typed appears as stars. */
+export function askPassword(role: string, why: string): Promise<Result<string>> {
+  return ask(({ password }) =>
+    password({
+      message: `${sanitiseLine(why, 160)} Password of ${sanitiseLine(role, 80)}:`,
+      mask: '*',
+      validate: (text) => (text === '' ? 'A password is needed (Ctrl+C leaves, nothing was started).' : true),
+    }),
+  );
+}
+
 /** Resume one of the waiting runs, or start a new one (undefined). The default is to resume the newest. */
 export function askRun(runs: readonly WaitingRun[]): Promise<Result<WaitingRun | undefined>> {
   return ask(({ select }) =>

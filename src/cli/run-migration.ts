@@ -5,6 +5,7 @@ import type { Invocation } from './command.ts';
 import type { runFlags } from './commands/run.ts';
 import { drive } from './drive.ts';
 import { resumeCommand } from './envelope.ts';
+import type { Given } from './missing-answers.ts';
 import { chooseFirst, completeOptions, kubeOptions, modeOf } from './session.ts';
 
 export async function runMigration(invocation: Invocation<typeof runFlags>): Promise<Result<number>> {
@@ -17,16 +18,34 @@ export async function runMigration(invocation: Invocation<typeof runFlags>): Pro
   // Questions come before the screen, everything else after its first frame.
   const chosen = await chooseFirst(request);
   if (!chosen.ok) return chosen;
-  return drive({
-    command,
-    mode: mode.value,
-    values,
-    io,
-    signal,
-    options: () => completeOptions(request, chosen.value),
-    start: { context: chosen.value.context, namespace: values.namespace, operator: operator(io.env).identity },
-    resume: (runId) => resumeCommand({ runId }, kubeFlags(values)),
-  });
+  let given: Given = {};
+  for (;;) {
+    const known = {
+      values: { ...values, namespace: given.namespace ?? values.namespace },
+      chosen: { ...chosen.value, passwords: { ...chosen.value.passwords, ...given.passwords } },
+    };
+    const driven = await drive({
+      command,
+      mode: mode.value,
+      values,
+      io,
+      signal,
+      options: () => completeOptions({ ...request, values: known.values }, known.chosen),
+      start: {
+        context: chosen.value.context,
+        namespace: known.values.namespace,
+        operator: operator(io.env).identity,
+      },
+      resume: (runId) => resumeCommand({ runId }, kubeFlags(known.values)),
+    });
+    if (driven.ok || mode.value === 'headless' || signal.aborted) return driven;
+    const kube = { ...kubeOptions(values), context: chosen.value.context };
+    const { askForMissing } = await import('./missing-answers.ts');
+    const asked = await askForMissing(driven.error, kube);
+    if (!asked.ok) return asked;
+    if (asked.value === undefined) return driven;
+    given = { ...given, ...asked.value };
+  }
 }
 
 /** A rehearsal cluster that was started with `rehearse --serve` may pass time faster; a real one never. */

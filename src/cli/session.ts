@@ -161,6 +161,11 @@ export async function completeOptions(request: SessionRequest, chosen: Chosen): 
     if (!found.ok) return found;
     secrets = { ...found.value, ...secrets };
   }
+  if (mode === 'screen' && !request.kube && chosen.resume === undefined && secrets.rolePassword === undefined) {
+    const { requireRolePassword } = await import('./missing-answers.ts');
+    const found = await requireRolePassword(kube, plan.value);
+    if (!found.ok) return found;
+  }
   const me = operator(io.env);
   const folder = stateDir(io.env);
   const change = {

@@ -82,9 +82,44 @@ function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] 
           ...(snapshot.error.cause === undefined ? [] : labelled('cause', snapshot.error.cause, width, undefined, 10)),
           ...(snapshot.error.next ?? []).flatMap((next) => labelled('next', next, width, 'ok', 10)),
         ]),
-    ...(snapshot.exportedTo === undefined ? [] : labelled('record', snapshot.exportedTo, width, undefined, 10)),
+    ...(snapshot.exportedTo === undefined
+      ? []
+      : labelled('record', `${snapshot.exportedTo} (record.md, report.html, record.json)`, width, undefined, 10)),
+    ...nextLines(snapshot, width),
     ...labelled('journal', `${snapshot.journal.path}, ${snapshot.journal.events} events`, width, 'muted', 10),
   ];
+}
+
+/** What to do after this run: nothing of it is left to be remembered. */
+function nextLines(snapshot: RunSnapshot, width: number): Line[] {
+  const say = (label: string, text: string) => labelled(label, text, width, 'ok', 10);
+  const rollback = `pgb-wizard rollback --run ${snapshot.runId}`;
+  switch (snapshot.outcome) {
+    case 'done':
+      return [
+        ...say(
+          'next',
+          'after 48 h, lower the pools of the applications themselves: the numbers are in record.md under the follow-up',
+        ),
+        ...say('way back', `${rollback} --service NAME (or --phase p4, or --all)`),
+        ...(snapshot.rehearsal
+          ? say(
+              'for real',
+              '`pgb-wizard init > pgb-wizard.yaml` looks at your cluster, `pgb-wizard preflight` changes nothing',
+            )
+          : []),
+      ];
+    case 'rolled-back':
+      return say('next', 'the cause is in record.md; start again with `pgb-wizard --fresh` when it is mended');
+    case 'failed':
+    case 'gate-failed':
+      return say(
+        'next',
+        `look at the cause, then resume with \`pgb-wizard --run ${snapshot.runId}\`, or go back: ${rollback} --all`,
+      );
+    default:
+      return [];
+  }
 }
 
 /** The text that is printed once the alternate screen is gone. Pure; without a trailing line feed. */

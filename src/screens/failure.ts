@@ -7,17 +7,27 @@ import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
 /** The ways on by key; three scopes of rollback are one key and then a choice. */
-function waysOf(options: readonly FailureAnswer['action'][]): { readonly action: ActionId; readonly text: string }[] {
+function waysOf(
+  options: readonly FailureAnswer['action'][],
+  back: boolean,
+): { readonly action: ActionId; readonly text: string }[] {
   const scopes = [
     ...(options.includes('rollback-service') ? ['this service'] : []),
     ...(options.includes('rollback-phase') ? ['the phase'] : []),
     ...(options.includes('rollback-all') ? ['everything'] : []),
   ];
   return [
-    ...(options.includes('retry') ? [{ action: 'retry' as const, text: 'try this step again' }] : []),
+    ...(options.includes('retry')
+      ? [{ action: 'retry' as const, text: back ? 'switch it again' : 'try this step again' }]
+      : []),
     ...(scopes.length > 0 ? [{ action: 'rollback' as const, text: `roll back: ${scopes.join(', ')}` }] : []),
     ...(options.includes('waive')
-      ? [{ action: 'waive' as const, text: 'waive it, with a reason for the record' }]
+      ? [
+          {
+            action: 'waive' as const,
+            text: back ? 'go on without it, with a reason for the record' : 'waive it, with a reason for the record',
+          },
+        ]
       : []),
     { action: 'leave' as const, text: 'leave; nothing is undone, the run can be resumed' },
   ];
@@ -33,11 +43,24 @@ export function failureScreen(view: View, ask: Extract<Ask, { kind: 'failure' }>
       span(ask.title, 'title'),
     ],
   ];
+  const service = view.snapshot.services.find((one) => one.name === ask.service);
+  const back = service?.state === 'rolled-back';
   const content: Line[] = [
+    ...(back
+      ? [
+          ...paragraph(
+            `${glyphs.ok} ${service.name} is back on PostgreSQL, with its original value and its original pods.`,
+            width - 1,
+            'ok',
+            1,
+          ),
+          [] as Line,
+        ]
+      : []),
     ...labelled('cause', ask.cause, width, unknown ? 'warn' : 'bad'),
     ...labelled('do', ask.hint, width, 'ok'),
     [],
-    ...waysOf(ask.options).map((way): Line => {
+    ...waysOf(ask.options, back).map((way): Line => {
       return [span(`   ${keyName(keymap[way.action][0] ?? '').padEnd(9)}`, 'key'), span(way.text)];
     }),
     ...(ask.findings.length === 0

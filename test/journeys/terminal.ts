@@ -20,6 +20,8 @@ export interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** State folder and HOME; the same one for a terminal that takes up where another one was cut off. */
   readonly home: string;
+  /** Everything that is written to the terminal, as it comes. */
+  readonly onOutput?: (data: string) => void;
 }
 
 /** A folder that is HOME and state folder of one journey. */
@@ -44,7 +46,7 @@ export class Terminal {
   #drawn = 0;
   #exit: { exitCode: number; signal?: number } | undefined;
 
-  constructor(args: readonly string[], { columns = 100, rows = 30, env, home }: TerminalOptions) {
+  constructor(args: readonly string[], { columns = 100, rows = 30, env, home, onOutput }: TerminalOptions) {
     this.#term = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 2000 });
     this.pty = spawn(process.execPath, [PROGRAM, ...args], {
       name: 'xterm-256color',
@@ -53,6 +55,7 @@ export class Terminal {
       env: environment(home, env),
     });
     this.pty.onData((data) => {
+      onOutput?.(data);
       this.#written += 1;
       this.#term.write(data, () => {
         this.#drawn += 1;

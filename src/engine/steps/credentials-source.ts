@@ -9,6 +9,21 @@ import { fail, ok, type Result } from '../result.ts';
 import type { Secret } from '../secret.ts';
 import type { StepContext } from './types.ts';
 
+/** Every password of the role in the services' addresses, the most used first. */
+export function rolePasswords(found: Discovery, role: string): { secret: Secret; services: string[] }[] {
+  const seen = new Map<string, { secret: Secret; services: string[] }>();
+  for (const workload of found.workloads) {
+    for (const consumer of workload.consumers) {
+      if (!consumer.password || (consumer.user !== undefined && consumer.user !== role)) continue;
+      const value = consumer.password.reveal();
+      const entry = seen.get(value) ?? { secret: consumer.password, services: [] };
+      entry.services.push(workload.ref.name);
+      seen.set(value, entry);
+    }
+  }
+  return [...seen.values()].sort((a, b) => b.services.length - a.services.length);
+}
+
 /** Puts the role's password into the run's secrets: the operator's when given, else the one in the services' addresses. */
 export function takeRolePassword(ctx: StepContext, found: Discovery): Result<void> {
   const { secrets, plan } = ctx;
@@ -16,18 +31,7 @@ export function takeRolePassword(ctx: StepContext, found: Discovery): Result<voi
     secrets.roleFrom ??= 'given by the operator';
     return ok(undefined);
   }
-  const seen = new Map<string, { secret: Secret; services: string[] }>();
-  for (const workload of found.workloads) {
-    for (const consumer of workload.consumers) {
-      if (!consumer.password || (consumer.user !== undefined && consumer.user !== plan.postgres.role)) continue;
-      const value = consumer.password.reveal();
-      const entry = seen.get(value) ?? { secret: consumer.password, services: [] };
-      entry.services.push(workload.ref.name);
-      seen.set(value, entry);
-    }
-  }
-  const candidates = [...seen.values()].sort((a, b) => b.services.length - a.services.length);
-  const [best, ...others] = candidates;
+  const [best, ...others] = rolePasswords(found, plan.postgres.role);
   if (!best) {
     return fail('secret-missing', `no address of a service holds the password of ${plan.postgres.role}`, {
       cause: 'the services take it from a place the wizard cannot read, or log in as another role',
