@@ -185,7 +185,12 @@ test('the end summary is plain text of at most the given width', () => {
                  ✔ 3 Core services           4/4 done
                  ✔ 4 Critical services       9/9 done
                  ✔ 5 Verify and clean up     3/3 done
-       record    pgb-wizard-7f3a
+       record    pgb-wizard-7f3a (record.md, report.html, record.json)
+       next      after 48 h, lower the pools of the applications
+                 themselves: the numbers are in record.md under the
+                 follow-up
+       way back  pgb-wizard rollback --run 7f3a --service NAME (or --phase
+                 p4, or --all)
        journal   ~/.local/state/pgb-wizard/runs/7f3a/events.jsonl, 214
                  events"
   `);
