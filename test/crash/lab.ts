@@ -25,7 +25,8 @@ const PLAN = {
   name: 'crash',
   namespace: NAMESPACE,
   // One pooler pod: what is proved here is the order of writes, not the pooler's availability.
-  pooler: { replicas: 1 },
+  // Its sizes are given, because computed ones follow the connections of the moment, and two runs are compared.
+  pooler: { replicas: 1, poolSize: 8, minPoolSize: 2, reserve: 2, maxClientConn: 500 },
   phases: [
     {
       id: 'p2',
@@ -196,6 +197,11 @@ export async function openLab(options: { password?: string; pace?: number; servi
           const { name } = object.metadata;
           if (OWN.test(name) || /-pgb-[0-9a-f]{8}$|^pgbouncer/.test(name)) store.delete(resource, NAMESPACE, name);
         }
+      }
+      for (const pod of store.list('pods', NAMESPACE)) {
+        // Nobody waits for its clients any more.
+        if (pod.metadata.name.startsWith('pgbouncer-'))
+          store.delete('pods', NAMESPACE, pod.metadata.name, { gracePeriodSeconds: 0 });
       }
       await until(() => !store.list('pods', NAMESPACE).some((pod) => pod.metadata.name.startsWith('pgbouncer-')));
     },
