@@ -117,11 +117,12 @@ function activeReplicaSet({ store }: Cluster, name: string): string {
     .join(' ');
 }
 
-export async function openLab(options: { password?: string; pace?: number; services?: number } = {}): Promise<Lab> {
+export async function openLab(options: { password?: string; faults?: readonly string[] } = {}): Promise<Lab> {
   const root = mkdtempSync(join(tmpdir(), 'pgbw-crash-'));
   const cluster = await startCluster({
-    services: options.services ?? SERVICES.length,
-    pace: options.pace ?? 10,
+    services: SERVICES.length,
+    pace: 10,
+    ...(options.faults ? { faults: options.faults } : {}),
     ...(options.password === undefined ? { seed: 1 } : { password: options.password }),
   });
   const { store } = cluster;

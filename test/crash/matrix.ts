@@ -306,6 +306,8 @@ export function withoutIntent(lab: Lab, lines: readonly JournalLine[]): [Finding
   return lab.requests
     .filter(({ url }) => !/[?&]dryRun=All|reviews(\?|$)|\/leases(\/|\?|$)|\/exec|\/portforward/.test(url))
     .filter(({ url, method, body }) => !isLedger(url, method, body))
+    // Refused by a fault before its body was read: what it was can't be told, and nothing came of it.
+    .filter(({ method, body, code }) => !(method === 'POST' && body.length === 0 && (code ?? 500) >= 400))
     .filter(({ userAgent }) => userAgent?.startsWith('pgb-wizard'))
     .filter(({ auditId }) => auditId === undefined || !intents.has(auditId))
     .map(({ method, url, auditId }) => ['leaked', `${method} ${url} (${auditId ?? 'no Audit-ID'}) without an intent`]);
