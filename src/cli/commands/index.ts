@@ -1,6 +1,7 @@
 /** The command table, in the order of the help. */
 import type { AnyCommand } from '../command.ts';
 import { approveCommand } from './approve.ts';
+import { cleanupCommand } from './cleanup.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
@@ -32,6 +33,7 @@ export const commands: readonly AnyCommand[] = [
   verifyCommand,
   doctorCommand,
   lockCommand,
+  cleanupCommand,
   configCommand,
   rbacCommand,
   completionCommand,

@@ -89,10 +89,6 @@ export function references(text: string): string[] {
   return names;
 }
 
-/** The text that means the same where nothing is expanded: used to know whether a literal is free of `$` syntax. */
-export const isPlain = (text: string): boolean =>
-  expand(text, () => undefined) === text && references(text).length === 0;
-
 /** `container`: one of `spec.containers` or `spec.initContainers`. */
 export function effectiveEnvironment(container: Json, sources: EnvironmentSources): EffectiveEnv {
   const result = new Map<string, EnvVariable>();

@@ -3,7 +3,7 @@
  */
 import type { Result } from '../result.ts';
 import type { Clock } from '../run/clock.ts';
-import type { ChangePreview, JsonValue } from '../run/model.ts';
+import type { JsonValue } from '../run/model.ts';
 import type { Ref } from './types.ts';
 import type { Endpoint, RolloutUpdate, RolloutVerdict, TemplateMatch } from './workload-types.ts';
 
@@ -175,9 +175,4 @@ export interface Fight {
   readonly detail: string;
   /** It has its original address again (not a third one, not another object). */
   readonly back: boolean;
-}
-
-export interface OwnedApply {
-  readonly ref: Ref;
-  readonly preview: ChangePreview;
 }

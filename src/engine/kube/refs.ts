@@ -61,32 +61,6 @@ export function refOf(object: KubeObject): Ref | undefined {
 /** `deployment/identity-service`, as kubectl writes it. */
 export const workloadId = (of: Pick<Ref, 'kind' | 'name'>): string => `${of.kind.toLowerCase()}/${of.name}`;
 
-/** Reads `deployment/x`, `deploy/x`, `sts/x`, or a bare name (a Deployment). */
-export function parseWorkloadId(id: string, namespace: string): Ref | undefined {
-  const [first, second, ...rest] = id.split('/');
-  if (rest.length > 0 || !first) return undefined;
-  if (second === undefined) return ref('Deployment', namespace, first);
-  const kind = SHORT[first.toLowerCase()];
-  return kind && second ? ref(kind, namespace, second) : undefined;
-}
-
-const SHORT: Record<string, Kind> = {
-  deployment: 'Deployment',
-  deployments: 'Deployment',
-  deploy: 'Deployment',
-  statefulset: 'StatefulSet',
-  statefulsets: 'StatefulSet',
-  sts: 'StatefulSet',
-  daemonset: 'DaemonSet',
-  daemonsets: 'DaemonSet',
-  ds: 'DaemonSet',
-  cronjob: 'CronJob',
-  cronjobs: 'CronJob',
-  cj: 'CronJob',
-  rollout: 'Rollout',
-  rollouts: 'Rollout',
-};
-
 /** API group: `apps` of `apps/v1`, empty for core. */
 export const groupOf = (apiVersion: string): string => (apiVersion.includes('/') ? apiVersion.split('/')[0]! : '');
 

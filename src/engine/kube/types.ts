@@ -3,7 +3,7 @@
  * from the wire to the patch, because a typed round trip drops the fields its types do not know.
  */
 import type { Duplex } from 'node:stream';
-import type { Result, WizardError } from '../result.ts';
+import type { Result } from '../result.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: Kubernetes objects are open JSON here on purpose: unknown fields must survive.
 export type Json = any;
@@ -208,6 +208,3 @@ export interface Kube {
   warnings(): readonly string[];
   close(): void;
 }
-
-/** Which failures leave the outcome open: re-read before anything else is sent. */
-export const isUnknown = (error: WizardError): boolean => error.code === 'outcome-unknown';
