@@ -1,7 +1,8 @@
 /** `cleanup`: what the cluster keeps of runs, and its removal. */
 import { connectKube } from '../engine/kube/connect.ts';
 import type { RunInCluster } from '../engine/kube/option-types.ts';
-import { deleteRun, listRuns } from '../engine/kube/run-state.ts';
+import { deleteRun, listRuns, loadOriginals } from '../engine/kube/run-state.ts';
+import { deleteObjects, restoreChange } from '../engine/kube/switch.ts';
 import type { Kube } from '../engine/kube/types.ts';
 import { EXIT, fail, ok, type Result } from '../engine/result.ts';
 import { realClock } from '../engine/run/clock.ts';
@@ -87,9 +88,28 @@ async function remove(
     const agreed = await askTyped(`After this run ${runId} can't be rolled back. Type ${runId} to remove it:`, [runId]);
     if (!agreed.ok) return agreed;
   }
+  const unused = await removeUnused(kube, run, signal);
+  if (!unused.ok) return unused;
   const removed = await deleteRun(kube, kube.ref.namespace, runId, signal);
   if (!removed.ok) return removed;
   if (isMachine(values.output)) await print(io, values.output, envelope(command, 'done', EXIT.done, { runId }));
   else await write(io.stdout, `${where(kube)} keeps nothing of run ${runId} any more\n`);
   return ok(EXIT.done);
+}
+
+/** Secrets and ConfigMaps that were made for services which do not use them: they went back, or never moved. */
+async function removeUnused(kube: Kube, run: RunInCluster, signal: AbortSignal): Promise<Result<void>> {
+  const originals = await loadOriginals(kube, kube.ref.namespace, run.runId, signal);
+  if (!originals.ok) return originals;
+  const states = (run.ledger.data.services ?? {}) as Readonly<Record<string, string>>;
+  for (const sealed of Object.values(originals.value?.changes ?? {})) {
+    if (typeof sealed !== 'string') continue;
+    const change = restoreChange(sealed);
+    if (!change.ok) return change;
+    const state = states[change.value.ref.name];
+    if (state !== 'rolled-back' && state !== 'direct') continue;
+    const gone = await deleteObjects(kube, change.value, { signal });
+    if (!gone.ok) return gone;
+  }
+  return ok(undefined);
 }

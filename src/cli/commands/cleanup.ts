@@ -14,8 +14,8 @@ export const cleanupCommand = command({
   summary: 'List the runs that the cluster keeps, or remove what it keeps of one',
   description:
     'The originals and the ledger of a run stay in the cluster after its end, so that every service can be taken back at\n' +
-    'any time and from any machine. When nobody will want to go back any more, this removes both. The services, the pooler\n' +
-    'and the Secrets they use are not touched.',
+    'any time and from any machine. When nobody will want to go back any more, this removes both, and the Secrets\n' +
+    'that were made for services which went back. Services, pooler and the Secrets in use are not touched.',
   flags: cleanupFlags,
   examples: [
     ['pgb-wizard cleanup', 'Which runs does the cluster keep?'],
