@@ -2,7 +2,6 @@
  * A fleet with one workload for each source and each odd state, through the built program: all that can move moves, the
  * others stay with the right reason; then everything goes back, and every spec is what it was, to the byte.
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { canonicalJson } from '../src/engine/kube/fingerprint.ts';
 import { type Cluster, startCluster } from '../src/rehearsal/cluster.ts';
 import type { Json } from '../src/rehearsal/contract.ts';
 import { OddFleet, type OddWorkload } from './odd-fleet.ts';
+import { openSteps, runWizard } from './wizard-process.ts';
 
 const PASSWORD = 'odd+fleet/pass';
 const RESOURCE = {
@@ -27,42 +27,7 @@ let before: Map<string, string>;
 const live = ({ kind, name }: OddWorkload): Json => cluster.store.get(RESOURCE[kind], 'nova', name);
 const specs = () => new Map(fleet.workloads.map((one) => [one.name, canonicalJson(live(one).spec)]));
 
-interface Ran {
-  readonly code: number | null;
-  readonly envelope: Json;
-  readonly stderr: string;
-}
-
-function wizard(...args: string[]): Promise<Ran> {
-  const child = spawn(process.execPath, ['bin/pgb-wizard.js', ...args, '-o', 'json'], {
-    env: { ...process.env, HOME: home, PGB_WIZARD_HOME: home, KUBECONFIG: cluster.kubeconfigPath, NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      try {
-        resolve({ code, envelope: JSON.parse(stdout), stderr });
-      } catch {
-        reject(new Error(`no envelope (exit ${code}): ${stdout}\n${stderr}`));
-      }
-    });
-  });
-}
-
-const failures = (ran: Ran): string =>
-  ran.envelope.steps
-    .filter((one: Json) => one.state === 'fail' || one.state === 'inconclusive')
-    .map((one: Json) => `${one.id}: ${one.cause}`)
-    .join('\n');
+const wizard = (...args: string[]) => runWizard(home, cluster.kubeconfigPath, args);
 
 /** Ready, or as far as it will ever get. */
 async function settled(): Promise<void> {
@@ -148,7 +113,7 @@ describe('a fleet nobody has seen', () => {
 
   test('all that can move moves; the others stay where they are, and it is said why', async () => {
     const ran = await wizard('run', '--no-input', '--on-blocked', 'skip', '--on-inconclusive', 'accept', ...plan());
-    expect(`${ran.code} ${failures(ran)}`).toBe('0 ');
+    expect(`${ran.code} ${openSteps(ran)}`).toBe('0 ');
     const states = new Map(ran.envelope.services.map((one: Json) => [one.name, one.state]));
     for (const one of fleet.workloads) {
       expect([one.name, states.get(one.name)]).toEqual([one.name, one.end === 'pooled' ? 'pooled' : 'direct']);
@@ -162,7 +127,7 @@ describe('a fleet nobody has seen', () => {
 
   test('everything goes back: every spec is what it was, to the byte', async () => {
     const ran = await wizard('rollback', '--all', '--no-input');
-    expect(`${ran.code} ${failures(ran)}`).toBe('6 ');
+    expect(`${ran.code} ${openSteps(ran)}`).toBe('6 ');
     expect(specs()).toEqual(before);
   });
 });

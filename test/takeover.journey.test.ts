@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { withoutIntent } from './crash/matrix.ts';
 import { journalOf, type Lab, openLab, runsIn, SERVICES } from './crash/lab.ts';
+import { withoutIntent } from './crash/matrix.ts';
 
 let lab: Lab;
 beforeAll(async () => {
