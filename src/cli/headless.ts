@@ -47,16 +47,33 @@ export interface Finish {
 export async function finishRun(finish: Finish, snapshot: RunSnapshot): Promise<number> {
   const { command, format, io, resume, more = {} } = finish;
   const exitCode = finish.exitCode ?? exitCodeOf(snapshot);
-  const parked = snapshot.outcome === 'parked';
+  const parked = resumable(snapshot);
+  const rollback = parked ? rollbackCommand(snapshot, resume) : undefined;
   if (isMachine(format)) {
-    const envelope = runEnvelope(command, snapshot, parked ? { resume, ...more } : more);
+    const ways = parked ? { resume, ...(rollback ? { rollback } : {}) } : {};
+    const envelope = runEnvelope(command, snapshot, { ...ways, ...more });
     await print(io, format, { ...envelope, exitCode });
   } else {
     await write(io.stdout, summary(snapshot));
   }
   if (snapshot.error) await write(io.stderr, renderError(snapshot.error));
   if (parked) await write(io.stderr, `The run is parked; go on with:\n  ${resume}\n`);
+  if (rollback) await write(io.stderr, `Or take back what failed:\n  ${rollback}\n`);
   return exitCode;
+}
+
+/** Everything but a run that is done, or back where it was, can be gone on with. */
+const resumable = (snapshot: RunSnapshot): boolean =>
+  snapshot.outcome === 'parked' || snapshot.outcome === 'gate-failed' || snapshot.outcome === 'failed';
+
+/** The command that takes the service back which the run stopped at; none for a rehearsal, whose own command asks. */
+function rollbackCommand(snapshot: RunSnapshot, resume: string): string | undefined {
+  const failed = snapshot.steps.find((step) => step.state === 'fail');
+  const moved = snapshot.services.filter(({ state }) => state === 'switching' || state === 'pooled');
+  const service =
+    moved.find(({ name }) => name === failed?.service)?.name ?? moved.find(({ state }) => state === 'switching')?.name;
+  if (!failed || !service || !resume.startsWith('pgb-wizard run ')) return undefined;
+  return resume.replace('pgb-wizard run ', `pgb-wizard rollback --service ${service} `);
 }
 
 /** A few lines for the scrollback. */

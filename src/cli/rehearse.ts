@@ -9,7 +9,7 @@ import { write } from './io.ts';
 import { attachRehearsal } from './rehearsal-attach.ts';
 import { type RehearsalCluster, startRehearsal } from './rehearsal-child.ts';
 import { fetchLoad, loadLine } from './rehearsal-load.ts';
-import { modeOf, prepareRun, type RunValues } from './session.ts';
+import { type Mode, modeOf, prepareRun, type RunValues } from './session.ts';
 
 /** An hour of soak in a minute: long enough to read the screen, short enough for a lunch break. */
 export const DEFAULT_TIME_SCALE = 60;
@@ -55,7 +55,7 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       cluster = started.value;
     }
     return prepareRun({
-      values: { ...runValues(values), fresh },
+      values: { ...runValues(values), fresh, ...unattended(values, mode.value) },
       mode: mode.value,
       io,
       rehearsal: true,
@@ -79,7 +79,7 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       start: { rehearsal: true, note: 'starting PostgreSQL, PgBouncer and the services' },
       resume: (runId) => `pgb-wizard rehearse --run ${runId}`,
       async more(last) {
-        keep = last.outcome === 'parked' || last.status !== 'ended';
+        keep = !['done', 'rolled-back'].includes(last.outcome ?? '') || last.status !== 'ended';
         const load = await loadOf(cluster);
         if (load && mode.value === 'screen') await write(io.stdout, `${loadLine(load)}\n`);
         return load ? { load } : {};
@@ -113,4 +113,9 @@ function runValues(values: Rehearsal['values']): RunValues {
     ...{ kubeconfig: none, context: none, namespace: none, as: none, requestTimeout: none, passwordSecret: none },
     ...{ rolePasswordFile: none, adminPasswordFile: none, statsPasswordFile: none },
   };
+}
+
+/** A rehearsal without a screen goes the whole way: what fails is taken back, unless something else was asked for. */
+function unattended(values: Rehearsal['values'], mode: Mode): { onFailure?: 'rollback-service' } {
+  return mode === 'headless' && values.onFailure === undefined ? { onFailure: 'rollback-service' } : {};
 }

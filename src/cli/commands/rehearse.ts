@@ -22,6 +22,7 @@ export const rehearseFlags = {
   fresh: toggle('Start a new cluster even when one waits'),
   ...changeFlags,
   ...policyFlags,
+  onFailure: { ...policyFlags.onFailure, initially: 'rollback-service' },
   ...displayFlags,
   ...outputFlag,
 };
