@@ -7,6 +7,7 @@ import { loadedPlan } from '../engine/plan/load.ts';
 import type { PlanInput } from '../engine/plan/schema.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
 import { realClock } from '../engine/run/clock.ts';
+import { lookAtClients, unexplainedClients } from '../engine/steps/live-clients.ts';
 import type { Invocation } from './command.ts';
 import type { initFlags } from './commands/init.ts';
 import { write } from './io.ts';
@@ -37,18 +38,35 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     const found = await discoverConsumers(kube.value, { namespace, target, signal });
     if (!found.ok) return found;
     for (const one of found.value.unexplained) await write(io.stderr, `note: ${one.workload}: ${one.reason}\n`);
-    const plan = planFrom(found.value.workloads, { namespace, env: values.env, ...target });
+    const facts = { namespace, env: values.env, ...target, ...loginOf(found.value.workloads) };
+    const first = planFrom(found.value.workloads, facts);
+    if (!first.ok) return first;
+    // How many connections each holds now tells more about its weight than its replicas do.
+    const seen = await lookAtClients({
+      kube: kube.value,
+      plan: loadedPlan(first.value, to).plan,
+      discovery: found.value,
+      clock: realClock(),
+      signal,
+    });
+    if (!seen.ok) await write(io.stderr, `note: connections were not counted: ${seen.error.message}\n`);
+    for (const text of seen.ok ? unexplainedClients(seen.value, 'pgbouncer') : [])
+      await write(io.stderr, `note: connected, and nothing here explains it: ${text}\n`);
+    const counts = new Map(
+      seen.ok ? [...seen.value.byWorkload].map(([id, { connections }]) => [id, connections] as const) : [],
+    );
+    const plan = planFrom(found.value.workloads, { ...facts, ...(seen.ok ? { connections: counts } : {}) });
     if (!plan.ok) return plan;
     const { hash } = loadedPlan(plan.value, to);
     const text = planFileText(plan.value);
     if (isMachine(values.output)) {
-      const facts = {
+      const more = {
         file: to === '-' ? undefined : to,
         hash,
         services: found.value.workloads.length,
         plan: plan.value,
       };
-      await print(io, values.output, { ...envelope(command, 'done', 0), ...facts });
+      await print(io, values.output, { ...envelope(command, 'done', 0), ...more });
     }
     if (to === '-') {
       if (!isMachine(values.output)) await write(io.stdout, text);
@@ -70,14 +88,41 @@ export interface PlanFacts {
   readonly service: string;
   readonly port: number;
   readonly env?: string;
+  /** Who most of the services log in as, and where. */
+  readonly role?: string;
+  readonly database?: string;
+  /** Connections that each holds now, by workload id. */
+  readonly connections?: ReadonlyMap<string, number>;
 }
 
-/** Few replicas first, then by name; gateways, through which everything goes, last of all. */
+/** The role and the database that most services use: a pooler of the wizard's serves one of each. */
+export function loginOf(workloads: readonly Pick<Workload, 'consumers'>[]): { role?: string; database?: string } {
+  const consumers = workloads.flatMap((one) => one.consumers).filter((one) => one.defaultIncluded);
+  const role = most(consumers.map((one) => one.user));
+  const database = most(consumers.filter((one) => role === undefined || one.user === role).map((one) => one.database));
+  return { ...(role ? { role } : {}), ...(database ? { database } : {}) };
+}
+
+function most(values: readonly (string | undefined)[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const value of values) if (value && !value.includes('$(')) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))[0]?.[0];
+}
+
+/** From the share of all connections that a service holds: what the record says about its weight. */
+function trafficOf(count: number, all: number): 'lowest' | 'low' | 'medium' | 'high' | 'highest' {
+  const share = all === 0 ? 0 : count / all;
+  return share === 0 ? 'lowest' : share < 0.05 ? 'low' : share < 0.15 ? 'medium' : share < 0.35 ? 'high' : 'highest';
+}
+
+/** Few connections and few replicas first, then by name; gateways, through which everything goes, last of all. */
 export function planFrom(
-  workloads: readonly Pick<Workload, 'ref' | 'replicas'>[],
+  workloads: readonly Pick<Workload, 'id' | 'ref' | 'replicas'>[],
   facts: PlanFacts,
 ): Result<PlanInput> {
-  const movable = workloads.filter((one) => KINDS.includes(one.ref.kind as Kind));
+  const movable = workloads.filter((one) => KINDS.includes(one.ref.kind as Kind) && one.ref.name !== 'pgbouncer');
+  const live = (one: { readonly id: string }) => facts.connections?.get(one.id) ?? 0;
+  const all = movable.reduce((sum, one) => sum + live(one), 0);
   if (movable.length === 0) {
     return fail('not-eligible', `No workload in ${facts.namespace} reaches ${facts.service}:${facts.port} directly.`, {
       next: ['Name the Service of PostgreSQL with --postgres SERVICE:PORT, and the namespace with -n.'],
@@ -86,12 +131,16 @@ export function planFrom(
   const isGateway = (name: string) => Number(/(^|-)(gateway|graphql|ingress|bff)(-|$)/.test(name));
   const sorted = [...movable].sort(
     (a, b) =>
-      isGateway(a.ref.name) - isGateway(b.ref.name) || a.replicas - b.replicas || (a.ref.name < b.ref.name ? -1 : 1),
+      isGateway(a.ref.name) - isGateway(b.ref.name) ||
+      live(a) - live(b) ||
+      a.replicas - b.replicas ||
+      (a.ref.name < b.ref.name ? -1 : 1),
   );
-  const service = ({ ref, replicas }: (typeof movable)[number]) => ({
-    name: ref.name,
-    ...(ref.kind === 'Deployment' ? {} : { kind: ref.kind as Kind }),
-    replicas,
+  const service = (one: (typeof movable)[number]) => ({
+    name: one.ref.name,
+    ...(one.ref.kind === 'Deployment' ? {} : { kind: one.ref.kind as Kind }),
+    replicas: one.replicas,
+    ...(facts.connections ? { traffic: trafficOf(live(one), all) } : {}),
   });
   const phases = [
     { id: 'p2', title: 'Pilot services', soak: '30m', services: sorted.slice(0, PILOTS).map(service) },
@@ -103,7 +152,12 @@ export function planFrom(
     kind: 'MigrationPlan',
     name: facts.namespace,
     namespace: facts.namespace,
-    postgres: { service: facts.service, port: facts.port },
+    postgres: {
+      service: facts.service,
+      port: facts.port,
+      ...(facts.database ? { database: facts.database } : {}),
+      ...(facts.role ? { role: facts.role } : {}),
+    },
     ...(facts.env ? { env: facts.env } : {}),
     phases,
   });

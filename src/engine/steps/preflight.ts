@@ -1,5 +1,6 @@
 /** Before anything is written: can this run end well here, and where would it stop? */
 import { checkAccess, neededAccess } from '../kube/access.ts';
+import { crossCheck } from '../kube/discover.ts';
 import type { Discovery } from '../kube/workload-types.ts';
 import { parseVersion } from '../pgbouncer/config.ts';
 import { computeSizing } from '../pgbouncer/sizing.ts';
@@ -7,11 +8,13 @@ import { checkPlanAgainst } from '../plan/check.ts';
 import { capacityFindings, readCapacity } from '../postgres/capacity.ts';
 import { DRIVERS } from '../postgres/drivers.ts';
 import { findHazards } from '../postgres/hazards.ts';
+import type { Postgres } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { takeRolePassword } from './credentials-source.ts';
 import { driversOf } from './drivers-of.ts';
 import { blockersOf } from './eligibility.ts';
+import { readClients, unexplainedClients } from './live-clients.ts';
 import { lookAtPostgres } from './looks.ts';
 import { accessInput, assumedPoolerVersion, isPoolerVersionTold, workloadIdOf } from './plan-facts.ts';
 import { explainRefusal } from './role-facts.ts';
@@ -199,6 +202,24 @@ function owners(ctx: StepContext, found: Discovery): void {
   for (const one of later) for (const reason of one.manager.reasons) ctx.message('warn', `${one.ref.name}: ${reason}`);
 }
 
+/** What is written in the workloads against who is connected: a consumer nobody can see stays on PostgreSQL unnoticed. */
+async function whoConnects(ctx: StepContext, found: Discovery, session: Postgres): Promise<void> {
+  const clients = await readClients(session);
+  const seen = clients.ok ? await crossCheck(ctx.kube, ctx.fleet.namespace, found, clients.value, ctx.signal) : clients;
+  if (!seen.ok) {
+    ctx.message('warn', `who is connected could not be compared with the workloads: ${seen.error.message}`);
+    return;
+  }
+  const odd = unexplainedClients(seen.value, ctx.plan.pooler.name);
+  ctx.evidence({
+    check: 'connected clients explained',
+    verdict: 'pass',
+    observed: `${seen.value.byWorkload.size} workloads connected${odd.length > 0 ? `; not explained by any address that can be seen: ${odd.join('; ')}` : ', all of them known'}`,
+    data: { unexplained: odd },
+  });
+  if (odd.length > 0) ctx.message('warn', `connected, and nothing here explains it: ${odd.join('; ')}`);
+}
+
 /** PostgreSQL: reachable, room, hazards. */
 async function database(ctx: StepContext, found: Discovery): Promise<StepFailure | undefined> {
   const password = takeRolePassword(ctx, found);
@@ -226,6 +247,7 @@ async function database(ctx: StepContext, found: Discovery): Promise<StepFailure
           symptoms: [session.error.message],
         };
   }
+  await whoConnects(ctx, found, session.value);
   const capacity = await readCapacity(session.value, {
     role: ctx.plan.postgres.role,
     database: ctx.plan.postgres.database,
