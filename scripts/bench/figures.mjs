@@ -1,4 +1,6 @@
 // The figures, in the order of docs: name, unit, goal (not above), and how each is measured.
+
+import { callsPerService, discovery, rolloutVerdict } from './cluster.mjs';
 import { frameTimes, journalAppend, keyTimes } from './inside.mjs';
 import { firstFrame, help } from './startup.mjs';
 
@@ -7,5 +9,8 @@ export const figures = [
   { name: 'startup.help', unit: 'x node -e 0', goal: 2, measure: help },
   { name: 'frame.p95', unit: 'ms', goal: 30, measure: frameTimes },
   { name: 'key.p95', unit: 'ms', goal: 50, measure: keyTimes },
+  { name: 'rollout.verdict', unit: 'ms', goal: 300, measure: rolloutVerdict },
+  { name: 'api.callsPerService', unit: 'requests', goal: 8, measure: callsPerService },
+  { name: 'discovery.1000', unit: 'x one paged LIST', goal: 3, measure: discovery },
   { name: 'journal.append', unit: 'ms', goal: 10, measure: journalAppend },
 ];

@@ -10,7 +10,7 @@ import { median, quantile } from './stats.mjs';
 let loaded;
 
 /** The product's own functions. Bundled once a process. */
-async function product(root) {
+export async function product(root) {
   loaded ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pgb-bench-'));
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -20,6 +20,11 @@ async function product(root) {
       export { bigSnapshot } from './src/screens/testing/fixtures.ts';
       export { openJournal } from './src/engine/run/journal.ts';
       export { realClock } from './src/engine/run/clock.ts';
+      export { connectKube } from './src/engine/kube/connect.ts';
+      export { discoverConsumers } from './src/engine/kube/discover.ts';
+      export { listOf, ref } from './src/engine/kube/refs.ts';
+      export { followRollout } from './src/engine/kube/rollout.ts';
+      export { changeMatch, createObjects, planSwitch, sendChange } from './src/engine/kube/switch.ts';
     `;
     await build({
       stdin: { contents, resolveDir: root, loader: 'ts' },
