@@ -152,6 +152,8 @@ try {
   say(`both poolers are rolled, ${Math.round((Date.now() - began) / 1000)} s`);
 
   phase = 'kill';
+  // A query that began before belongs to the roll, and is over by now.
+  await pause(3000);
   const [victim] = at.cluster.store.list('pods', 'nova', { app: 'pgbouncer' });
   const killed = await at.kube.delete(ref('Pod', 'nova', victim!.metadata.name), { gracePeriodSeconds: 0 });
   if (!killed.ok) throw new Error(killed.error.message);

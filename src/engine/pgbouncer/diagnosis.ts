@@ -71,6 +71,14 @@ function observed(row: Diagnosis, line: string, facts: DiagnosisFacts): { observ
  * its cause stands beside it. States without any text (PAUSE, DISABLE, waiting clients) come from the facts.
  */
 export function diagnose(texts: readonly string[], facts: DiagnosisFacts = {}): DoctorFinding[] {
+  return diagnoseRows(texts, facts).map(([, finding]) => finding);
+}
+
+/** The same with the id of each: a row of the table, or `database-paused`, `database-disabled`, `clients-waiting`. */
+export function diagnoseRows(
+  texts: readonly string[],
+  facts: DiagnosisFacts = {},
+): (readonly [string, DoctorFinding])[] {
   const hits = new Map<string, { row: Diagnosis; line: string }>();
   for (const text of texts) {
     for (const line of text.slice(0, 1_000_000).split(/\r?\n/)) {
@@ -83,48 +91,57 @@ export function diagnose(texts: readonly string[], facts: DiagnosisFacts = {}): 
   const findings = [...hits.values()]
     .filter(({ row }) => !(CONSEQUENCE_OF[row.id] ?? []).some((cause) => hits.has(cause)))
     .sort((a, b) => DIAGNOSES.indexOf(a.row) - DIAGNOSES.indexOf(b.row))
-    .map(({ row, line }): DoctorFinding => {
+    .map(({ row, line }) => {
       const { observed: seen, fix } = observed(row, line, facts);
-      return { symptom: row.title, cause: row.cause, check: row.check, observed: seen, fix };
+      return [row.id, { symptom: row.title, cause: row.cause, check: row.check, observed: seen, fix }] as const;
     });
   return [...stateFindings(facts), ...findings];
 }
 
 /** What `SHOW DATABASES` and `SHOW POOLS` tell without a single log line. */
-function stateFindings(facts: DiagnosisFacts): DoctorFinding[] {
-  const findings: DoctorFinding[] = [];
+function stateFindings(facts: DiagnosisFacts): (readonly [string, DoctorFinding])[] {
+  const findings: (readonly [string, DoctorFinding])[] = [];
   for (const row of facts.databases ?? []) {
     const name = sanitiseLine(row.name, 60);
     if (Number(row.paused) > 0) {
-      findings.push({
-        symptom: `The database ${name} is paused`,
-        cause: 'Somebody sent PAUSE (or KILL): clients hang and nothing is logged',
-        check: 'paused in SHOW DATABASES',
-        observed: `${name}: paused ${row.paused}`,
-        fix: `RESUME ${name}`,
-      });
+      findings.push([
+        'database-paused',
+        {
+          symptom: `The database ${name} is paused`,
+          cause: 'Somebody sent PAUSE (or KILL): clients hang and nothing is logged',
+          check: 'paused in SHOW DATABASES',
+          observed: `${name}: paused ${row.paused}`,
+          fix: `RESUME ${name}`,
+        },
+      ]);
     }
     if (Number(row.disabled) > 0) {
-      findings.push({
-        symptom: `The database ${name} is disabled`,
-        cause: 'Somebody sent DISABLE: new clients are refused',
-        check: 'disabled in SHOW DATABASES',
-        observed: `${name}: disabled ${row.disabled}`,
-        fix: `ENABLE ${name}`,
-      });
+      findings.push([
+        'database-disabled',
+        {
+          symptom: `The database ${name} is disabled`,
+          cause: 'Somebody sent DISABLE: new clients are refused',
+          check: 'disabled in SHOW DATABASES',
+          observed: `${name}: disabled ${row.disabled}`,
+          fix: `ENABLE ${name}`,
+        },
+      ]);
     }
   }
   for (const pool of facts.pools ?? []) {
     const waiting = Number(pool.cl_waiting);
     const seconds = Number(pool.maxwait ?? 0);
     if (waiting > 0 && seconds >= 1) {
-      findings.push({
-        symptom: `${waiting} ${waiting === 1 ? 'client waits' : 'clients wait'} for a server connection`,
-        cause: 'Every server connection of the pool is busy, or PostgreSQL does not accept another',
-        check: 'sv_active against pool_size; sessions idle in transaction',
-        observed: `${sanitiseLine(pool.database, 60)}/${sanitiseLine(pool.user, 60)}: sv_active ${pool.sv_active}, maxwait ${seconds} s`,
-        fix: 'End long transactions; SET pool_size within the budget',
-      });
+      findings.push([
+        'clients-waiting',
+        {
+          symptom: `${waiting} ${waiting === 1 ? 'client waits' : 'clients wait'} for a server connection`,
+          cause: 'Every server connection of the pool is busy, or PostgreSQL does not accept another',
+          check: 'sv_active against pool_size; sessions idle in transaction',
+          observed: `${sanitiseLine(pool.database, 60)}/${sanitiseLine(pool.user, 60)}: sv_active ${pool.sv_active}, maxwait ${seconds} s`,
+          fix: 'End long transactions; SET pool_size within the budget',
+        },
+      ]);
     }
   }
   return findings;

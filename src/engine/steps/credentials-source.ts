@@ -7,7 +7,7 @@ import type { Discovery } from '../kube/workload-types.ts';
 import { checkPassword, generatePassword } from '../pgbouncer/credentials.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Secret } from '../secret.ts';
-import type { StepContext } from './types.ts';
+import type { LookContext } from './types.ts';
 
 /** Every password of the role in the services' addresses, the most used first. */
 export function rolePasswords(found: Discovery, role: string): { secret: Secret; services: string[] }[] {
@@ -25,7 +25,7 @@ export function rolePasswords(found: Discovery, role: string): { secret: Secret;
 }
 
 /** Puts the role's password into the run's secrets: the operator's when given, else the one in the services' addresses. */
-export function takeRolePassword(ctx: StepContext, found: Discovery): Result<void> {
+export function takeRolePassword(ctx: LookContext, found: Discovery): Result<void> {
   const { secrets, plan } = ctx;
   if (secrets.role) {
     secrets.roleFrom ??= 'given by the operator';
@@ -46,7 +46,7 @@ export function takeRolePassword(ctx: StepContext, found: Discovery): Result<voi
 
 /** Admin's and statistics reader's passwords: given, kept by an earlier session in the Secret, or generated. */
 export function takeConsolePasswords(
-  ctx: StepContext,
+  ctx: LookContext,
   stored: { readonly admin?: Secret; readonly stats?: Secret },
 ): Result<void> {
   const { secrets } = ctx;

@@ -7,14 +7,7 @@ import { createGates } from '../run/gates.ts';
 import type { GateSample, Gates } from '../run/gates-types.ts';
 import type { GateView, PoolsView } from '../run/model.ts';
 import { healthTarget } from './health-target.ts';
-import {
-  longestQueries,
-  lookAtPoolerLogs,
-  lookAtPostgres,
-  measureResponse,
-  podsByWorkload,
-  quantile,
-} from './looks.ts';
+import { lookAtPoolerLogs, lookAtPostgres, lookAtUse, measureResponse, podsByWorkload, quantile } from './looks.ts';
 import type { StepContext } from './types.ts';
 
 /** Real time between measurements while a gate is failing but has not failed N times in a row. */
@@ -148,8 +141,10 @@ export class GateWatch {
 
   /** The longest query of the watched services against what was normal for them before they moved. */
   async #longest(): Promise<GateSample['longestQuery']> {
-    const seen = await longestQueries(this.#ctx);
-    if (!seen.ok) return undefined;
+    const use = await lookAtUse(this.#ctx);
+    if (!use.ok) return undefined;
+    keepPeaks(this.#ctx, use.value.busy);
+    const seen = { value: use.value.longest };
     const before = (this.#ctx.state().facts.longestQueryBefore ?? {}) as Record<string, number>;
     let worst = { observedMs: 0, limitMs: SLOW_AT_LEAST_MS };
     for (const service of this.#services) {
@@ -205,6 +200,13 @@ export async function gatesFor(ctx: StepContext, services: readonly string[]): P
     return service !== undefined && own.some((pod) => healthTarget(service, pod) !== undefined);
   });
   return createGates(ctx.plan.gates, new Set(pods.ok && !asked ? (['response-time', 'error-rate'] as const) : []));
+}
+
+/** The most server connections each service was ever seen to use, over the whole run: what its pool is sized by afterwards. */
+function keepPeaks(ctx: StepContext, busy: ReadonlyMap<string, number>): void {
+  const before = (ctx.state().facts.peakUse ?? {}) as Record<string, number>;
+  const grown = [...busy].filter(([service, count]) => count > (before[service] ?? 0));
+  if (grown.length > 0) ctx.fact('peakUse', { ...before, ...Object.fromEntries(grown) });
 }
 
 /** What a failed gate says on the failure screen. */

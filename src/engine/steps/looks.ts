@@ -7,6 +7,7 @@ import { getFromPod, openPodHttp } from '../kube/pod-http.ts';
 import { listOf } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { scanPoolerLog } from '../pgbouncer/log-scan.ts';
+import { readPrometheus } from '../pgbouncer/prometheus.ts';
 import type { PlanService } from '../plan/schema.ts';
 import type { Activity } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
@@ -15,7 +16,7 @@ import { sanitiseLine } from '../sanitise.ts';
 import { workloadOf } from './fleet.ts';
 import { healthTarget } from './health-target.ts';
 import { errorLines, newComplaints, shapesOf } from './log-lines.ts';
-import type { StepContext } from './types.ts';
+import type { LookContext, StepContext } from './types.ts';
 
 export interface Look {
   readonly verdict: Verdict;
@@ -284,7 +285,7 @@ export const quantile = (sorted: readonly number[], q: number): number | undefin
 
 /** The pooler's own logs, every pod, classified (the guide's grep for `query_timeout` never matches the real text). */
 export async function lookAtPoolerLogs(
-  ctx: StepContext,
+  ctx: LookContext,
   sinceSeconds: number,
 ): Promise<Look & { readonly ids: readonly string[] }> {
   const pods = await ctx.pooler.pods(ctx.signal);
@@ -322,7 +323,7 @@ export async function lookAtPoolerLogs(
 }
 
 /** Who is connected to PostgreSQL how, with the pods as they are now. */
-export async function lookAtPostgres(ctx: StepContext): Promise<Result<Activity>> {
+export async function lookAtPostgres(ctx: LookContext): Promise<Result<Activity>> {
   const owners = await ctx.fleet.podOwners(ctx.signal);
   if (!owners.ok) return owners;
   return ctx.pooler.activity(owners.value);
@@ -334,6 +335,14 @@ export async function lookAtPostgres(ctx: StepContext): Promise<Result<Activity>
  * average moves when slow queries end; this is seen while they run.
  */
 export async function longestQueries(ctx: StepContext): Promise<Result<ReadonlyMap<string, number>>> {
+  const seen = await lookAtUse(ctx);
+  return seen.ok ? ok(seen.value.longest) : seen;
+}
+
+/** The longest queries, and how many server connections each service uses at this moment through the poolers. */
+export async function lookAtUse(
+  ctx: StepContext,
+): Promise<Result<{ readonly longest: ReadonlyMap<string, number>; readonly busy: ReadonlyMap<string, number> }>> {
   const session = await ctx.pooler.postgres();
   if (!session.ok) return session;
   const owners = await ctx.fleet.podOwners(ctx.signal);
@@ -353,7 +362,12 @@ export async function longestQueries(ctx: StepContext): Promise<Result<ReadonlyM
     const service = owners.value.get(address)?.service;
     if (service) longest.set(service, Math.max(longest.get(service) ?? 0, Number(row.ms)));
   }
-  return ok(longest);
+  const busy = new Map<string, number>();
+  for (const address of clients.values()) {
+    const service = owners.value.get(address)?.service;
+    if (service) busy.set(service, (busy.get(service) ?? 0) + 1);
+  }
+  return ok({ longest, busy });
 }
 
 /** PostgreSQL's pid of each busy server connection of the poolers → address of the client that uses it now. */
@@ -372,4 +386,35 @@ async function clientsOfServers(ctx: StepContext): Promise<ReadonlyMap<number, s
     }
   }
   return addresses;
+}
+
+/**
+ * The guide's alerts (3.2) as Prometheus sees them. Inconclusive when it cannot be asked or does not scrape the exporters;
+ * undefined when the plan names none.
+ */
+export async function lookAtPrometheus(ctx: StepContext): Promise<Look | undefined> {
+  const { prometheus } = ctx.plan.pooler;
+  if (!prometheus) return undefined;
+  const seen = await readPrometheus(ctx.kube, prometheus, ctx.plan.postgres.database, ctx.signal);
+  if (!seen.ok) return couldNot(seen.error.message);
+  const { gates, pooler } = ctx.plan;
+  const { up, clientsWaiting, serversActive, maxWaitMs, queryTimeMs } = seen.value;
+  const bad = [
+    ...(up < pooler.replicas ? [`pgbouncer_up of ${up} poolers`] : []),
+    ...(clientsWaiting > gates.clientsWaiting ? [`${clientsWaiting} clients waiting`] : []),
+    ...(serversActive > gates.serversActive ? [`${serversActive} servers active`] : []),
+    ...(maxWaitMs > gates.maxWaitMs ? [`longest wait ${Math.round(maxWaitMs)} ms`] : []),
+    ...(queryTimeMs !== undefined && queryTimeMs > gates.queryTimeMs
+      ? [`query time ${Math.round(queryTimeMs)} ms`]
+      : []),
+  ];
+  return {
+    // A scrape is up to a minute old: it contradicts the consoles, it does not overrule them.
+    verdict: bad.length === 0 ? 'pass' : 'inconclusive',
+    observed:
+      bad.length > 0
+        ? `${bad.join(', ')}, which the consoles do not say now`
+        : `${up} poolers up, ${clientsWaiting} waiting, ${serversActive} active${queryTimeMs === undefined ? '' : `, ${queryTimeMs.toFixed(1)} ms a query`}`,
+    expected: `waiting at most ${gates.clientsWaiting}, active at most ${gates.serversActive}, query time at most ${gates.queryTimeMs} ms`,
+  };
 }

@@ -5,7 +5,16 @@ import { ok, type Result } from '../result.ts';
 import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
 import { lookAtLoadBalancer } from './load-balancer.ts';
-import { endpointText, type Look, lookAtHealth, lookAtLogs, lookAtPods, podsOf, withPods } from './looks.ts';
+import {
+  endpointText,
+  type Look,
+  lookAtHealth,
+  lookAtLogs,
+  lookAtPods,
+  lookAtPrometheus,
+  podsOf,
+  withPods,
+} from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
@@ -37,7 +46,17 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
         observed: describe(seen),
         data: { samples: seen.length },
       });
-      return ok(judge(ctx, views, watch, services.length === 1 ? services[0] : undefined));
+      const second = await lookAtPrometheus(ctx);
+      if (second) {
+        ctx.evidence({
+          check: 'Prometheus',
+          verdict: second.verdict,
+          observed: second.observed,
+          ...(second.expected ? { expected: second.expected } : {}),
+        });
+      }
+      const judged = judge(ctx, views, watch, services.length === 1 ? services[0] : undefined);
+      return ok(judged.verdict === 'pass' && second?.verdict === 'inconclusive' ? { verdict: 'inconclusive' } : judged);
     },
   };
 }

@@ -9,7 +9,7 @@ import { Secret } from '../secret.ts';
 import { chooseForRun, LOOKUP_ROLE, prepareArrangement, roleEntries } from './arrangement.ts';
 import { takeConsolePasswords, takeRolePassword } from './credentials-source.ts';
 import { explainRefusal, readRoleFacts } from './role-facts.ts';
-import type { Step, StepContext } from './types.ts';
+import type { LookContext, Step, StepContext } from './types.ts';
 
 export const credentials: Step = {
   info: {
@@ -81,7 +81,7 @@ export const credentials: Step = {
 };
 
 /** Fills in what is missing of the run's passwords: after a resume they are read from the cluster's Secret again. */
-export async function ensureSecrets(ctx: StepContext): Promise<Result<void>> {
+export async function ensureSecrets(ctx: LookContext): Promise<Result<void>> {
   const { plan, secrets } = ctx;
   const live = await readSecret(ctx);
   if (!live.ok) return live;
@@ -105,7 +105,7 @@ export async function ensureSecrets(ctx: StepContext): Promise<Result<void>> {
   return takeConsolePasswords(ctx, stored);
 }
 
-async function readSecret(ctx: StepContext): Promise<Result<KubeObject | undefined>> {
+export async function readSecret(ctx: LookContext): Promise<Result<KubeObject | undefined>> {
   const found = await ctx.kube.get(ref('Secret', ctx.fleet.namespace, ctx.plan.pooler.userlistSecret), {
     signal: ctx.signal,
   });
@@ -120,7 +120,7 @@ const decode = (object: KubeObject, key: string): string | undefined => {
 
 /** Clear passwords of a Secret that an earlier session of the wizard wrote. A verifier is no password and is passed over. */
 function storedPasswords(
-  ctx: StepContext,
+  ctx: LookContext,
   object: KubeObject,
 ): { role?: Secret; admin?: Secret; stats?: Secret; lookup?: Secret; verifier?: Secret } {
   if (object.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'pgb-wizard') return {};

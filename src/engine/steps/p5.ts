@@ -7,6 +7,7 @@ import type { JsonValue, StepInfo } from '../run/model.ts';
 import { lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf } from './looks.ts';
 import { isNotSwitched } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
+import { advise, leftovers } from './pool-advice.ts';
 import type { Step, StepContext } from './types.ts';
 
 export const verifyAll = (info: StepInfo): Step => ({
@@ -139,16 +140,21 @@ export const post = (info: StepInfo): Step => ({
     const view = await ctx.pooler.sample();
     const clients = await clientsByService(ctx);
     const replicas = (ctx.state().facts.replicas ?? {}) as Record<string, number>;
+    const peaks = (ctx.state().facts.peakUse ?? {}) as Record<string, number>;
+    const drivers = (ctx.state().facts.drivers ?? {}) as Record<string, string>;
     const advice: Record<string, JsonValue> = {};
     for (const { name, state } of ctx.state().services) {
       if (state !== 'pooled') continue;
-      const pods = Math.max(1, replicas[name] ?? 1);
-      const perPod = Math.ceil((clients.get(name) ?? 0) / pods);
-      // The guide: from 16 down to 4-8. What was seen in use plus a quarter, never below 2.
-      const suggested = Math.max(2, Math.min(8, Math.ceil(perPod * 1.25)));
-      advice[name] = { pods, clientsPerPod: perPod, suggestedPoolSize: suggested };
+      const { pods, peakInUse, clientsPerPod, suggestedPoolSize, setting } = advise({
+        pods: replicas[name] ?? 1,
+        peakInUse: peaks[name] ?? 0,
+        clients: clients.get(name) ?? 0,
+        ...(drivers[name] ? { driver: drivers[name] } : {}),
+      });
+      advice[name] = { pods, peakInUse, clientsPerPod, suggestedPoolSize, setting };
     }
-    ctx.fact('afterwards', { due, advice });
+    const remove = leftovers(ctx.runId);
+    ctx.fact('afterwards', { due, advice, remove: [...remove] });
     const activity = await lookAtPostgres(ctx);
     ctx.evidence({
       check: 'pool sizes of the applications',
@@ -158,6 +164,13 @@ export const post = (info: StepInfo): Step => ({
         .join(', '),
       expected: `reviewed after ${due}`,
       data: advice,
+    });
+    ctx.evidence({
+      check: 'what may be removed',
+      verdict: 'pass',
+      observed: remove.map((one) => one.split(':')[0]).join('; '),
+      expected: `not before ${due}`,
+      data: { remove: [...remove] },
     });
     if (activity.ok) {
       const free = activity.value.maxConnections - activity.value.reserved - activity.value.total;

@@ -1,6 +1,7 @@
 /** Before anything is written: can this run end well here, and where would it stop? */
 import { checkAccess, neededAccess } from '../kube/access.ts';
 import { crossCheck } from '../kube/discover.ts';
+import { ref } from '../kube/refs.ts';
 import type { Discovery } from '../kube/workload-types.ts';
 import { parseVersion } from '../pgbouncer/config.ts';
 import { computeSizing } from '../pgbouncer/sizing.ts';
@@ -258,6 +259,7 @@ async function database(ctx: StepContext, found: Discovery): Promise<StepFailure
     ctx.evidence({ check: 'connection arithmetic', verdict: 'inconclusive', observed: error.message });
     return undefined;
   }
+  await rememberImage(ctx);
   const closed = roleFindings(ctx, capacityFindings(capacity.value));
   const version = parseVersion(assumedPoolerVersion(ctx.plan));
   if (!version.ok) return { cause: version.error.message, hint: '' };
@@ -312,6 +314,17 @@ async function database(ctx: StepContext, found: Discovery): Promise<StepFailure
   return block
     ? { cause: `${block.title}: ${block.detail}`, hint: block.fix ?? 'Lower the pool sizes of the plan.' }
     : hazard;
+}
+
+/** An official PostgreSQL image in the cluster has pgbench; a distribution's own (operators, cloud) may not. */
+async function rememberImage(ctx: StepContext): Promise<void> {
+  const name = ctx.pooler.postgresPod;
+  const pod = name ? await ctx.kube.get(ref('Pod', ctx.fleet.namespace, name), { signal: ctx.signal }) : undefined;
+  const images: string[] = pod?.ok
+    ? (pod.value.spec?.containers ?? []).map((one: { image?: string }) => one.image ?? '')
+    : [];
+  const image = images.find((one) => /(^|\/)postgres(:|@|$)/.test(one));
+  if (image) ctx.fact('postgresImage', image);
 }
 
 /** What about the role and the database stops a pooler whatever the arithmetic says. */

@@ -6,7 +6,7 @@ import { verifierMatches } from '../pgbouncer/credentials.ts';
 import { capacityFindings, readCapacity, readVerifier } from '../postgres/capacity.ts';
 import type { CapacityFacts } from '../postgres/types.ts';
 import type { Secret } from '../secret.ts';
-import type { StepContext, StepFailure } from './types.ts';
+import type { LookContext, StepFailure } from './types.ts';
 
 export interface RoleFacts {
   readonly capacity?: CapacityFacts;
@@ -18,7 +18,7 @@ export interface RoleFacts {
   readonly problem?: string;
 }
 
-export async function readRoleFacts(ctx: StepContext): Promise<RoleFacts> {
+export async function readRoleFacts(ctx: LookContext): Promise<RoleFacts> {
   const session = await ctx.pooler.admin();
   if (!session) return {};
   if (!session.ok) return { problem: session.error.message };
@@ -37,7 +37,7 @@ export async function readRoleFacts(ctx: StepContext): Promise<RoleFacts> {
 }
 
 /** The failure to show when PostgreSQL refused the role (`said` are its words). */
-export async function explainRefusal(ctx: StepContext, said: string): Promise<StepFailure> {
+export async function explainRefusal(ctx: LookContext, said: string): Promise<StepFailure> {
   const { role } = ctx.plan.postgres;
   const facts = await readRoleFacts(ctx);
   const blocks = facts.capacity ? capacityFindings(facts.capacity).filter((one) => one.severity === 'block') : [];

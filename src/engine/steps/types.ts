@@ -84,6 +84,9 @@ export interface StepContext {
   call(call: MutatingCall, send: (auditId: string) => Promise<Result<CallReceipt>>): Promise<Result<CallReceipt>>;
 }
 
+/** What is enough to look around: a step's context has it, and so has the doctor without a run. */
+export type LookContext = Pick<StepContext, 'kube' | 'plan' | 'fleet' | 'pooler' | 'secrets' | 'signal'>;
+
 /** Why a step failed, in the words of the failure screen. */
 export interface StepFailure {
   readonly cause: string;
