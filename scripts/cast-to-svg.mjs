@@ -9,14 +9,9 @@ const folder = join(root, 'docs', 'pictures');
 
 /** The picture's name, its cast, what is seen on it, and what it is called. */
 export const PICTURES = [
-  ['welcome', 'happy-path', /Enter show the first change/, 'What the run is about, before anything is changed'],
-  [
-    'change',
-    'happy-path',
-    /Migrate identity-service {3}guide/,
-    'A change before it is made: diff, departures, commands',
-  ],
-  ['dashboard', 'happy-path', /queries\/s[\s\S]*3\/3 updated/, 'A rollout, with the pools beneath it'],
+  ['welcome', 'rollback', /Enter show the first change/, 'What the run is about, before anything is changed'],
+  ['change', 'rollback', /Migrate identity-service {3}guide/, 'A change before it is made: diff, departures, commands'],
+  ['dashboard', 'rollback', /updated[\s\S]*queries\/s/, 'A rollout, with the pools beneath it'],
   ['decision', 'rollback', /left of 30 m/, 'A decision of the guide, with live gates'],
   ['doctor', 'doctor', /FAILED:/, 'A failed switch with its cause and what to do'],
   ['resume', 'resume', /will do/i, 'Journal says, cluster says, will do'],

@@ -1,32 +1,14 @@
 // Records sessions of the built program as asciicasts (version 2) into recordings/, and draws the pictures of the README
 // from them. Arguments: names of sessions; none means all.
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { fileURLToPath } from 'node:url';
+import { loadJourneys } from '../build/journeys.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const LARGEST_KB = 400;
 
-const outfile = join(root, 'scripts', 'record', `.sessions-${process.pid}.mjs`);
-await build({
-  entryPoints: [join(root, 'scripts', 'record', 'sessions.ts')],
-  outfile,
-  bundle: true,
-  packages: 'external',
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  logLevel: 'error',
-  // The program is found from the place of its source, not of this bundle.
-  define: { 'import.meta.url': JSON.stringify(pathToFileURL(join(root, 'test', 'journeys', 'x.ts')).href) },
-});
-let sessions;
-try {
-  sessions = await import(pathToFileURL(outfile).href);
-} finally {
-  rmSync(outfile, { force: true });
-}
+const sessions = await loadJourneys(root, 'scripts/record/sessions.ts');
 const names = process.argv.slice(2);
 for (const name of names.length > 0 ? names : sessions.SESSIONS) {
   const { columns, rows, title, events } = await sessions.record(name);

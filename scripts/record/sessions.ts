@@ -63,6 +63,9 @@ const leave = async (terminal: Terminal) => {
 const SCRIPTS: Readonly<Record<string, Script>> = {
   'happy-path': {
     title: 'The whole guide, sixteen services',
+    // The longest: smaller frames keep it small enough for the repository.
+    columns: 80,
+    rows: 24,
     timeScale: 1500,
     async play(wizard) {
       const terminal = wizard();

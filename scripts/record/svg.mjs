@@ -22,7 +22,7 @@ function palette(index) {
   return `#${level(Math.floor(cube / 36))}${level(Math.floor(cube / 6) % 6)}${level(cube % 6)}`;
 }
 
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const xml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 function colourOf(cell, which) {
   const rgb = which === 'fg' ? cell.isFgRGB() : cell.isBgRGB();
@@ -80,12 +80,12 @@ export function svgOf(term, title) {
       const weight = piece.bold ? ' font-weight="bold"' : '';
       const dim = piece.dim ? ' opacity="0.6"' : '';
       out.push(
-        `<text x="${left}" y="${top + 13.5}" fill="${piece.fill}" textLength="${wide}" lengthAdjust="spacingAndGlyphs"${weight}${dim}>${escape(piece.text)}</text>`,
+        `<text x="${left}" y="${top + 13.5}" fill="${piece.fill}" textLength="${wide}" lengthAdjust="spacingAndGlyphs"${weight}${dim}>${xml(piece.text)}</text>`,
       );
     }
   }
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${xml(title)}">`,
     `<rect width="${width}" height="${height}" rx="8" fill="${BACK}"/>`,
     '<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="14" xml:space="preserve">',
     ...out,

@@ -137,3 +137,15 @@ test('the locale says whether there is UTF-8', () => {
   expect(isUtf8Locale({}, 'linux')).toBe(false);
   expect(isUtf8Locale({}, 'win32')).toBe(true);
 });
+
+test('what frames are drawn with is measured as one cell each, fast or slow', () => {
+  const drawn = 'äß–—…→↓─│┬┴█▓░▁▇●○◐◇▲▶✔✖⠋';
+  for (const char of drawn) {
+    expect(widthOf(char)).toBe(1);
+    // A selector or a joiner takes the slow way.
+    expect(widthOf(`${char}\u0301`)).toBe(1);
+  }
+  expect(widthOf('▶\uFE0F')).toBe(2);
+  expect(widthOf('集群')).toBe(4);
+  expect(widthOf('◽')).toBe(2);
+});

@@ -18,7 +18,13 @@ export type Line = readonly Span[];
 
 type Style = Omit<Span, 'text'>;
 
-const ASCII_ONLY = /^[\x20-\x7e]*$/;
+/**
+ * Text of which every code unit is one cell: ASCII, Latin, and the dashes, arrows, lines, blocks, shapes and dots that
+ * frames are drawn with. Nearly every text is, and the real measure costs a hundred times as much. What could make an
+ * emoji of one of them (a variation selector, a joiner) is not among them.
+ */
+const SIMPLE =
+  /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2200-\u22ff\u2500-\u25fc\u2713-\u2718\u2800-\u28ff]*$/;
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 // ✔ ✖ ▶ ↩ are pictographs with a text presentation: one cell in every terminal, as Ink's own measure says, while
@@ -31,7 +37,7 @@ function cellsOf(text: string): number {
 
 /** Cells that `text` takes in a terminal. */
 export function widthOf(text: string): number {
-  return ASCII_ONLY.test(text) ? text.length : cellsOf(text);
+  return SIMPLE.test(text) ? text.length : cellsOf(text);
 }
 
 export function lineWidth(line: Line): number {
@@ -53,7 +59,7 @@ export function textOf(one: Line): string {
 /** The first `cells` cells of `text`; a wide character that would stick out is left out. */
 function headOf(text: string, cells: number): string {
   if (cells <= 0) return '';
-  if (ASCII_ONLY.test(text)) return text.slice(0, cells);
+  if (SIMPLE.test(text)) return text.slice(0, cells);
   let used = 0;
   let out = '';
   for (const { segment } of segmenter.segment(text)) {
@@ -67,7 +73,7 @@ function headOf(text: string, cells: number): string {
 
 function tailOf(text: string, cells: number): string {
   if (cells <= 0) return '';
-  if (ASCII_ONLY.test(text)) return text.slice(text.length - Math.min(cells, text.length));
+  if (SIMPLE.test(text)) return text.slice(text.length - Math.min(cells, text.length));
   let used = 0;
   let out = '';
   for (const { segment } of [...segmenter.segment(text)].reverse()) {

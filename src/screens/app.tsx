@@ -14,7 +14,7 @@ import type { Keymap } from './keys.ts';
 import { chromeRows, frameOf } from './layout.ts';
 import { type Pressed, pasted, press, withoutStalePrompt } from './press.ts';
 import { FIRST_UI, type StartInfo, type UiState, type View } from './screen.ts';
-import { isTooSmall, smallFrame, startFrame } from './start.ts';
+import { BUSY_ROW, isTooSmall, smallFrame, startFrame } from './start.ts';
 
 export interface AppProps {
   readonly handle: RunHandle | undefined;
@@ -119,5 +119,6 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
     history,
     limits: limits.current,
   });
-  return <Frame lines={lines} theme={theme} />;
+  const connecting = snapshot === undefined && !isTooSmall(columns, rows);
+  return <Frame lines={lines} theme={theme} {...(connecting ? { busyRow: BUSY_ROW } : {})} />;
 }

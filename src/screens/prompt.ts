@@ -106,7 +106,8 @@ function nextField(prompt: Prompt): PromptStep {
       prompt: { ...prompt, given, text: '', stage: prompt.typed === undefined ? 'yes' : 'typed' },
     };
   }
-  if (prompt.text === prompt.typed) return { kind: 'send', intent: sent(prompt) };
+  // Over a slow line the last letters and Enter can arrive as one piece of text: then Enter is pressed once more.
+  if (prompt.text.trim() === prompt.typed) return { kind: 'send', intent: sent(prompt) };
   return {
     kind: 'open',
     prompt: { ...prompt, text: '' },

@@ -6,6 +6,9 @@ import type { RunSnapshot } from '../engine/run/model.ts';
 import { finish, SMALLEST } from './layout.ts';
 import type { StartInfo } from './screen.ts';
 
+/** Row of the start frame that says what is under way. */
+export const BUSY_ROW = 3;
+
 /** `connecting…` with what is known; exactly `rows` lines. */
 export function startFrame(start: StartInfo, sinceMs: number, columns: number, rows: number, glyphs: Glyphs): Line[] {
   const place = `${start.context ?? 'current context'} / ${start.namespace ?? 'namespace of the context'}`;

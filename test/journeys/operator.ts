@@ -10,8 +10,11 @@ export async function confirm(terminal: Terminal, key: string, limitMs?: number)
   await terminal.keys(key);
   const asked = await terminal.see(isPrompt, limitMs);
   const name = TYPED.exec(asked)?.[1];
-  if (name !== undefined) await terminal.keys(...name, 'enter');
-  else if (asked.includes('[y/N]')) await terminal.keys('y', 'enter');
+  if (name !== undefined) {
+    await terminal.keys(...name);
+    await terminal.see((screen) => screen.includes(`Enter: ${name}`));
+    await terminal.keys('enter');
+  } else if (asked.includes('[y/N]')) await terminal.keys('y', 'enter');
   else await terminal.keys('enter');
   await terminal.see((screen) => !isPrompt(screen) && !/sent; the run answers here/.test(screen), limitMs);
 }
