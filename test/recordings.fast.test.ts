@@ -75,7 +75,7 @@ describe.each(Object.entries(KEY_FRAMES))('%s', (name, frames) => {
   test('shows its key frames in their order, without long pauses', async () => {
     const { header, screens, longest } = await screensOf(name);
     expect(header.version).toBe(2);
-    expect(longest).toBeLessThanOrEqual(1.3);
+    expect(longest).toBeLessThanOrEqual(2.2);
     let from = 0;
     for (const frame of frames) {
       const at = screens.findIndex((screen, index) => index >= from && frame.test(screen));

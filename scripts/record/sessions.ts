@@ -15,21 +15,30 @@ export interface Recording {
 const IDLE_S = 1.2;
 /** What is written within this stretch is one event, as one looks at it anyway. */
 const TOGETHER_S = 0.05;
+const READING_S = 0.9;
 
 class Recorder {
   readonly #events: [number, string][] = [];
   #last = performance.now();
   #at = 0;
+  #apart = false;
+
+  /** The machine reads faster than people do: what is on the screen now stays a while in the recording. */
+  readonly beat = (): void => {
+    this.#at += READING_S;
+    this.#apart = true;
+  };
 
   readonly take = (data: string): void => {
     const now = performance.now();
     const passed = Math.min(IDLE_S, (now - this.#last) / 1000);
     this.#last = now;
     const before = this.#events.at(-1);
-    if (before !== undefined && passed < TOGETHER_S) before[1] += data;
+    if (before !== undefined && passed < TOGETHER_S && !this.#apart) before[1] += data;
     else {
       this.#at = Math.round((this.#at + passed) * 1000) / 1000;
       this.#events.push([this.#at, data]);
+      this.#apart = false;
     }
   };
 
@@ -166,6 +175,7 @@ export async function record(name: string): Promise<Recording> {
           home: home.path,
           env: { PGB_WIZARD_OPERATOR: 'alice' },
           onOutput: recorder.take,
+          onKeys: recorder.beat,
         },
       );
       open.push(terminal);

@@ -59,15 +59,18 @@ export async function showWizard(options: WizardOptions): Promise<WizardResult> 
   const ascii = options.ascii ?? !isUtf8Locale(env);
   const plain = options.color === 'never' || (env.NO_COLOR !== undefined && env.NO_COLOR !== '');
   const theme = themeOf(plain ? 'none' : (options.theme ?? 'terminal'));
-  const shown =
-    options.accessible || env.TERM === 'dumb'
-      ? await showAccessible({ ...options, ascii: true })
-      : await showFrames(options, { ascii, theme });
+  const linear = options.accessible || env.TERM === 'dumb';
+  const shown = linear
+    ? await showAccessible({ ...options, ascii: true })
+    : await showFrames(options, { ascii, theme });
   const alive = shown.signal !== 'SIGHUP' && options.stdout.writable;
   if (shown.snapshot === undefined || !alive) return { ...shown, summarised: false };
   const width = Math.max(40, Math.min(120, options.stdout.columns ?? 80));
   await new Promise<void>((resolve) => {
-    options.stdout.write(`${renderEndSummary(shown.snapshot!, { width, theme, ascii })}\n`, () => resolve());
+    options.stdout.write(
+      `${renderEndSummary(shown.snapshot!, { width, theme: linear ? themeOf('none') : theme, ascii: ascii || linear })}\n`,
+      () => resolve(),
+    );
   });
   return { ...shown, summarised: true };
 }

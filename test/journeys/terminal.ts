@@ -22,6 +22,8 @@ export interface TerminalOptions {
   readonly home: string;
   /** Everything that is written to the terminal, as it comes. */
   readonly onOutput?: (data: string) => void;
+  /** Keys are about to be sent: a reader has read what is there. */
+  readonly onKeys?: () => void;
 }
 
 /** A folder that is HOME and state folder of one journey. */
@@ -42,11 +44,13 @@ export const environment = (home: string, env: Readonly<Record<string, string>> 
 export class Terminal {
   readonly pty: IPty;
   readonly #term: InstanceType<typeof xterm.Terminal>;
+  readonly #onKeys: (() => void) | undefined;
   #written = 0;
   #drawn = 0;
   #exit: { exitCode: number; signal?: number } | undefined;
 
-  constructor(args: readonly string[], { columns = 100, rows = 30, env, home, onOutput }: TerminalOptions) {
+  constructor(args: readonly string[], { columns = 100, rows = 30, env, home, onOutput, onKeys }: TerminalOptions) {
+    this.#onKeys = onKeys;
     this.#term = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 2000 });
     this.pty = spawn(process.execPath, [PROGRAM, ...args], {
       name: 'xterm-256color',
@@ -101,6 +105,7 @@ export class Terminal {
 
   /** Sends keys one after the other, each as a chunk of its own. */
   async keys(...keys: readonly string[]): Promise<void> {
+    this.#onKeys?.();
     for (const key of keys) {
       this.pty.write(KEYS[key] ?? key);
       await tick();
