@@ -105,7 +105,7 @@ function nextLines(snapshot: RunSnapshot, width: number): Line[] {
         ...(snapshot.rehearsal
           ? say(
               'for real',
-              '`pgb-wizard init > pgb-wizard.yaml` looks at your cluster, `pgb-wizard preflight` changes nothing',
+              '`pgb-wizard init` looks at your cluster and writes a plan, `pgb-wizard preflight` changes nothing',
             )
           : []),
       ];
