@@ -303,14 +303,16 @@ function compareStates(wanted: LabState, got: LabState, when: string): string[] 
 /** Requests that change something and that no intent of the journal announced. The protocol's own are left out. */
 export function withoutIntent(lab: Lab, lines: readonly JournalLine[]): [Finding, string][] {
   const intents = new Set(lines.flatMap(({ event }) => (event.type === 'call.intent' ? [event.auditId] : [])));
-  return lab.requests
-    .filter(({ url }) => !/[?&]dryRun=All|reviews(\?|$)|\/leases(\/|\?|$)|\/exec|\/portforward/.test(url))
-    .filter(({ url, method, body }) => !isLedger(url, method, body))
-    // Refused by a fault before its body was read: what it was can't be told, and nothing came of it.
-    .filter(({ method, body, code }) => !(method === 'POST' && body.length === 0 && (code ?? 500) >= 400))
-    .filter(({ userAgent }) => userAgent?.startsWith('pgb-wizard'))
-    .filter(({ auditId }) => auditId === undefined || !intents.has(auditId))
-    .map(({ method, url, auditId }) => ['leaked', `${method} ${url} (${auditId ?? 'no Audit-ID'}) without an intent`]);
+  return (
+    lab.requests
+      .filter(({ url }) => !/[?&]dryRun=All|reviews(\?|$)|\/leases(\/|\?|$)|\/exec|\/portforward/.test(url))
+      .filter(({ url, method, body }) => !isLedger(url, method, body))
+      // Refused by a fault before its body was read: what it was can't be told, and nothing came of it.
+      .filter(({ method, body, code }) => !(method === 'POST' && body.length === 0 && (code ?? 500) >= 400))
+      .filter(({ userAgent }) => userAgent?.startsWith('pgb-wizard'))
+      .filter(({ auditId }) => auditId === undefined || !intents.has(auditId))
+      .map(({ method, url, auditId }) => ['leaked', `${method} ${url} (${auditId ?? 'no Audit-ID'}) without an intent`])
+  );
 }
 
 const isLedger = (url: string, method: string, body: Buffer) =>

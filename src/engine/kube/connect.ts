@@ -10,8 +10,6 @@ import type { ConnectOptions } from './option-types.ts';
 import { Transport } from './transport.ts';
 import type { Json, Kube } from './types.ts';
 
-export { listContexts } from './kubeconfig.ts';
-
 /** Two tries: an operator who mistyped an address should not wait for a backoff. */
 const CONNECT_TRIES = 2;
 

@@ -1,6 +1,4 @@
 /** The published JSON schema of a plan file, made from the zod schema. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import { planSchema } from './schema.ts';
 
@@ -20,9 +18,4 @@ export function planJsonSchema(): Record<string, unknown> {
 /** The text of `schema/plan.schema.json`. */
 export function planJsonSchemaText(): string {
   return `${JSON.stringify(planJsonSchema(), null, 2)}\n`;
-}
-
-export async function writePlanJsonSchema(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, planJsonSchemaText());
 }

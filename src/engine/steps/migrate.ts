@@ -24,7 +24,7 @@ export function migrateStep(info: StepInfo, services: readonly string[], paralle
         previews.push(withHazards(ctx, service, preview.value));
       }
       if (previews.length === 0) return ok(undefined);
-      return ok(joined(previews, services, parallelism));
+      return ok(withCriticalWarning(ctx, services, joined(previews, services, parallelism)));
     },
     async apply(ctx) {
       // A batch sends and follows each service in `verify`, so that no more than `parallelism` are on their way at once.
@@ -50,6 +50,14 @@ function withHazards(ctx: StepContext, service: string, preview: ChangePreview):
     ...preview,
     warnings: [...(preview.warnings ?? []), ...held.map((title) => `${service}: the preflight found: ${title}`)],
   };
+}
+
+/** A service that the plan calls critical is asked for by itself, also when its phase was approved as a whole. */
+function withCriticalWarning(ctx: StepContext, services: readonly string[], preview: ChangePreview): ChangePreview {
+  const critical = services.filter((name) => ctx.fleet.service(name)?.traffic === 'critical');
+  if (critical.length === 0 || preview.alreadyDone) return preview;
+  const warning = `the plan calls ${critical.join(', ')} critical: it moves only after a look of its own`;
+  return { ...preview, warnings: [...(preview.warnings ?? []), warning] };
 }
 
 async function ready_(ctx: StepContext): Promise<Result<void>> {
