@@ -67,6 +67,7 @@ export function createKube(transport: Transport, identity: KubeIdentity): Kube {
       timeoutMs: options.timeoutMs ?? WRITE_MS,
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.auditId ? { auditId: options.auditId } : {}),
+      ...(options.again ? { again: options.again } : {}),
       ...more,
     });
 
@@ -216,6 +217,7 @@ export function createKube(transport: Transport, identity: KubeIdentity): Kube {
         resendSafe: options.uid !== undefined,
         ...(options.signal ? { signal: options.signal } : {}),
         ...(options.auditId ? { auditId: options.auditId } : {}),
+        ...(options.again ? { again: options.again } : {}),
       });
       return sent.ok ? ok(undefined) : sent;
     },

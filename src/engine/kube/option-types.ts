@@ -43,6 +43,8 @@ export interface PlanSwitchOptions {
 export interface SendOptions {
   readonly dryRun?: boolean;
   readonly auditId?: string;
+  /** As in WriteOptions; asked also before a patch that was computed anew. */
+  readonly again?: () => Promise<boolean>;
   readonly signal?: AbortSignal;
 }
 

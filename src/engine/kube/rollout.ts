@@ -17,6 +17,8 @@ import type { RolloutUpdate, RolloutVerdict } from './workload-types.ts';
 
 /** Patience runs out between events too. */
 const TICK_MS = 500;
+/** The safety poll comes every 15 s; what is older than this was not seen for two of them. */
+const OLD_NEWS_MS = 35_000;
 const LOG_LINES = 50;
 const EVENTS = 20;
 const COMPLAINT = /\b(error|fatal|panic|exception|failed|refused)\b/i;
@@ -46,6 +48,8 @@ class Follower {
   #wake: () => void = () => {};
   #dirty = true;
   #lastText = '';
+  /** Time in which nothing could be seen, ms: no patience of the judge runs out in it. */
+  #blindMs = 0;
   #toldKey = '';
   #toldAt = 0;
 
@@ -115,8 +119,20 @@ class Follower {
         );
       }
       this.#dirty = false;
+      if (this.#isBlind()) {
+        const since = performance.now();
+        const before = this.#view();
+        if (this.#blindMs > this.#options.limitMs) {
+          off();
+          return this.#verdict(this.#neverSeen(), before, availableAt);
+        }
+        this.#tellSilence(before);
+        await this.#sleep();
+        this.#blindMs += performance.now() - since;
+        continue;
+      }
       const view = this.#view();
-      const result = judge.judge(view, [...this.#events.items()], performance.now());
+      const result = judge.judge(view, [...this.#events.items()], performance.now() - this.#blindMs);
       if (judge.availableAt !== undefined && availableAt === undefined) availableAt = this.#options.clock.now();
       if (view && availableAt !== undefined && !told && (result.kind === 'wait' || result.outcome === 'drained')) {
         told = true;
@@ -163,6 +179,33 @@ class Follower {
     let workload: KubeObject | undefined;
     for (const object of this.#workloads.items()) if (object.metadata.name === this.#ref.name) workload = object;
     return viewOf({ workload, replicaSets: this.#sets?.items() ?? [], pods: this.#pods.items() }, this.#options.match);
+  }
+
+  /** Old states tell nothing about now: a pod that was not Ready before the silence may be Ready, or gone. */
+  #isBlind(): boolean {
+    const age = Math.max(this.#workloads.ageMs(), this.#pods.ageMs(), this.#sets?.ageMs() ?? 0);
+    return this.#kube.health().state !== 'ok' || age > OLD_NEWS_MS;
+  }
+
+  #neverSeen(): Extract<Judgement, { kind: 'verdict' }> {
+    const seconds = Math.round(this.#blindMs / 1000);
+    return {
+      kind: 'verdict',
+      outcome: 'timeout',
+      cause: 'unseen',
+      message: `the cluster was silent for ${seconds} s, so nobody knows how far the rollout of ${workloadId(this.#ref)} is`,
+      hint: 'Nothing is known to be wrong with the service. When the cluster answers again, retry.',
+    };
+  }
+
+  #tellSilence(view: RolloutView | undefined): void {
+    const text = `the cluster to answer again, to follow the rollout of ${workloadId(this.#ref)}`;
+    this.#tell({
+      progress: this.#progress(view, 'waiting', text),
+      newPods: view?.newPods.map(podInfo) ?? [],
+      oldPods: view?.oldPods.map(podInfo) ?? [],
+      waitingFor: `${text}${this.#staleness()}`,
+    });
   }
 
   #staleness(): string {

@@ -144,6 +144,8 @@ class LedgerFile implements LedgerHandle {
   #object: KubeObject;
   #ledger: Ledger;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Written without an answer: if the cluster shows one of them, it was us. */
+  #unanswered: string[] = [];
 
   constructor(kube: Kube, namespace: string, object: KubeObject, ledger: Ledger) {
     this.#kube = kube;
@@ -163,24 +165,31 @@ class LedgerFile implements LedgerHandle {
     return next;
   }
 
+  #took(object: KubeObject, ledger: Ledger): Result<Ledger> {
+    this.#object = object;
+    this.#ledger = ledger;
+    this.#unanswered = [];
+    return ok(ledger);
+  }
+
   async #update(change: (ledger: Ledger) => Ledger, signal?: AbortSignal): Promise<Result<Ledger>> {
     const wanted = change(this.#ledger);
     const at = ref('ConfigMap', this.#namespace, runObjectName(wanted.runId));
     const call = signal ? { signal } : {};
     const sent = await this.#kube.replace(at, ledgerObject(this.#namespace, wanted, this.#object), call);
-    if (sent.ok) {
-      this.#object = sent.value;
-      this.#ledger = wanted;
-      return ok(wanted);
-    }
+    if (sent.ok) return this.#took(sent.value, wanted);
+    if (sent.error.code === 'outcome-unknown') this.#unanswered.push(canonicalJson(wanted as Json));
     if (sent.error.code !== 'conflict') return sent;
     const got = await this.#kube.get(at, call);
     if (!got.ok) return got;
-    if (canonicalJson(readLedger(got.value) ?? null) === canonicalJson(wanted as Json)) {
-      // Our own write, whose answer got lost and was sent again.
+    const there = canonicalJson(readLedger(got.value) ?? null);
+    // Our own write, whose answer got lost and was sent again.
+    if (there === canonicalJson(wanted as Json)) return this.#took(got.value, wanted);
+    if (this.#unanswered.includes(there)) {
+      // An earlier one, given up without an answer, had landed: this one goes on top of it.
+      this.#unanswered = [];
       this.#object = got.value;
-      this.#ledger = wanted;
-      return ok(wanted);
+      return this.#update(change, signal);
     }
     return fail('lock-lost', `somebody else writes the ledger of run ${wanted.runId}`, {
       next: ['Two sessions run the same run: leave one of them. pgb-wizard lock show'],

@@ -267,6 +267,12 @@ export async function sendChange(
       });
     }
     if (ops.length === 0) return ok(sentOf(live, template, edits, to, false));
+    // Reading may have taken minutes of retries, and a second patch is a new one: the lock has to be held for each.
+    if (options.again && !(await options.again())) {
+      return fail('lock-lost', `the lock is not held any more, so ${id} was not patched`, {
+        next: ['Resume the run: it takes the lock again and reads the cluster first.'],
+      });
+    }
     const sent = await kube.patch(change.ref, ops, options);
     if (sent.ok) return ok(sentOf(sent.value, template, edits, to, true));
     if (sent.error.code !== 'precondition-failed' && sent.error.code !== 'conflict') return sent;

@@ -29,6 +29,8 @@ export interface Call {
   readonly auditId?: string;
   /** May the same write be sent twice without harm (JSON Patch with `test`, fixed name, uid precondition, apply)? */
   readonly resendSafe?: boolean;
+  /** Asked before each try but the first; false ends it with the last error. */
+  readonly again?: () => Promise<boolean>;
   readonly maxTries?: number;
 }
 
@@ -128,17 +130,19 @@ export class Transport {
       const limit = webhook ? WEBHOOK_TRIES : error.code === 'rate-limited' ? RATE_LIMITED_TRIES : tries;
       const mayResend = isRead || !unknown || call.resendSafe === true;
       const stop = !error.retryable || !mayResend || attempt >= limit || (webhook && webhookTries >= WEBHOOK_TRIES);
-      if (stop || error.code === 'conflict') {
+      const giveUp = (): Result<never> => {
         if (!error.retryable || error.code === 'conflict' || !unknown) return { ok: false, error };
         return fail('outcome-unknown', `no answer to ${call.what}: it may have happened, or may still happen`, {
           cause: error.message,
           next: ['The wizard reads the live state before it does anything else.'],
         });
-      }
+      };
+      if (stop || error.code === 'conflict') return giveUp();
       this.#retries += 1;
       const backoff = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1));
       const pause = waitMs ?? backoff * (0.2 + 0.8 * (this.#options.random ?? Math.random)());
       if (!(await this.#wait(pause, call.signal))) return fail('aborted', `stopped while waiting to ${call.what}`);
+      if (call.again && !(await call.again())) return giveUp();
     }
   }
 

@@ -60,6 +60,8 @@ export interface WriteOptions extends CallOptions {
   readonly fieldManager?: string;
   /** Sent as `Audit-ID`, so that the call is found again in the cluster's audit log. */
   readonly auditId?: string;
+  /** Asked before the same write is sent once more, which may be minutes after the first time: false ends it there. */
+  readonly again?: () => Promise<boolean>;
 }
 
 export interface ApplyOptions extends WriteOptions {

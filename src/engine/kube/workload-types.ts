@@ -272,7 +272,9 @@ export type RolloutCause =
   | 'reverted'
   | 'drift'
   | 'gone'
-  | 'limit';
+  | 'limit'
+  /** The cluster could not be read for so long that nothing is known. */
+  | 'unseen';
 
 export interface RolloutVerdict {
   readonly outcome: RolloutOutcome;

@@ -238,9 +238,15 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
     return current;
   };
 
+  /** A sample that waits for a silent cluster: what is on the screen meanwhile grows older, and says so. */
+  const showAge = (): void => {
+    if (!signal.aborted) options.onSample?.({ ...view(), history });
+  };
+
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
-      await refresh();
+      const ageing = setInterval(showAge, everyMs);
+      await refresh().finally(() => clearInterval(ageing));
       try {
         await clock.sleep(everyMs, signal);
       } catch (error) {

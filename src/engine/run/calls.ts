@@ -5,7 +5,7 @@
  */
 import type { LeaseHandle } from '../kube/option-types.ts';
 import { err, fail, ok, type Result } from '../result.ts';
-import type { CallReceipt, MutatingCall } from '../steps/types.ts';
+import type { CallReceipt, MutatingCall, Send } from '../steps/types.ts';
 import type { RunCore } from './core.ts';
 
 export interface CallPorts {
@@ -14,20 +14,19 @@ export interface CallPorts {
   readonly lease: () => LeaseHandle | undefined;
   /** Brings the cluster's copy up to date; an error means that somebody else drives this run, or that it can't be reached. */
   readonly saveLedger: () => Promise<Result<void>>;
-  /** No mutation starts outside the change window. */
+  /** No mutation starts outside the change window, except on the way back: a service is never left where it fails. */
   readonly windowOpen: () => Result<void>;
 }
 
 /** Returns the function that steps get as `ctx.call`. Calls of one run are sent one after the other or side by side; each has its own id. */
 export function createCaller(ports: CallPorts) {
   const { core } = ports;
-  return async function call(
-    step: string,
-    what: MutatingCall,
-    send: (auditId: string) => Promise<Result<CallReceipt>>,
-  ): Promise<Result<CallReceipt>> {
+  return async function call(step: string, what: MutatingCall, send: Send): Promise<Result<CallReceipt>> {
     const open = ports.windowOpen();
-    if (!open.ok) return open;
+    if (!open.ok) {
+      if (what.direction !== 'back') return open;
+      core.message('warn', `${open.error.message}; ${what.target.name} is taken back all the same`);
+    }
     const lease = ports.lease();
     if (!lease) return fail('lock-lost', 'this run does not hold the lock of the namespace, so it changes nothing');
     const attempt =
@@ -42,20 +41,13 @@ export function createCaller(ports: CallPorts) {
       core.record({ type: 'call.outcome', callId, result: 'refused', error: saved.error.message });
       return saved;
     }
-    if (!lease.isSafe()) {
-      // One try to renew: a laptop that slept a minute may still be the holder.
-      const renewed = await lease.renew();
-      if (!renewed.ok || !lease.isSafe()) {
-        core.record({ type: 'call.outcome', callId, result: 'refused', error: 'the lock is not held safely' });
-        return renewed.ok
-          ? fail('lock-lost', 'the lock of the namespace could not be renewed in time, so nothing was sent', {
-              next: ['Resume the run: it takes the lock again and reads the cluster first.'],
-            })
-          : renewed;
-      }
+    const held = await holdSafely(lease);
+    if (!held.ok) {
+      core.record({ type: 'call.outcome', callId, result: 'refused', error: 'the lock is not held safely' });
+      return held;
     }
 
-    const answer = await send(auditId);
+    const answer = await send(auditId, async () => (await holdSafely(lease)).ok);
     if (answer.ok) {
       core.record({
         type: 'call.outcome',
@@ -71,6 +63,16 @@ export function createCaller(ports: CallPorts) {
     core.record({ type: 'call.outcome', callId, result: unknown ? 'unknown' : 'refused', error: answer.error.message });
     return err(answer.error);
   };
+}
+
+/** One try to renew when the last renewal is too old: a laptop that slept a minute may still be the holder. */
+async function holdSafely(lease: LeaseHandle): Promise<Result<void>> {
+  if (lease.isSafe()) return ok(undefined);
+  const renewed = await lease.renew();
+  if (!renewed.ok || lease.isSafe()) return renewed;
+  return fail('lock-lost', 'the lock of the namespace could not be renewed in time, so nothing was sent', {
+    next: ['Resume the run: it takes the lock again and reads the cluster first.'],
+  });
 }
 
 /**

@@ -137,7 +137,9 @@ function definitions(limits: PlanGates): readonly Gate[] {
       limit: `at most ${number(limits.queryTimeMs)} ms`,
       measure: (sample) =>
         atMost(
-          sample.queryTimeMs ?? highest(sample.pools, (row) => row.avgQueryMs),
+          // No query between two readings of the counters: none was slow. Without two readings nobody knows.
+          sample.queryTimeMs ??
+            highest(sample.pools, (row) => row.avgQueryMs ?? (row.queriesPerSecond === 0 ? 0 : undefined)),
           limits.queryTimeMs,
           (ms) => `${number(ms)} ms`,
         ),

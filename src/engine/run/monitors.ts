@@ -25,6 +25,8 @@ const CONNECTIONS_EVERY = 3;
 /** Runs until the signal; never rejects. */
 export async function watchSurroundings(ports: Surroundings): Promise<void> {
   const { kube, lease, live, clock, signal } = ports;
+  // Beside the loop, never in it: reading waits for a silent cluster, and the age of the silence has to be seen growing.
+  let counting: Promise<void> | undefined;
   for (let turn = 0; !signal.aborted; turn++) {
     const { state, ageMs } = kube.health();
     const { version } = live.state.cluster;
@@ -33,13 +35,18 @@ export async function watchSurroundings(ports: Surroundings): Promise<void> {
       ...(lease ? { lock: lease.view() } : {}),
     });
     // Only once the pooler runs: before that the role's password may not be known, and nothing is pooled.
-    if (turn % CONNECTIONS_EVERY === 0 && live.state.pools.poolers.length > 0) await countConnections(ports);
+    if (turn % CONNECTIONS_EVERY === 0 && live.state.pools.poolers.length > 0) {
+      counting ??= countConnections(ports).finally(() => {
+        counting = undefined;
+      });
+    }
     try {
       await clock.sleep(HEALTH_EVERY_MS, signal);
     } catch {
-      return;
+      break;
     }
   }
+  await counting;
 }
 
 async function countConnections({ fleet, pooler, live, signal }: Surroundings): Promise<void> {

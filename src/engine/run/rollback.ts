@@ -97,12 +97,16 @@ async function askAndGoBack(
   core.live.set({ status: 'rolling-back' });
   controls.goingBack(true);
   try {
+    let failed = false;
     for (const service of services) {
       const result = await rollBackService(ports, service);
-      if (result !== 'done') {
-        core.record({ type: 'rollback.finished', scope, ok: false });
-        return result;
-      }
+      // Without a human one service that can't go back must not keep the others where they fail. A human was asked.
+      if (result !== 'done') failed = true;
+      if (failed && !ports.policy) break;
+    }
+    if (failed) {
+      core.record({ type: 'rollback.finished', scope, ok: false });
+      return 'failed';
     }
   } finally {
     controls.goingBack(false);
@@ -171,7 +175,8 @@ async function rollBackService(ports: RunnerPorts, service: string): Promise<Rol
         service,
         cause,
         hint,
-        verdict,
+        // A policy that accepts what can't be measured speaks of gates: a way back that is not proved is no way back.
+        verdict: ports.policy ? 'fail' : verdict,
         findings: [],
         logTail,
         options: ['retry', 'waive', 'leave'],

@@ -7,9 +7,10 @@ import type { Step, StepContext, StepFailure, StepResult } from '../steps/types.
 import type { AskBroker } from './asks.ts';
 import { type Contest, type Controls, Interrupted } from './controls.ts';
 import { JournalStopped, type RunCore } from './core.ts';
+import type { RunState } from './fold.ts';
 import type { Answer, Ask, DoctorFinding, FailureAnswer, Outcome, RollbackScope, StepView } from './model.ts';
 import type { HeadlessPolicy, RunOptions } from './options.ts';
-import { runRollback } from './rollback.ts';
+import { runRollback, servicesToGoBack } from './rollback.ts';
 
 export interface RunnerPorts {
   readonly core: RunCore;
@@ -93,7 +94,7 @@ async function betweenSteps(ports: RunnerPorts): Promise<RunEnd | undefined> {
     if (scope) {
       controls.rearm();
       const result = await runRollback(ports, scope);
-      if (result === 'done') return { outcome: 'rolled-back', cause: describeScope(scope) };
+      if (result === 'done') return { outcome: 'rolled-back', cause: whatIsBack(core.state, scope) };
       if (result === 'failed') return { outcome: 'failed', cause: 'the rollback did not end well; resume it' };
       continue;
     }
@@ -123,6 +124,12 @@ export const describeScope = (scope: RollbackScope): string =>
     : scope.kind === 'phase'
       ? `the services of ${scope.phase} are back on PostgreSQL`
       : `${scope.service} is back on PostgreSQL`;
+
+/** As `describeScope`, without claiming it of a service whose way back was waived instead of proved. */
+function whatIsBack(state: RunState, scope: RollbackScope): string {
+  const away = servicesToGoBack(state, scope);
+  return away.length === 0 ? describeScope(scope) : `rolled back, except ${away.join(', ')}: waived, not proved`;
+}
 
 /** One step until it is complete, or something else has to happen first. */
 async function runStep(ports: RunnerPorts, step: Step): Promise<Turn> {
@@ -242,13 +249,19 @@ async function finish(ports: RunnerPorts, step: Step, result: StepResult): Promi
   }
   const evidence = core.state.steps.find((view) => view.id === id)?.evidence ?? [];
   // A tick needs an observation behind it: a step that saw nothing has not passed, whatever it says.
-  const verdict = result.verdict === 'pass' && evidence.length === 0 ? 'inconclusive' : result.verdict;
+  const verdict = result.verdict === 'pass' ? worth(evidence) : result.verdict;
   if (verdict === 'pass') {
     core.record({ type: 'step.finished', id, state: 'pass', note: result.note });
     return { kind: 'next' };
   }
   const failure = result.failure ?? failureFromEvidence(evidence, verdict);
   return failed(ports, step, failure, verdict);
+}
+
+/** What the evidence of a step lets it claim: nothing seen is no pass, and neither is a pass beside a failed check. */
+function worth(evidence: StepView['evidence']): 'pass' | 'fail' | 'inconclusive' {
+  if (evidence.length === 0) return 'inconclusive';
+  return evidence.some((one) => one.verdict === 'fail') ? 'fail' : 'pass';
 }
 
 /** Writes the failure down and asks what to do about it. */
@@ -299,7 +312,10 @@ async function failed(
         if (result === 'failed')
           return { kind: 'end', end: { outcome: 'failed', cause: 'the rollback did not end well; resume it' } };
         if (ports.policy || scope.kind !== 'service') {
-          return { kind: 'end', end: { outcome: 'rolled-back', cause: `${failure.cause}; ${describeScope(scope)}` } };
+          return {
+            kind: 'end',
+            end: { outcome: 'rolled-back', cause: `${failure.cause}; ${whatIsBack(core.state, scope)}` },
+          };
         }
         // A single service is back; the operator says whether to try it again, to go on without it, or to stop here.
       }

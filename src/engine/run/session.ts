@@ -1,4 +1,5 @@
 /** One session of a run: everything wired together, from the first look at the cluster to the last line of the journal. */
+import { pause } from '../kube/abort.ts';
 import { watchForFights } from '../kube/fights.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
@@ -46,6 +47,16 @@ export interface SessionPorts {
 
 /** Real time between two samples of the pools on the screen. */
 const POOLS_EVERY_MS = 2000;
+
+/** How long the end of a session waits for the cluster to take its last words. */
+const LAST_WORDS_MS = 10_000;
+
+/** Waits for the work, but no longer than `ms`; what is still under way then ends with the connection. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([work, pause(ms, [over.signal])]);
+  over.abort();
+}
 
 export function openSession(ports: SessionPorts): RunHandle {
   const { options, clock, kube, lease, plan } = ports;
@@ -221,9 +232,11 @@ export function openSession(ports: SessionPorts): RunHandle {
         ? { type: 'run.ended', outcome: end.outcome, ...(end.cause ? { cause: end.cause } : {}) }
         : { type: 'run.parked', reason: end.cause ?? end.outcome },
     );
-    if (ledger.exists && lease && !lease.lost.aborted) await ledger.save(over ? 'ended' : 'parked', lease.epoch);
+    // A cluster that is out of reach keeps nobody at the terminal: the lock runs out by itself, the journal is here.
+    if (ledger.exists && lease && !lease.lost.aborted)
+      await atMost(LAST_WORDS_MS, ledger.save(over ? 'ended' : 'parked', lease.epoch));
     await exportRecord();
-    await lease?.release();
+    if (lease) await atMost(LAST_WORDS_MS, lease.release());
     await surroundings;
     await pooler.close();
     kube.close();

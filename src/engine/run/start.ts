@@ -86,7 +86,9 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
   if (!version.ok) return version;
   const window = windowCheck(plan, clock);
   const open = window();
-  if (!open.ok && options.dryRun !== 'client') return open;
+  // The way back is open at any time: a service that fails is not left there because the window is over.
+  const back = options.rollback !== undefined || earlier?.pendingBack?.done === false;
+  if (!open.ok && options.dryRun !== 'client' && !back) return open;
 
   // The lock comes before the journal: a run that never got it leaves no trace.
   const lease = options.dryRun && options.dryRun !== 'none' ? ok(undefined) : await takeLock(beginning);

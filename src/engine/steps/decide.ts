@@ -69,10 +69,14 @@ async function decide(
   const closed = new AbortController();
   const signal = AbortSignal.any([ctx.signal, closed.signal]);
   let answer: DecideAnswer | undefined;
-  const answered = ctx.asks.put(current(), ctx.signal, true).then((given) => {
-    if (given.kind === 'decide') answer = given;
-    closed.abort();
-  });
+  const answered = ctx.asks.put(current(), ctx.signal, true).then(
+    (given) => {
+      if (given.kind === 'decide') answer = given;
+      closed.abort();
+    },
+    // Interrupted: the loop below sees the same signal, and it is the one who says so.
+    () => closed.abort(),
+  );
   try {
     for (;;) {
       await soakUntil(ctx, signal, watch, lookUntil, ctx.clock.now() < until, (seen) => {

@@ -109,7 +109,10 @@ export class Fleet {
     return ok(undefined);
   }
 
-  /** Address → who has it, for pg_stat_activity and SHOW CLIENTS. Pods of host-network share an address and are left out. */
+  /**
+   * Address → who has it, for pg_stat_activity and SHOW CLIENTS. Pods of host-network share an address and are left out; a
+   * pod that is over (a completed Job, an evicted pod) still names an address that another pod may have by now.
+   */
   async podOwners(signal: AbortSignal): Promise<Result<ReadonlyMap<string, PodOwner>>> {
     const listed = await this.#kube.list(listOf('Pod', this.namespace), { signal });
     if (!listed.ok) return listed;
@@ -117,7 +120,7 @@ export class Fleet {
     const services = new Set(this.services().map((one) => one.name));
     for (const pod of listed.value.items) {
       const ip: unknown = pod.status?.podIP;
-      if (typeof ip !== 'string' || pod.spec?.hostNetwork === true) continue;
+      if (typeof ip !== 'string' || pod.spec?.hostNetwork === true || isOver(pod)) continue;
       const owner = workloadOf(pod);
       owners.set(ip, {
         pod: pod.metadata.name,
@@ -128,6 +131,9 @@ export class Fleet {
     return ok(owners);
   }
 }
+
+/** It will never run again: completed, failed, evicted. Its object may stay for days. */
+export const isOver = (pod: KubeObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
 /** Name of the workload a pod belongs to. A ReplicaSet's name is the Deployment's and the hash label. */
 export function workloadOf(pod: KubeObject): string | undefined {

@@ -90,7 +90,7 @@ export class GateWatch {
   async #measure(): Promise<Measured> {
     const ctx = this.#ctx;
     const notes: string[] = [];
-    const pools = await ctx.pooler.sample();
+    const pools = await this.#pools();
     const whole =
       pools !== undefined && pools.poolers.length > 0 && pools.poolers.every((pooler) => pooler.state === 'ok');
     const activity = await lookAtPostgres(ctx);
@@ -114,12 +114,10 @@ export class GateWatch {
     const inPostgres = activity.ok
       ? [...activity.value.byPooler].reduce((sum, [pod, count]) => sum + (watched.has(pod) ? count : 0), 0)
       : 0;
-    const average = whole ? Math.max(0, ...pools.rows.map((row) => row.avgQueryMs ?? 0)) : undefined;
     const sample: GateSample = {
       at: new Date(ctx.clock.now()).toISOString(),
       ...(whole ? { pools: pools.rows } : {}),
       ...(logs.verdict === 'inconclusive' ? {} : { logErrors: Number(logs.data?.kinds ?? 0) }),
-      ...(average === undefined ? {} : { queryTimeMs: average }),
       ...(longest ? { longestQuery: longest } : {}),
       ...(response.time ? { responseTime: response.time } : {}),
       ...(response.requests ? { requests: response.requests } : {}),
@@ -135,8 +133,19 @@ export class GateWatch {
           }
         : {}),
     };
-    if (pools) ctx.sampled({ at: sample.at, rows: pools.rows });
+    // A pooler that does not answer keeps its last rows for the screen, which says how old they are; a record can't.
+    const fresh = new Set(pools?.poolers.filter((one) => one.state === 'ok').map((one) => one.pod));
+    if (pools && fresh.size > 0) ctx.sampled({ at: sample.at, rows: pools.rows.filter((row) => fresh.has(row.pod)) });
     return { sample, ...(pools ? { pools } : {}), notes };
+  }
+
+  /** A fresh sample; a console that was just opened needs a second reading of its counters before it knows a rate. */
+  async #pools(): Promise<PoolsView | undefined> {
+    const { clock, pooler, signal } = this.#ctx;
+    const pools = await pooler.sample();
+    if (!pools?.rows.some((row) => row.queriesPerSecond === undefined)) return pools;
+    await clock.sleep(LEAST_BETWEEN_LOOKS_MS, signal);
+    return pooler.sample();
   }
 
   /** The longest query of the watched services against what was normal for them before they moved. */

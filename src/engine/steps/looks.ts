@@ -13,7 +13,7 @@ import type { Activity } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
-import { workloadOf } from './fleet.ts';
+import { isOver, workloadOf } from './fleet.ts';
 import { healthTarget } from './health-target.ts';
 import { errorLines, newComplaints, shapesOf } from './log-lines.ts';
 import type { LookContext, StepContext } from './types.ts';
@@ -29,14 +29,14 @@ export interface Look {
 
 export const couldNot = (why: string): Look => ({ verdict: 'inconclusive', observed: `could not measure: ${why}` });
 
-/** Pods that are not on their way out, by workload. After a drained rollout a workload has only new ones. */
+/** Pods that are neither over nor on their way out, by workload. After a drained rollout a workload has only new ones. */
 export async function podsByWorkload(ctx: StepContext): Promise<Result<ReadonlyMap<string, KubeObject[]>>> {
   const listed = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace), { signal: ctx.signal });
   if (!listed.ok) return listed;
   const pods = new Map<string, KubeObject[]>();
   for (const pod of listed.value.items) {
     const workload = workloadOf(pod);
-    if (workload === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
+    if (workload === undefined || pod.metadata.deletionTimestamp !== undefined || isOver(pod)) continue;
     pods.set(workload, [...(pods.get(workload) ?? []), pod]);
   }
   return ok(pods);

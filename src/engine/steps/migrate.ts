@@ -17,14 +17,15 @@ export function migrateStep(info: StepInfo, services: readonly string[], paralle
       const ready = await ready_(ctx);
       if (!ready.ok) return ready;
       const previews: ChangePreview[] = [];
-      for (const service of due(ctx, services)) {
+      const moving = due(ctx, services);
+      for (const service of moving) {
         ctx.waitingFor(`${service}: reading what is there now`);
         const preview = await previewForward(ctx, service);
         if (!preview.ok) return preview;
         previews.push(withHazards(ctx, service, preview.value));
       }
       if (previews.length === 0) return ok(undefined);
-      return ok(withCriticalWarning(ctx, services, joined(previews, services, parallelism)));
+      return ok(withCriticalWarning(ctx, moving, joined(previews, moving, parallelism)));
     },
     async apply(ctx) {
       // A batch sends and follows each service in `verify`, so that no more than `parallelism` are on their way at once.

@@ -36,15 +36,20 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
       const forMs = parseDuration(ctx.plan.observe.for) ?? 300_000;
       const watch = new GateWatch(ctx, await gatesFor(ctx, watched), watched);
       const seen: PoolsView[] = [];
+      let looks = 0;
       const views = await watch.over(forMs, everyMs, (_views, _leftMs, pools) => {
-        if (pools) seen.push(pools);
+        looks++;
+        // Rows of a pooler that does not answer are old ones: such a look has seen nothing.
+        if (pools && pools.poolers.length > 0 && pools.poolers.every((one) => one.state === 'ok')) seen.push(pools);
         ctx.waitingFor(`the pools to be watched a while longer (every ${ctx.plan.observe.every})`, forMs);
       });
+      // A rollout of the pooler or a restart of the API server costs some looks; a watch that saw less than half is none.
+      const enough = seen.length * 2 >= looks && seen.length > 0;
       ctx.evidence({
         check: `pools over ${ctx.plan.observe.for}`,
-        verdict: seen.length > 0 ? 'pass' : 'inconclusive',
-        observed: describe(seen),
-        data: { samples: seen.length },
+        verdict: enough ? 'pass' : 'inconclusive',
+        observed: `${describe(seen)}${seen.length < looks ? `; ${looks - seen.length} more looks saw not every pooler` : ''}`,
+        data: { samples: seen.length, looks },
       });
       const second = await lookAtPrometheus(ctx);
       if (second) {
@@ -56,7 +61,8 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
         });
       }
       const judged = judge(ctx, views, watch, services.length === 1 ? services[0] : undefined);
-      return ok(judged.verdict === 'pass' && second?.verdict === 'inconclusive' ? { verdict: 'inconclusive' } : judged);
+      const doubt = !enough || second?.verdict === 'inconclusive';
+      return ok(judged.verdict === 'pass' && doubt ? { verdict: 'inconclusive' } : judged);
     },
   };
 }

@@ -113,6 +113,21 @@ export async function readSecret(ctx: LookContext): Promise<Result<KubeObject | 
   return found.error.code === 'not-found' ? ok(undefined) : found;
 }
 
+const isOurs = (object: KubeObject): boolean =>
+  object.metadata.labels?.['app.kubernetes.io/managed-by'] === 'pgb-wizard';
+
+/** A userlist that somebody else made may be the only copy of its passwords, and a pooler may be living on it: never replaced. */
+export function notForeign(live: KubeObject | undefined): Result<void> {
+  if (!live || isOurs(live)) return ok(undefined);
+  const { name } = live.metadata;
+  return fail('already-exists', `Secret ${name} exists already and was not made by pgb-wizard`, {
+    next: [
+      `See who uses it: kubectl describe secret ${name}`,
+      'Name another one in the plan (pooler.userlistSecret); or keep a copy, delete it, and retry.',
+    ],
+  });
+}
+
 const decode = (object: KubeObject, key: string): string | undefined => {
   const data: unknown = object.data?.[key];
   return typeof data === 'string' ? Buffer.from(data, 'base64').toString('utf8') : undefined;
@@ -123,7 +138,7 @@ function storedPasswords(
   ctx: LookContext,
   object: KubeObject,
 ): { role?: Secret; admin?: Secret; stats?: Secret; lookup?: Secret; verifier?: Secret } {
-  if (object.metadata.labels?.['app.kubernetes.io/managed-by'] !== 'pgb-wizard') return {};
+  if (!isOurs(object)) return {};
   const text = decode(object, USERLIST_KEY);
   const parsed = text === undefined ? undefined : parseUserlist(text);
   if (!parsed?.ok) return {};
@@ -195,6 +210,8 @@ export const secret: Step = {
     const live = await readSecret(ctx);
     if (!live.ok) return live;
     const name = ctx.plan.pooler.userlistSecret;
+    const free = notForeign(live.value);
+    if (!free.ok) return free;
     const same = live.value !== undefined && digest(live.value) === digest(target.value);
     return ok({
       summary: `${live.value ? 'update' : 'create'} Secret ${name}`,
@@ -225,6 +242,8 @@ export const secret: Step = {
         const live = await readSecret(ctx);
         if (!live.ok) return live;
         if (live.value && digest(live.value) === digest(target.value)) return ok({ facts: { unchanged: true } });
+        const free = notForeign(live.value);
+        if (!free.ok) return free;
         const answer = live.value
           ? await ctx.kube.replace(
               where,

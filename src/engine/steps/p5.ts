@@ -4,7 +4,7 @@ import { redactObject } from '../kube/redact.ts';
 import { listOf, ref } from '../kube/refs.ts';
 import { ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
-import { lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf } from './looks.ts';
+import { lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf, whyNoPods } from './looks.ts';
 import { isNotSwitched } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { advise, leftovers } from './pool-advice.ts';
@@ -38,10 +38,23 @@ export const verifyAll = (info: StepInfo): Step => ({
       .map((pod) => pod.metadata.name as string);
     ctx.evidence({
       check: 'no pod is crash looping',
-      verdict: crashing.length === 0 ? 'pass' : 'fail',
+      verdict: crashing.length > 0 ? 'fail' : all.length > 0 ? 'pass' : 'inconclusive',
       observed: crashing.length === 0 ? `none of ${all.length}` : crashing.join(', '),
     });
-    return ok(await connections(ctx, looked.verdict === 'fail' || crashing.length > 0));
+    const missing: string[] = [];
+    for (const name of planned) {
+      if ((pods.value.get(name) ?? []).length === 0 && (await whyNoPods(ctx, name)) === undefined) missing.push(name);
+    }
+    if (missing.length > 0)
+      ctx.evidence({
+        check: 'every service has pods',
+        verdict: 'fail',
+        observed: `no pod of ${missing.join(', ')}`,
+        expected: 'at least one of each',
+      });
+    const failed = looked.verdict === 'fail' || crashing.length > 0 || missing.length > 0;
+    const seen = await connections(ctx, failed);
+    return ok(seen.verdict === 'pass' && looked.verdict !== 'pass' ? { verdict: looked.verdict } : seen);
   },
 });
 
@@ -144,7 +157,7 @@ export const post = (info: StepInfo): Step => ({
     const drivers = (ctx.state().facts.drivers ?? {}) as Record<string, string>;
     const advice: Record<string, JsonValue> = {};
     for (const { name, state } of ctx.state().services) {
-      if (state !== 'pooled') continue;
+      if (state !== 'pooled' || !clients) continue;
       const { pods, peakInUse, clientsPerPod, suggestedPoolSize, setting } = advise({
         pods: replicas[name] ?? 1,
         peakInUse: peaks[name] ?? 0,
@@ -158,10 +171,12 @@ export const post = (info: StepInfo): Step => ({
     const activity = await lookAtPostgres(ctx);
     ctx.evidence({
       check: 'pool sizes of the applications',
-      verdict: 'pass',
-      observed: Object.entries(advice)
-        .map(([name, one]) => `${name} ${(one as { suggestedPoolSize: number }).suggestedPoolSize}`)
-        .join(', '),
+      verdict: clients ? 'pass' : 'inconclusive',
+      observed: clients
+        ? Object.entries(advice)
+            .map(([name, one]) => `${name} ${(one as { suggestedPoolSize: number }).suggestedPoolSize}`)
+            .join(', ') || 'no service reaches the pooler'
+        : 'could not measure: no pooler said who its clients are',
       expected: `reviewed after ${due}`,
       data: advice,
     });
@@ -180,19 +195,20 @@ export const post = (info: StepInfo): Step => ({
         observed: `${free} of ${activity.value.maxConnections} connections free; ${view?.rows.reduce((sum, row) => sum + row.svActive, 0) ?? 0} active`,
       });
     }
-    return ok({ verdict: 'pass' });
+    return ok({ verdict: clients ? 'pass' : 'inconclusive' });
   },
 });
 
-async function clientsByService(ctx: StepContext): Promise<Map<string, number>> {
+/** Undefined when not every pooler could be asked: a part of the clients would make each pool look too large. */
+async function clientsByService(ctx: StepContext): Promise<Map<string, number> | undefined> {
   const owners = await ctx.fleet.podOwners(ctx.signal);
   const counts = new Map<string, number>();
   const pods = await ctx.pooler.pods(ctx.signal);
-  if (!owners.ok || !pods.ok) return counts;
+  if (!owners.ok || !pods.ok || pods.value.length === 0) return undefined;
   for (const pod of pods.value) {
     const console = await ctx.pooler.console(pod.name);
     const clients = await console?.show('CLIENTS');
-    if (!clients?.ok) continue;
+    if (!clients?.ok) return undefined;
     for (const row of clients.value) {
       const service = owners.value.get(String(row.addr ?? ''))?.service;
       if (service) counts.set(service, (counts.get(service) ?? 0) + 1);

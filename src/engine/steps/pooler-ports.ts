@@ -120,10 +120,12 @@ export class PoolerPorts {
 
   /** The session that looks at PostgreSQL past the pooler; kept open, opened again when it was lost. */
   async postgres(): Promise<Result<Postgres>> {
-    const current = await this.#postgres;
+    const known = this.#postgres;
+    const current = await known;
     if (current?.ok && current.value.open) return current;
-    this.#postgres = this.#openPostgres();
-    return this.#postgres;
+    // Of several who find it lost at the same time one opens it: the others' would never be closed.
+    if (this.#postgres === known) this.#postgres = this.#openPostgres();
+    return this.#postgres ?? this.postgres();
   }
 
   async #openPostgres(): Promise<Result<Postgres>> {
@@ -147,9 +149,10 @@ export class PoolerPorts {
   async admin(): Promise<Result<Postgres> | undefined> {
     const { adminSecret } = this.#options.plan.postgres;
     if (!adminSecret) return undefined;
-    const current = await this.#admin;
+    const known = this.#admin;
+    const current = await known;
     if (current?.ok && current.value.open) return current;
-    this.#admin = this.#openAdmin(adminSecret);
+    if (this.#admin === known) this.#admin = this.#openAdmin(adminSecret);
     return this.#admin;
   }
 

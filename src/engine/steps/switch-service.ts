@@ -7,6 +7,7 @@ import { followRollout } from '../kube/rollout.ts';
 import { changeMatch, classifyLive, createObjects, sendChange, sendFence } from '../kube/switch.ts';
 import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
+import type { Activity } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { ChangePreview } from '../run/model.ts';
 import { lookAtPostgres, rememberComplaints } from './looks.ts';
@@ -75,6 +76,7 @@ export async function goForward(ctx: StepContext, service: string): Promise<Resu
     if (!created.ok) return created;
   }
   await rememberComplaints(ctx, service);
+  await rememberDirect(ctx, service);
   ctx.serviceState(service, 'switching');
   const sent = await sendFenced(ctx, change.value, 'forward');
   if (!sent.ok) return sent;
@@ -95,8 +97,8 @@ async function sendFenced(
   const [before, expect] = direction === 'forward' ? [change.before, change.after] : [change.after, change.before];
   const sent = await ctx.call(
     { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction, before, expect },
-    async (auditId) => {
-      const answer = await sendChange(ctx.kube, change, direction, { auditId });
+    async (auditId, again) => {
+      const answer = await sendChange(ctx.kube, change, direction, { auditId, again });
       if (!answer.ok) return answer;
       const { generation, fingerprint, patched, keptChanges } = answer.value;
       return ok({ after: fingerprint, facts: { generation, patched, keptChanges: [...keptChanges] } });
@@ -124,9 +126,35 @@ export async function verifyForward(ctx: StepContext, service: string): Promise<
   if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
   const rolled = rolloutResult(ctx, service, verdict, 'forward');
   if (rolled) return ok(rolled);
-  const left = await leftDirect(ctx, service);
-  if (left.verdict === 'pass') ctx.serviceState(service, 'pooled');
-  return ok(left);
+  // All its pods use the pooler now. Whatever else is found, the looks that follow and a rollback have to take it along.
+  ctx.serviceState(service, 'pooled');
+  return ok(await leftDirect(ctx, service));
+}
+
+const directBeforeKey = (service: string): string => `directBefore.${service}`;
+
+/** Sessions that were seen to be the service's before it moved: seeing none afterwards proves something only then. */
+async function rememberDirect(ctx: StepContext, service: string): Promise<void> {
+  if (ctx.state().facts[directBeforeKey(service)] !== undefined) return;
+  const activity = await lookAtPostgres(ctx);
+  if (activity.ok) ctx.fact(directBeforeKey(service), activity.value.direct.get(service) ?? 0);
+}
+
+/**
+ * Why zero direct sessions of a service prove nothing: its pods have no address of their own (host network), or a proxy or
+ * SNAT hides it, and sessions are there whose owner can't be told. Undefined when they do prove it.
+ */
+export function whyUnproved(
+  activity: Pick<Activity, 'direct' | 'hidden' | 'unexplained'>,
+  service: string,
+  directBefore: number | undefined,
+): string | undefined {
+  if ((directBefore ?? 0) > 0) return undefined;
+  const strangers = activity.unexplained.reduce((sum, one) => sum + one.count, 0);
+  if (strangers > 0) return `${strangers} sessions of the role come from addresses of no pod`;
+  return activity.hidden > 0 && !activity.direct.has(service)
+    ? `${activity.hidden} sessions of other roles can't be seen`
+    : undefined;
 }
 
 /** Restores the original entries. Safe to call again; says `done` when they are there already. */
@@ -171,8 +199,8 @@ async function fenceAbandoned(ctx: StepContext, change: WorkloadChange): Promise
   ctx.waitingFor(`${change.ref.name}: fencing off a patch whose answer never came`);
   const sent = await ctx.call(
     { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction: 'back', expect: change.before },
-    async (auditId) => {
-      const done = await sendFence(ctx.kube, change, `${ctx.runId}-${open.at(-1)?.callId}`, { auditId });
+    async (auditId, again) => {
+      const done = await sendFence(ctx.kube, change, `${ctx.runId}-${open.at(-1)?.callId}`, { auditId, again });
       return done.ok ? ok({ facts: { fenced: open.map((one) => one.callId) } }) : done;
     },
   );
@@ -223,7 +251,7 @@ export async function verifyBack(ctx: StepContext, service: string): Promise<Res
     ctx.evidence({
       check: 'connected to PostgreSQL directly',
       // A service that opens connections on demand may have none yet; its readiness was observed above.
-      verdict: 'pass',
+      verdict: direct > 0 || ctx.state().facts[directBeforeKey(service)] === 0 ? 'pass' : 'inconclusive',
       observed: `${direct} direct connections`,
       data: { direct },
     });
@@ -282,11 +310,12 @@ function rolloutResult(
   const unverified = verdict.outcome === 'switched-unverified';
   const cron = unverified && ctx.fleet.original(service)?.ref.kind === 'CronJob';
   const good = verdict.outcome === 'drained' || verdict.outcome === 'available' || unverified;
+  const unseen = verdict.cause === 'unseen';
   const seconds = (verdict.elapsedMs / 1000).toFixed(1);
   const proved = cron || direction === 'back' || !unverified;
   ctx.evidence({
     check: `rollout of ${service}`,
-    verdict: !good ? 'fail' : proved ? 'pass' : 'inconclusive',
+    verdict: unseen ? 'inconclusive' : !good ? 'fail' : proved ? 'pass' : 'inconclusive',
     observed: !good
       ? verdict.message
       : unverified
@@ -319,7 +348,7 @@ function rolloutResult(
     };
   }
   return {
-    verdict: 'fail',
+    verdict: unseen ? 'inconclusive' : 'fail',
     failure: {
       cause: verdict.manager ? `${verdict.message} (by ${verdict.manager})` : verdict.message,
       hint: verdict.hint ?? 'Roll the service back; its original is kept. Then look at the log of the failed pod.',
@@ -348,15 +377,17 @@ async function leftDirect(ctx: StepContext, service: string): Promise<StepResult
     }
     const remain = activity.value.direct.get(service) ?? 0;
     if (remain === 0) {
+      const before = ctx.state().facts[directBeforeKey(service)];
+      const doubt = whyUnproved(activity.value, service, typeof before === 'number' ? before : undefined);
+      const verdict = doubt === undefined ? 'pass' : 'inconclusive';
       ctx.evidence({
         check,
-        // Hidden sessions could be its own: zero seen is then a lower bound, and said so.
-        verdict: activity.value.hidden > 0 && !activity.value.direct.has(service) ? 'inconclusive' : 'pass',
-        observed: `0 direct connections; ${activity.value.pooled} pooled, ${activity.value.directTotal} direct of others`,
+        verdict,
+        observed: `0 direct connections; ${activity.value.pooled} pooled, ${activity.value.directTotal} direct of others${doubt ? `; ${doubt}, and could be its own` : ''}`,
         expected: '0 direct connections',
         data: { direct: 0, pooled: activity.value.pooled, directTotal: activity.value.directTotal },
       });
-      return { verdict: 'pass' };
+      return { verdict };
     }
     if (waited >= LEFT_DIRECT_LIMIT_MS) {
       ctx.evidence({ check, verdict: 'fail', observed: `${remain} direct connections remain`, expected: '0' });

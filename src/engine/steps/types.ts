@@ -1,6 +1,7 @@
 /**
- * What a step is made of. A step is data and four functions over ports that are handed in; the runner is the only one
- * who calls them. A step knows no screen, no flag and no wall clock.
+ * What a step is made of. A step is data and three functions over ports that are handed in; the runner is the only one
+ * who calls them. A step knows no screen, no flag and no wall clock. The way back belongs to a service, not to a step
+ * (switch-service.ts): three steps move one, and any of them may be the one that shows that it has to go back.
  */
 import type { Kube } from '../kube/types.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
@@ -46,6 +47,9 @@ export interface CallReceipt {
   readonly facts?: Readonly<Record<string, JsonValue>>;
 }
 
+/** Makes the call. `again` goes along with the request (see WriteOptions): a retry needs the lock as the first try did. */
+export type Send = (auditId: string, again: () => Promise<boolean>) => Promise<Result<CallReceipt>>;
+
 export interface StepContext {
   readonly runId: string;
   readonly plan: Plan;
@@ -81,7 +85,7 @@ export interface StepContext {
   decided(event: Omit<Extract<RunEvent, { type: 'decided' }>, 'type'>): void;
   checklist(items: readonly ChecklistItem[]): void;
   /** Intent → lock check → send → outcome, each on disk before the next. */
-  call(call: MutatingCall, send: (auditId: string) => Promise<Result<CallReceipt>>): Promise<Result<CallReceipt>>;
+  call(call: MutatingCall, send: Send): Promise<Result<CallReceipt>>;
 }
 
 /** What is enough to look around: a step's context has it, and so has the doctor without a run. */
@@ -114,6 +118,4 @@ export interface Step {
   apply?(ctx: StepContext): Promise<Result<void>>;
   /** Observes, gives evidence through `ctx.evidence`, and sums up. */
   verify(ctx: StepContext): Promise<Result<StepResult>>;
-  /** The inverse of `apply`. Steps without it change nothing that has to be taken back. */
-  undo?(ctx: StepContext): Promise<Result<void>>;
 }

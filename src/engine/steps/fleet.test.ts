@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import type { Kube, KubeObject } from '../kube/types.ts';
+import { loadedPlan } from '../plan/load.ts';
+import { NOVA_PLAN } from '../plan/nova.ts';
+import { ok } from '../result.ts';
+import { Fleet } from './fleet.ts';
+import { podsByWorkload } from './looks.ts';
+import type { StepContext } from './types.ts';
+
+const { plan } = loadedPlan(NOVA_PLAN, 'a test');
+
+const pod = (name: string, owner: string, phase: string, ip: string, more: object = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'nova', uid: name, ownerReferences: [{ kind: 'Job', name: owner, controller: true }] },
+  spec: more,
+  status: { phase, podIP: ip },
+});
+
+const fleetOf = (...items: KubeObject[]) => {
+  const kube = { list: async () => ok({ items, resourceVersion: '1' }) } as unknown as Kube;
+  return { kube, fleet: new Fleet(kube, plan, 'nova') };
+};
+
+test('an address belongs to the pod that runs, not to one that is over and had it before', async () => {
+  const { fleet } = fleetOf(
+    pod('auth-1', 'auth-service', 'Running', '10.0.0.7'),
+    pod('zz-report', 'report-29', 'Succeeded', '10.0.0.7'),
+    pod('zz-evicted', 'feed-service', 'Failed', '10.0.0.8'),
+  );
+  const owners = await fleet.podOwners(new AbortController().signal);
+  expect(owners.ok && [...owners.value]).toEqual([['10.0.0.7', { pod: 'auth-1', service: 'auth-service' }]]);
+});
+
+test('an evicted pod, which stays for days, is none of the pods of its service', async () => {
+  const { kube, fleet } = fleetOf(
+    pod('auth-1', 'auth-service', 'Running', '10.0.0.7'),
+    pod('auth-0', 'auth-service', 'Failed', '10.0.0.6'),
+  );
+  const pods = await podsByWorkload({ kube, fleet, signal: new AbortController().signal } as unknown as StepContext);
+  expect(pods.ok && pods.value.get('auth-service')?.map((one) => one.metadata.name)).toEqual(['auth-1']);
+});
+
+test('pods of the host’s network have no address of their own', async () => {
+  const { fleet } = fleetOf(pod('auth-1', 'auth-service', 'Running', '10.0.0.7', { hostNetwork: true }));
+  const owners = await fleet.podOwners(new AbortController().signal);
+  expect(owners.ok && owners.value.size).toBe(0);
+});
