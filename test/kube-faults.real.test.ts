@@ -80,6 +80,15 @@ describe('writes', () => {
     expect(sent).toMatchObject({ ok: false, error: { code: 'outcome-unknown' } });
   });
 
+  test('a write whose answer is lost is not sent again once the lock may be gone', async () => {
+    cluster.api.faults.add({ method: 'PUT', times: 0, action: { type: 'drop', when: 'before' } });
+    const before = kube.requestCounts().total;
+    const live = cluster.store.get('configmaps', 'nova', 'one')!;
+    const sent = await kube.replace(at('one'), live as Json, { again: async () => false });
+    expect(sent).toMatchObject({ ok: false, error: { code: 'outcome-unknown' } });
+    expect(kube.requestCounts().total - before).toBe(1);
+  });
+
   test('a 429 was refused before it was done: sent again whatever it is', async () => {
     cluster.api.faults.add({ method: 'PATCH', times: 2, action: { type: 'status', code: 429, retryAfterSeconds: 0 } });
     expect(await kube.patch(at('one'), [{ op: 'replace', path: '/data/a', value: '4' }])).toMatchObject({ ok: true });
@@ -177,6 +186,33 @@ describe('the lock', () => {
     expect(held.value.isSafe()).toBe(true);
     await held.value.release();
   });
+});
+
+test('a write of the ledger that was given up and had landed is no other writer', async () => {
+  const ledger = {
+    v: 1 as const,
+    runId: 'r-late',
+    operator: 'alice@a',
+    planName: 'nova',
+    planHash: 'x',
+    epoch: 1,
+    seq: 1,
+    status: 'running' as const,
+    startedAt: '2026-11-01T00:00:00Z',
+    updatedAt: '2026-11-01T00:00:00Z',
+    headHash: 'h',
+    data: {},
+  };
+  const handle = await openLedger(kube, 'nova', ledger);
+  if (!handle.ok) throw new Error(handle.error.message);
+  cluster.api.faults.add({ method: 'PUT', path: 'configmaps', times: 1, action: { type: 'drop', when: 'after' } });
+  cluster.api.faults.add({ method: 'PUT', path: 'configmaps', times: 0, action: { type: 'drop', when: 'before' } });
+  expect(await handle.value.update((old) => ({ ...old, seq: 2 }))).toMatchObject({
+    ok: false,
+    error: { code: 'outcome-unknown' },
+  });
+  cluster.api.faults.clear();
+  expect(await handle.value.update((old) => ({ ...old, seq: 3 }))).toMatchObject({ ok: true, value: { seq: 3 } });
 });
 
 test('the ledger has one writer: the second one is told', async () => {

@@ -40,6 +40,16 @@ test('a query that runs on and on fails while it runs', () => {
   });
 });
 
+test('the time of queries is measured, idle, or unknown; unknown is no zero', () => {
+  const row = (more: object) => {
+    const { avgQueryMs: _, queriesPerSecond: __, ...rest } = poolRow({});
+    return { pools: [{ ...rest, ...more }] };
+  };
+  expect(gateOf([row({})], 'query-time')).toMatchObject({ verdict: 'inconclusive', observed: 'not measured' });
+  expect(gateOf([row({ queriesPerSecond: 0 })], 'query-time')).toMatchObject({ verdict: 'pass', observed: '0 ms' });
+  expect(gateOf([row({ queriesPerSecond: 3, avgQueryMs: 7 })], 'query-time')).toMatchObject({ observed: '7 ms' });
+});
+
 test('waiting clients fail after three looks in a row, not before', () => {
   expect(gateOf([waiting(0), waiting(2), waiting(2)], 'clients-waiting')).toMatchObject({
     verdict: 'pass',

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { generatePassword } from '../pgbouncer/credentials.ts';
+import { loadedPlan } from '../plan/load.ts';
+import { NOVA_PLAN } from '../plan/nova.ts';
+import { fail, ok } from '../result.ts';
+import { AskBroker } from '../run/asks.ts';
+import { realClock } from '../run/clock.ts';
+import { decideStep } from './decide.ts';
+import type { StepContext } from './types.ts';
+
+test('leaving in the middle of a soak ends the step with the reason, and nothing else', async () => {
+  const unheard: unknown[] = [];
+  const listen = (reason: unknown) => unheard.push(reason);
+  process.on('unhandledRejection', listen);
+  const leave = new AbortController();
+  const silent = async () => fail('cluster-unreachable', 'the cluster is silent');
+  let opened = () => {};
+  const asked = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const ctx = {
+    plan: loadedPlan(NOVA_PLAN, 'a test').plan,
+    kube: { get: async () => fail('not-found', 'no such Secret'), list: silent },
+    fleet: { namespace: 'nova', service: () => undefined, podOwners: silent },
+    pooler: { watch: () => {}, sample: async () => undefined, pods: silent, postgres: silent, activity: silent },
+    secrets: { role: generatePassword(), admin: generatePassword(), stats: generatePassword() },
+    clock: realClock(),
+    signal: leave.signal,
+    asks: new AskBroker({ who: 'alice@bastion', opened, changed: () => {}, answered: () => {} }),
+    state: () => ({ services: [{ name: 'auth-service', phase: 'p2', state: 'pooled' }], facts: {} }),
+    fact: () => {},
+    gates: () => {},
+    waitingFor: () => {},
+  } as unknown as StepContext;
+  const info = { id: 'p2.decide', guide: '-', title: 'Decision', phase: 'p2', kind: 'decide' as const };
+  const step = decideStep(info, '30m', ['auth-service']);
+  const over = step.verify(ctx).then(ok, (reason: unknown) => reason);
+  await asked;
+  const reason = new Error('left by alice');
+  leave.abort(reason);
+  expect(await over).toBe(reason);
+  // Rejections without a listener are told at the end of the turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', listen);
+  expect(unheard).toEqual([]);
+});
