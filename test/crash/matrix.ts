@@ -285,7 +285,7 @@ export function checkEnd(
   return findings;
 }
 
-function compareStates(wanted: LabState, got: LabState, when: string): string[] {
+export function compareStates(wanted: LabState, got: LabState, when: string): string[] {
   const findings: string[] = [];
   for (const [name, template] of Object.entries(wanted.templates)) {
     if (got.templates[name] !== template) findings.push(`${when}: the template of ${name} differs`);

@@ -51,7 +51,14 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'not-authorised',
 ]);
 
-const planned = new WeakMap<StepContext, { changes: WorkloadChange[]; notSwitched: Record<string, string> }>();
+interface Prepared {
+  readonly changes: WorkloadChange[];
+  readonly notSwitched: Record<string, string>;
+  /** They are in the cluster already: the session that wrote them was cut before its journal said so. */
+  readonly kept: boolean;
+}
+
+const planned = new WeakMap<StepContext, Prepared>();
 
 export const prepare: Step = {
   info: {
@@ -79,13 +86,30 @@ export const prepare: Step = {
     const changes: WorkloadChange[] = [];
     const notSwitched: Record<string, string> = {};
     const refused: Record<string, string> = {};
+    // Originals never change: those that a cut session of this run has written are the ones.
+    const left = await loadOriginals(ctx.kube, ctx.fleet.namespace, ctx.runId);
+    if (!left.ok) return left;
+    if (left.value) {
+      const restored = ctx.fleet.restoreOriginals(left.value.changes);
+      if (!restored.ok) return restored;
+    }
     for (const service of ctx.fleet.services()) {
+      const kept = left.value && ctx.fleet.original(service.name);
+      if (kept) {
+        changes.push(kept);
+        diff.push({ kind: 'note', text: service.name }, ...kept.preview.diff);
+        continue;
+      }
       const out = leftOut(ctx, service.name);
       const workload = found.value.workloads.find((one) => one.id === workloadIdOf(service));
       if (out !== undefined || !workload) {
         const known = found.value.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
         notSwitched[service.name] = out ?? known?.reason ?? 'not found in the namespace';
         diff.push({ kind: 'note', text: `${service.name}: not switched, ${notSwitched[service.name]}` });
+        continue;
+      }
+      if (left.value) {
+        refused[service.name] = 'it is not among the originals that were kept before the session was cut';
         continue;
       }
       // Minutes may lie between the preflight and this: a rollout may have begun, or somebody has paused it.
@@ -123,7 +147,7 @@ export const prepare: Step = {
       notSwitched[service] = why;
       diff.push({ kind: 'note', text: `${service}: not switched, ${why}` });
     }
-    planned.set(ctx, { changes, notSwitched });
+    planned.set(ctx, { changes, notSwitched, kept: left.value !== undefined });
     return ok({
       summary: `keep the originals of ${changes.length} services in Secret pgb-wizard-run-${ctx.runId}; no service is touched yet`,
       diff,
@@ -135,22 +159,24 @@ export const prepare: Step = {
   async apply(ctx) {
     const prepared = planned.get(ctx);
     if (!prepared) return fail('internal', 'p1.prepare was applied without a plan');
-    const { changes, notSwitched } = prepared;
+    const { changes, notSwitched, kept } = prepared;
     const name = `pgb-wizard-run-${ctx.runId}`;
-    const saved = await ctx.call(
-      { verb: 'create', target: { kind: 'Secret', namespace: ctx.fleet.namespace, name }, direction: 'forward' },
-      async (auditId) => {
-        const originals = {
-          v: 1 as const,
-          runId: ctx.runId,
-          planName: ctx.plan.name,
-          changes: Object.fromEntries(changes.map((change) => [change.ref.name, change.sealed.reveal()])),
-          hmacKey: randomBytes(32).toString('hex'),
-        };
-        const done = await saveOriginals(ctx.kube, ctx.fleet.namespace, originals, { auditId });
-        return done.ok ? ok({}) : done;
-      },
-    );
+    const saved = kept
+      ? ok(undefined)
+      : await ctx.call(
+          { verb: 'create', target: { kind: 'Secret', namespace: ctx.fleet.namespace, name }, direction: 'forward' },
+          async (auditId) => {
+            const originals = {
+              v: 1 as const,
+              runId: ctx.runId,
+              planName: ctx.plan.name,
+              changes: Object.fromEntries(changes.map((change) => [change.ref.name, change.sealed.reveal()])),
+              hmacKey: randomBytes(32).toString('hex'),
+            };
+            const done = await saveOriginals(ctx.kube, ctx.fleet.namespace, originals, { auditId });
+            return done.ok ? ok({}) : done;
+          },
+        );
     if (!saved.ok) return saved;
     for (const change of changes) ctx.fleet.keepOriginal(change.ref.name, change);
     ctx.fact(

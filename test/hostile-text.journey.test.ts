@@ -1,0 +1,91 @@
+/**
+ * Hostile text end to end: logs and events of a failing pod carry escape sequences, OSC 52 (which writes a clipboard),
+ * bidirectional overrides, markup, a spreadsheet formula, a line of 1 MB and bytes that are no UTF-8. What is
+ * printed, journaled and exported must hold none of it in a form that acts.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Lab, NAMESPACE, openLab, runsIn } from './crash/lab.ts';
+
+const MARK = 'hostile-7f3a';
+const OSC52 = `\u001b]52;c;${Buffer.from(MARK).toString('base64')}\u0007`;
+const LINES = [
+  `FATAL ${MARK} ${OSC52} clipboard`,
+  `error ${MARK} \u001b[2J\u001b[1;1H\u001b[31mred\u001b]0;title\u0007`,
+  `error ${MARK} \u202edesrever\u202c zero\u200bwidth \u009b31m`,
+  `error ${MARK} <script>alert(1)</script> [a](javascript:alert(1)) \`\`\``,
+  `=HYPERLINK("http://${MARK}";"error")`,
+  `error ${MARK} ${Buffer.from([0xff, 0xfe, 0xc3, 0x28]).toString('latin1')} \ud800`,
+  `error ${MARK} ${'A'.repeat(1_000_000)}`,
+];
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await openLab({ faults: ['crashloop:notification-service'] });
+  const { store, kubelet } = lab.cluster;
+  const real = kubelet.log.bind(kubelet);
+  kubelet.log = async function* (namespace, pod, container, options) {
+    if (pod.startsWith('notification-service')) for (const line of LINES) yield { at: new Date(), line };
+    yield* real(namespace, pod, container, options);
+  };
+  let serial = 0;
+  store.watch(({ resource, type, object }) => {
+    if (resource !== 'pods' || type !== 'ADDED' || !object.metadata.name.startsWith('notification-service')) return;
+    const { name, uid } = object.metadata;
+    queueMicrotask(() => {
+      for (const line of LINES.slice(0, 6)) {
+        serial++;
+        store.create('events', {
+          apiVersion: 'v1',
+          kind: 'Event',
+          metadata: { name: `hostile-${serial}`, namespace: NAMESPACE },
+          involvedObject: { kind: 'Pod', name, namespace: NAMESPACE, uid },
+          reason: 'Failed',
+          message: line.replace('\ud800', ''),
+          type: 'Warning',
+          firstTimestamp: new Date().toISOString(),
+          lastTimestamp: new Date().toISOString(),
+          count: 1,
+        });
+      }
+    });
+  });
+});
+afterAll(() => lab?.close());
+
+/** Control characters other than line feed and tab, C1 controls, bidirectional and zero-width ones. */
+const ACTS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/;
+
+test('a hostile pod changes no terminal, no file and no spreadsheet', async () => {
+  const home = lab.newHome();
+  const args = ['run', '--no-input', '--time-scale', '600', '--plan', lab.plan, '--on-failure', 'rollback-all'];
+  const failed = await lab.wizard(home, args);
+  expect(failed.code, failed.stderr.slice(-2000)).toBe(6);
+  const exported = await lab.wizard(home, ['export', '--run', runsIn(home)[0]!, '--to', join(home, 'out')]);
+  expect(exported.code, exported.stderr).toBe(0);
+  let marked = 0;
+  const safe = (where: string, text: string) => {
+    if (text.includes(MARK)) marked++;
+    // A line of a CSV file ends with CR LF (RFC 4180).
+    const found = ACTS.exec(where.endsWith('.csv') ? text.replaceAll('\r\n', '\n') : text);
+    expect(
+      found && `${where}: ${JSON.stringify(text.slice(Math.max(0, found.index - 60), found.index + 20))}`,
+    ).toBeNull();
+    expect(Math.max(...text.split('\n').map((line) => line.length)), where).toBeLessThan(
+      where.endsWith('html') ? 2e6 : 200_000,
+    );
+  };
+  safe('stdout', failed.stdout);
+  safe('stderr', failed.stderr);
+  for (const entry of readdirSync(home, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.endsWith('.lock')) continue;
+    const text = readFileSync(join(entry.parentPath, entry.name), 'utf8');
+    safe(entry.name, text);
+    if (entry.name.endsWith('.html')) expect(text).not.toContain('<script>alert(1)');
+    if (entry.name.endsWith('.csv')) expect(text).not.toMatch(/(^|,|")=HYPERLINK/m);
+    if (entry.name.endsWith('.md')) expect(text).not.toMatch(/<script>|\]\(javascript:/);
+  }
+  // The text did get everywhere, or nothing is proved.
+  expect(marked).toBeGreaterThan(2);
+});
