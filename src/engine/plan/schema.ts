@@ -227,7 +227,7 @@ const planBody = z.strictObject({
     .prefault({}),
   window: z
     .strictObject({ start: z.iso.datetime({ offset: true }), end: z.iso.datetime({ offset: true }) })
-    .describe('The change window, RFC 3339; no mutation starts outside of it')
+    .describe('The change window, RFC 3339; no mutation starts outside of it but the way back')
     .optional(),
   change: z
     .strictObject({
