@@ -5,7 +5,7 @@ export const rollbackFlags = {
   ...runIdFlag,
   service: text('NAME', 'Bring this service back to its original address'),
   phase: text('ID', 'Bring back every service of this phase (p2, p3, p4)'),
-  all: toggle('Bring back every service and take the pooler away'),
+  all: toggle('Bring back every service; the pooler stays, unused'),
   noInput: policyFlags.noInput,
   ...clusterFlags,
   ...passwordFlags,

@@ -14,6 +14,7 @@ const VALIDATE_HINT = 'Check the file with: pgb-wizard config validate FILE; its
 
 /** `source` names the file in messages. YAML 1.2 or JSON; one document. Error: `plan-invalid`. */
 export function parsePlan(text: string, source: string): Result<Plan> {
+  if (/[\0\u{fffd}]/u.test(text)) return fail('plan-invalid', `plan ${source} is not a text file in UTF-8`);
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
   const document = Array.isArray(documents) ? documents[0] : undefined;

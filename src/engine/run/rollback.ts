@@ -9,12 +9,17 @@ import type { RunState } from './fold.ts';
 import type { ChangePreview, RollbackScope } from './model.ts';
 import type { RunnerPorts } from './runner.ts';
 
-export type RollbackResult = 'done' | 'cancelled' | 'failed';
+/** `nothing`: no service of the scope was on the pooler by this run. */
+export type RollbackResult = 'done' | 'nothing' | 'cancelled' | 'failed';
 
 /** Services of the scope that are (or may be) on the pooler, the one that moved last first. */
 export function servicesToGoBack(state: RunState, scope: RollbackScope): string[] {
+  // What was on the pooler before this run has no original here; the run that moved it can take it back.
+  const before = (state.facts.pooledBefore ?? {}) as Readonly<Record<string, string>>;
   const moved = state.services.filter(
-    (service) => service.state === 'pooled' || service.state === 'switching' || hasOpenPatch(state, service.name),
+    (service) =>
+      before[service.name] === undefined &&
+      (service.state === 'pooled' || service.state === 'switching' || hasOpenPatch(state, service.name)),
   );
   const inScope = moved.filter((service) =>
     scope.kind === 'all'
@@ -70,8 +75,15 @@ async function askAndGoBack(
   const services = servicesToGoBack(core.state, scope);
   const label = scope.kind === 'all' ? 'everything' : scope.kind === 'phase' ? `phase ${scope.phase}` : scope.service;
   if (services.length === 0) {
-    core.message('info', `rollback of ${label}: no service of it is on the pooler, so there is nothing to take back`);
-    return 'done';
+    const earlier = core.state.facts.pooledBefore as Readonly<Record<string, string>> | undefined;
+    const others = Object.keys(earlier ?? {});
+    const hint =
+      others.length > 0 ? ` (${others.join(', ')} moved before this run: roll back the run that did it)` : '';
+    core.message(
+      'warn',
+      `rollback of ${label}: this run has nothing of it on the pooler, so nothing was taken back${hint}`,
+    );
+    return 'nothing';
   }
   if (consent === 'confirm') {
     core.live.set({

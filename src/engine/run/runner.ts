@@ -52,7 +52,7 @@ export async function runPlan(ports: RunnerPorts, first?: RollbackScope): Promis
   if (first) controls.rollback(first);
   try {
     for (;;) {
-      const end = await betweenSteps(ports);
+      const end = await betweenSteps(ports, first);
       if (end) return end;
       const step = nextStep(ports, redo);
       if (!step) return { outcome: 'done' };
@@ -86,7 +86,7 @@ function reached(ports: RunnerPorts, step: Step): boolean {
 }
 
 /** Leaves, rollbacks and holds. Returns how the run ends, or nothing when it goes on. */
-async function betweenSteps(ports: RunnerPorts): Promise<RunEnd | undefined> {
+async function betweenSteps(ports: RunnerPorts, first: RollbackScope | undefined): Promise<RunEnd | undefined> {
   const { core, controls } = ports;
   for (;;) {
     if (controls.leaving !== undefined) return { outcome: 'parked', cause: controls.leaving };
@@ -96,6 +96,9 @@ async function betweenSteps(ports: RunnerPorts): Promise<RunEnd | undefined> {
       const result = await runRollback(ports, scope);
       if (result === 'done') return { outcome: 'rolled-back', cause: whatIsBack(core.state, scope) };
       if (result === 'failed') return { outcome: 'failed', cause: 'the rollback did not end well; resume it' };
+      // Resumed for this alone: there is nothing to go on with. A live run that has nothing to take back goes on.
+      if (result === 'nothing' && scope === first)
+        return { outcome: 'rolled-back', cause: 'nothing was to be taken back' };
       continue;
     }
     controls.rearm();

@@ -293,7 +293,10 @@ function windowCheck(plan: Plan, clock: Clock): () => Result<void> {
     const now = clock.now();
     if (now >= Date.parse(plan.window.start) && now <= Date.parse(plan.window.end)) return ok(undefined);
     return fail('outside-window', `now is outside of the change window (${plan.window.start} to ${plan.window.end})`, {
-      next: ['Come back inside the window, or change the window in the plan.'],
+      next: [
+        'Come back inside the window, or change the window in the plan.',
+        'The way back is open at any time: pgb-wizard rollback --all',
+      ],
     });
   };
 }

@@ -12,7 +12,7 @@ import type { JsonValue, StepInfo } from '../run/model.ts';
 import { sanitiseLines } from '../sanitise.ts';
 import { healthTarget } from './health-target.ts';
 import { longestQueries, measureResponse, podReady, podsByWorkload, quantile, whyNoPods } from './looks.ts';
-import { isNotSwitched } from './not-switched.ts';
+import { isNotSwitched, wasPooledBefore } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext } from './types.ts';
 
@@ -34,7 +34,7 @@ export const responses = (info: StepInfo): Step => ({
       for (const [name, ms] of running.ok ? running.value : []) longest[name] = Math.max(longest[name] ?? 0, round(ms));
       const pod = (pods.value.get(service.name) ?? []).find(podReady);
       if (
-        isNotSwitched(ctx, service.name) ||
+        (isNotSwitched(ctx, service.name) && !wasPooledBefore(ctx, service.name)) ||
         (pod && !healthTarget(service, pod)) ||
         (!pod && (await whyNoPods(ctx, service.name)))
       ) {

@@ -1,6 +1,7 @@
 /** Guide 2.1, 2.5, 3.1, 3.3, 4.1, 4.3, 4.4: one service, or a batch with bounded parallelism. */
 import { ok, type Result } from '../result.ts';
 import type { ChangePreview, StepInfo } from '../run/model.ts';
+import { whyNotSwitched } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { ensureOriginals } from './p1-prepare.ts';
 import { goForward, previewForward, verifyForward } from './switch-service.ts';
@@ -36,7 +37,10 @@ export function migrateStep(info: StepInfo, services: readonly string[], paralle
       const ready = await ready_(ctx);
       if (!ready.ok) return ready;
       const [only, ...more] = due(ctx, services);
-      if (!only) return ok({ verdict: 'skipped', note: 'no service of this step has an address to switch' });
+      if (!only) {
+        const notes = services.map((service) => `${service}: ${whyNotSwitched(ctx, service) ?? 'nothing to switch'}`);
+        return ok({ verdict: 'skipped', note: notes.join('; ') });
+      }
       if (services.length === 1 && more.length === 0) return verifyForward(ctx, only);
       return verifyBatch(ctx, [only, ...more], parallelism);
     },

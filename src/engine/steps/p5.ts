@@ -5,7 +5,7 @@ import { listOf, ref } from '../kube/refs.ts';
 import { ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
 import { lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf, whyNoPods } from './looks.ts';
-import { isNotSwitched } from './not-switched.ts';
+import { isNotSwitched, wasPooledBefore } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { advise, leftovers } from './pool-advice.ts';
 import type { Step, StepContext } from './types.ts';
@@ -23,7 +23,7 @@ export const verifyAll = (info: StepInfo): Step => ({
     const planned = ctx.fleet
       .services()
       .map((service) => service.name)
-      .filter((name) => !isNotSwitched(ctx, name));
+      .filter((name) => wasPooledBefore(ctx, name) || !isNotSwitched(ctx, name));
     const all = [...planned, ctx.plan.pooler.name].flatMap((name) => pods.value.get(name) ?? []);
     const looked = lookAtPods(all, 'the plan');
     // The guide counts Running and Pending pods together and greps for "crash"; readiness is what counts.

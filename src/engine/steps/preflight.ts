@@ -132,6 +132,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   const wanted = planned.filter((service) => service.skip === undefined);
   const blocked: Record<string, string> = {};
   const staysDirect: Record<string, string> = {};
+  const pooledBefore: Record<string, string> = {};
   for (const service of wanted) {
     const workload = found.workloads.find((one) => one.id === workloadIdOf(service));
     if (workload) {
@@ -144,23 +145,39 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
       continue;
     }
     const other = found.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
-    blocked[service.name] = other ? other.reason : 'not found';
+    // Moved by an earlier run, or by hand: nothing is left to do for it, and nothing of it is this run's to take back.
+    if (other?.pooled) pooledBefore[service.name] = other.reason;
+    else blocked[service.name] = other ? other.reason : 'not found';
   }
   const names = Object.keys(blocked);
   const told = names.map((name) => `${name}: ${blocked[name]}`).join('; ');
-  const movable = wanted.length - names.length;
+  const there = Object.keys(pooledBefore);
+  const movable = wanted.length - names.length - there.length;
   // Without a terminal the policy says beforehand whether to go on without them; a human says so by waiving this step.
-  const goOn = names.length > 0 && movable > 0 && ctx.policy?.onBlocked === 'skip';
+  const goOn = names.length > 0 && movable + there.length > 0 && ctx.policy?.onBlocked === 'skip';
   const left = skipped.map((service) => `${service.name} (${service.skip})`).join(', ');
   ctx.evidence({
     check: 'services of the plan',
     verdict: names.length > 0 && !goOn ? 'fail' : 'pass',
-    observed: `${movable} of ${planned.length} can be switched${names.length > 0 ? `; ${goOn ? 'left out' : 'not as they are'}: ${told}` : ''}${left ? `; left out by the plan: ${left}` : ''}`,
-    expected: 'every service exists, reaches PostgreSQL directly, and can be moved as it is',
-    data: { scanned: found.scanned, blocked: names, skipped: skipped.map((service) => service.name) },
+    observed: `${movable} of ${planned.length} can be switched${names.length > 0 ? `; ${goOn ? 'left out' : 'not as they are'}: ${told}` : ''}${there.length > 0 ? `; on the pooler already: ${there.join(', ')}` : ''}${left ? `; left out by the plan: ${left}` : ''}`,
+    expected: 'every service exists, reaches PostgreSQL directly (or the pooler already), and can be moved as it is',
+    data: {
+      scanned: found.scanned,
+      blocked: names,
+      pooledBefore: there,
+      skipped: skipped.map((service) => service.name),
+    },
   });
   ctx.fact('blocked', blocked);
   ctx.fact('staysDirect', staysDirect);
+  ctx.fact('pooledBefore', pooledBefore);
+  for (const name of there) {
+    ctx.serviceState(name, 'pooled');
+    ctx.message(
+      'info',
+      `${name}: ${pooledBefore[name]}. This run only proves it; the run that moved it can take it back.`,
+    );
+  }
   if (goOn) for (const name of names) ctx.message('warn', `${name} is left out: ${blocked[name]}`);
   const others = found.workloads.filter(
     (one) => !planned.some((service) => workloadIdOf(service) === one.id) && one.ref.name !== ctx.plan.pooler.name,
@@ -177,7 +194,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   return {
     cause: `${names.length} ${names.length === 1 ? 'service' : 'services'} can't be switched as they are: ${told}`,
     hint:
-      movable > 0
+      movable + there.length > 0
         ? 'Mend them and retry; or waive this with a reason (--on-blocked skip without a terminal, `skip` in the plan): the others move, and these stay on PostgreSQL.'
         : 'Mend them, then retry.',
   };
@@ -223,7 +240,12 @@ async function whoConnects(ctx: StepContext, found: Discovery, session: Postgres
 
 /** PostgreSQL: reachable, room, hazards. */
 async function database(ctx: StepContext, found: Discovery): Promise<StepFailure | undefined> {
-  const password = takeRolePassword(ctx, found);
+  let password = takeRolePassword(ctx, found);
+  if (!password.ok) {
+    // A fleet that is on the pooler already: its addresses there hold the same password.
+    const pooled = await ctx.fleet.discoverPooled(ctx.signal);
+    if (pooled.ok && takeRolePassword(ctx, pooled.value).ok) password = ok(undefined);
+  }
   if (!password.ok) {
     ctx.evidence({ check: 'password of the role', verdict: 'fail', observed: password.error.message });
     return { cause: password.error.message, hint: password.error.next?.join(' ') ?? '' };
