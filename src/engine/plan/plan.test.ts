@@ -90,6 +90,7 @@ test('a wrong value is named with its place and what it must be', () => {
 
 test.each([
   ['', 'is empty'],
+  ['a\0b', 'not a text file'],
   ['- 1', 'expected object'],
   ['a: [', 'plan.yaml:1:'],
   [`${head}name: twice\n${phases}`, 'plan.yaml:4:1'],

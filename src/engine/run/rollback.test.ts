@@ -4,11 +4,11 @@ import { AskBroker } from './asks.ts';
 import { Controls } from './controls.ts';
 import type { RunState } from './fold.ts';
 import type { HeadlessPolicy } from './options.ts';
-import { runRollback } from './rollback.ts';
+import { runRollback, servicesToGoBack } from './rollback.ts';
 import type { RunnerPorts } from './runner.ts';
 
 /** Two services whose originals are lost, so that neither can go back. */
-function ports(policy: HeadlessPolicy | undefined) {
+function ports(policy: HeadlessPolicy | undefined, facts: RunState['facts'] = {}) {
   const asked: string[] = [];
   const recorded: string[] = [];
   const state = {
@@ -16,6 +16,7 @@ function ports(policy: HeadlessPolicy | undefined) {
     steps: [],
     calls: [],
     openCalls: [],
+    facts,
   } as unknown as RunState;
   const controls = new Controls();
   const asks = new AskBroker({
@@ -59,4 +60,12 @@ test('a human who leaves at a service that can’t go back stops the rollback th
   const { ports: made, asked } = ports(undefined);
   expect(await runRollback(made, { kind: 'all' })).toBe('failed');
   expect(asked).toEqual(['rollback', 'feed-service']);
+});
+
+test('what was on the pooler before the run is not its to take back', async () => {
+  const pooledBefore = { 'auth-service': 'it reaches pgbouncer:6432 already' };
+  const { ports: made, asked } = ports(undefined, { pooledBefore });
+  expect(servicesToGoBack(made.core.state, { kind: 'all' })).toEqual(['feed-service']);
+  expect(await runRollback(made, { kind: 'service', service: 'auth-service' })).toBe('nothing');
+  expect(asked).toEqual([]);
 });
