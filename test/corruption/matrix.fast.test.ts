@@ -11,4 +11,4 @@ test('a sample of the corruption matrix loses, doubles and leaks nothing', async
   expect(endings).toEqual(
     expect.arrayContaining(['journal-corrupt', 'torn end kept aside', 'prerequisite-missing', 'rebuilt', 'one writer']),
   );
-});
+}, 60_000);
