@@ -1,7 +1,7 @@
 /** Each row of the diagnosis table, provoked on a real PostgreSQL and a real PgBouncer. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Postgres } from '../postgres/types.ts';
 import { Secret } from '../secret.ts';
 import { ADMIN, NOVA, type NovaPoolerOptions, STATS, startNova, startNovaPooler, through } from '../testing/nova.ts';
@@ -279,11 +279,17 @@ describe('every row of the diagnosis table is provoked', () => {
   test.each(rows.map((row) => row.id))('%s', async (id) => {
     const texts = await PROVOKE[id]!();
     const row = DIAGNOSES.find((each) => each.id === id)!;
-    const findings = diagnose(texts, { poolerVersion: version });
-    expect(
-      findings.map((finding) => finding.symptom),
-      texts.join('\n').slice(-1500),
-    ).toContain(row.title);
+    // The client hears the error before the pooler's log line has come through its pipe.
+    await vi.waitFor(
+      () => {
+        const seen = [...texts, ...(pooler ? [pooler.log()] : [])];
+        expect(
+          diagnose(seen, { poolerVersion: version }).map((finding) => finding.symptom),
+          seen.join('\n').slice(-1500),
+        ).toContain(row.title);
+      },
+      { timeout: 5000, interval: 20 },
+    );
   });
 });
 
