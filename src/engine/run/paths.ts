@@ -7,9 +7,9 @@
  *   runs/<runId>/record/       the last export
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 
@@ -67,13 +67,26 @@ export function runIds(stateDir: string): Result<readonly string[]> {
   }
 }
 
+/** One level at a time: `mkdirSync` with `recursive` never returns below /proc, where a parent exists and takes no child. */
+function makeDir(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDir(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 /**
  * Makes a folder that only its owner can enter. A folder of another account is refused: it could swap the files under
  * the run. (A symbolic link to a folder of one's own is fine: homes on other disks are made that way.)
  */
 export function ensurePrivateDir(path: string): Result<string> {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDir(path);
     const stat = statSync(path);
     const me = process.getuid?.();
     if (me !== undefined && stat.uid !== me) {
