@@ -180,10 +180,23 @@ export const forbidden: Scenario = async () => {
   const exchanges = loadScenario('16-forbidden');
   const rules = (exchanges.at(-1) as Exchange).response?.body.status.resourceRules as Json[];
   const own = rules.filter((rule) => !rule.resources.some((one: string) => one.startsWith('selfsubject')));
-  const cluster = await startContractCluster({
-    users: [{ name: 'system:kube-scheduler', token: 'scheduler', rules: own }],
-  });
+  const cluster = await startContractCluster({ users: [{ name: 'system:kube-scheduler', token: 'scheduler' }] });
   try {
+    const group = 'rbac.authorization.k8s.io';
+    const metadata = { name: 'recorded' };
+    cluster.store.create(`clusterroles.${group}`, {
+      apiVersion: `${group}/v1`,
+      kind: 'ClusterRole',
+      metadata,
+      rules: own,
+    });
+    cluster.store.create(`clusterrolebindings.${group}`, {
+      apiVersion: `${group}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { kind: 'ClusterRole', name: 'recorded' },
+      subjects: [{ kind: 'User', name: 'system:kube-scheduler' }],
+    });
     for (const exchange of exchanges) await replay(cluster, book, exchange);
   } finally {
     await cluster.api.close();

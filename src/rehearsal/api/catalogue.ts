@@ -119,7 +119,11 @@ const DEFINITIONS: readonly ResourceDefinition[] = [
     },
     { kind: 'ResourceQuota', short: 'quota', status: true },
     { kind: 'Secret' },
-    { kind: 'ServiceAccount', short: 'sa' },
+    {
+      kind: 'ServiceAccount',
+      short: 'sa',
+      more: { token: { kind: 'TokenRequest', verbs: ['create'], groupVersion: 'authentication.k8s.io/v1' } },
+    },
     { kind: 'Service', short: 'svc', all: true, status: true, naming: 'label1035' },
   ]),
   ...define('apps', 'v1', [

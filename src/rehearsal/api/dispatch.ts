@@ -2,8 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Json, PodRuntime } from '../contract.ts';
 import type { Access } from './access.ts';
+import { definitionOf } from './catalogue.ts';
 import { coreVersions, group, groups, resources } from './discovery.ts';
-import { badRequest, failure } from './errors.ts';
+import { badRequest, failure, notFound } from './errors.ts';
 import { evict } from './evict.ts';
 import type { FaultInjector } from './faults.ts';
 import { handleFaults } from './faults-endpoint.ts';
@@ -11,8 +12,8 @@ import { openApiGroup, openApiIndex } from './openapi.ts';
 import { type Personality, versionInfo } from './personality.ts';
 import { type ApiRequest, type Handler, type Reply, readObject } from './request.ts';
 import { createResourceHandlers } from './resources.ts';
-import { answerReview } from './reviews.ts';
-import { type ParsedPath, parseResourcePath, targetOf, verbOf } from './routes.ts';
+import { answerReview, isReview } from './reviews.ts';
+import { nameOf, type ParsedPath, parseResourcePath, targetOf, verbOf } from './routes.ts';
 import type { Extension } from './server.ts';
 import type { RehearsalStore } from './store.ts';
 import { serveLog } from './streams/log.ts';
@@ -32,16 +33,10 @@ const ok = (body: Json): Reply => ({ code: 200, body });
 
 export function createDispatcher(context: DispatchContext): Handler {
   const { store, access } = context;
-  const handlers = createResourceHandlers(store);
+  const handlers = createResourceHandlers(store, access);
 
   return async (request, response) => {
     const { path } = request;
-    if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) {
-      return { code: 200, body: 'ok', contentType: 'text/plain; charset=utf-8' };
-    }
-    if (path === '/version' || path === '/version/') return ok(versionInfo(context.personality));
-    const fixed = discovery(path);
-    if (fixed !== undefined) return ok(fixed);
     if (path === '/rehearsal/v1/faults') return ok(handleFaults(context.faults, access, request));
     const extension = extensionFor(path);
     if (extension !== undefined) {
@@ -49,8 +44,15 @@ export function createDispatcher(context: DispatchContext): Handler {
       return ok((await extension({ method: request.method, path, query: request.query, body })) ?? {});
     }
     const parsed = parseResourcePath(path);
-    if (parsed === undefined) throw unknownPath();
-    return resource(request, response, parsed);
+    if (parsed !== undefined) return resource(request, response, parsed);
+    access.authorize(request.user, { verb: request.method.toLowerCase(), group: '', resource: '', path });
+    if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) {
+      return { code: 200, body: 'ok', contentType: 'text/plain; charset=utf-8' };
+    }
+    if (path === '/version' || path === '/version/') return ok(versionInfo(context.personality));
+    const fixed = discovery(path);
+    if (fixed !== undefined) return ok(fixed);
+    throw unknownPath();
   };
 
   function discovery(path: string): Json {
@@ -75,11 +77,32 @@ export function createDispatcher(context: DispatchContext): Handler {
     return undefined;
   }
 
-  function review(request: ApiRequest, parsed: ParsedPath): Reply | undefined {
-    if (request.method !== 'POST' || !/reviews$/.test(parsed.plural)) return undefined;
-    const body = readObject(request, 'Review');
-    const answer = answerReview(parsed.group, parsed.plural, body, request.user, access);
-    return answer === undefined ? undefined : { code: 201, body: answer };
+  function review(request: ApiRequest, parsed: ParsedPath): Reply {
+    if (request.method !== 'POST') throw notAllowed();
+    const answer = answerReview(parsed, readObject(request, 'Review'), request.user, access);
+    if (answer === undefined) throw unknownPath();
+    return { code: 201, body: answer };
+  }
+
+  /** `kubectl create token`: the token of a ServiceAccount, good until the cluster ends. */
+  function token(request: ApiRequest, namespace: string, name: string): Reply {
+    if (store.peek('serviceaccounts', namespace, name) === undefined)
+      throw notFound(definitionOf('serviceaccounts'), name);
+    const asked = readObject(request, 'TokenRequest');
+    const seconds = Number(asked.spec?.expirationSeconds ?? 3600);
+    return {
+      code: 201,
+      body: {
+        kind: 'TokenRequest',
+        apiVersion: 'authentication.k8s.io/v1',
+        metadata: { name, namespace, creationTimestamp: null },
+        spec: { audiences: ['https://kubernetes.default.svc.cluster.local'], expirationSeconds: seconds },
+        status: {
+          token: access.issueToken(namespace, name),
+          expirationTimestamp: `${new Date(store.now().getTime() + seconds * 1000).toISOString().slice(0, 19)}Z`,
+        },
+      },
+    };
   }
 
   function resource(
@@ -87,19 +110,20 @@ export function createDispatcher(context: DispatchContext): Handler {
     response: ServerResponse,
     parsed: ParsedPath,
   ): Reply | undefined | Promise<undefined> {
-    const answered = review(request, parsed);
-    if (answered !== undefined) return answered;
     const { method } = request;
     // A namespace's own requests are authorized in that namespace.
     const namespace = parsed.plural === 'namespaces' && parsed.group === '' ? parsed.name : parsed.namespace;
+    const verb = verbOf(method, parsed, request.query);
+    const asked = nameOf(verb, parsed, request.query);
     access.authorize(request.user, {
-      verb: verbOf(method, parsed, request.query),
+      verb,
       group: parsed.group,
       resource: parsed.plural,
       ...(namespace === undefined ? {} : { namespace }),
-      ...(parsed.name === undefined ? {} : { name: parsed.name }),
+      ...(asked === undefined ? {} : { name: asked }),
       ...(parsed.subresource === undefined ? {} : { subresource: parsed.subresource }),
     });
+    if (isReview(parsed)) return review(request, parsed);
     const target = targetOf(parsed);
     if (target === undefined) throw unknownPath();
     const { definition, subresource, name } = target;
@@ -109,6 +133,9 @@ export function createDispatcher(context: DispatchContext): Handler {
     }
     if (definition.resource === 'pods' && subresource === 'eviction' && method === 'POST') {
       return evict(store, request, target.namespace as string, name as string);
+    }
+    if (definition.resource === 'serviceaccounts' && subresource === 'token' && method === 'POST') {
+      return token(request, target.namespace as string, name as string);
     }
     if (['exec', 'attach', 'portforward'].includes(subresource ?? '')) throw badRequest('Upgrade request required');
     switch (method) {

@@ -7,6 +7,7 @@ import type { Json } from '../contract.ts';
 import type { Access } from './access.ts';
 import { badRequest, failure } from './errors.ts';
 import type { FaultInjector } from './faults.ts';
+import { MASTERS } from './rbac.ts';
 import { type ApiRequest, readObject } from './request.ts';
 
 const action = z.discriminatedUnion('type', [
@@ -41,7 +42,8 @@ const order = z.strictObject({
 });
 
 export function handleFaults(faults: FaultInjector, access: Access, request: ApiRequest): Json {
-  if (request.user.admin !== true) throw failure(403, 'Forbidden', 'faults are for the admin of the rehearsal cluster');
+  if (!request.user.groups.includes(MASTERS))
+    throw failure(403, 'Forbidden', 'faults are for the admin of the rehearsal cluster');
   if (request.method === 'GET') return { rules: faults.list() };
   if (request.method === 'DELETE') {
     const id = request.query.get('id');

@@ -103,6 +103,19 @@ const attributes = message({
   7: ['name', 'string'],
 });
 const nonResource = message({ 1: ['path', 'string'], 2: ['verb', 'string'] });
+const subjectReview = message({
+  1: ['metadata', metadata],
+  2: [
+    'spec',
+    message({
+      1: ['resourceAttributes', attributes],
+      2: ['nonResourceAttributes', nonResource],
+      3: ['user', 'string'],
+      4: ['groups', 'strings'],
+      6: ['uid', 'string'],
+    }),
+  ],
+});
 const servicePort = message({
   1: ['name', 'string'],
   2: ['protocol', 'string'],
@@ -203,6 +216,12 @@ const KINDS: Record<string, Reader> = {
   }),
   SelfSubjectRulesReview: message({ 1: ['metadata', metadata], 2: ['spec', message({ 1: ['namespace', 'string'] })] }),
   SelfSubjectReview: message({ 1: ['metadata', metadata] }),
+  SubjectAccessReview: subjectReview,
+  LocalSubjectAccessReview: subjectReview,
+  TokenRequest: message({
+    1: ['metadata', metadata],
+    2: ['spec', message({ 1: ['audiences', 'strings'], 4: ['expirationSeconds', 'int'] })],
+  }),
   DeleteOptions: message({
     1: ['gracePeriodSeconds', 'int'],
     2: ['preconditions', message({ 1: ['uid', 'string'], 2: ['resourceVersion', 'string'] })],

@@ -2,10 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseYaml } from 'yaml';
 import type { Json } from '../contract.ts';
-import type { RehearsalUser } from './access.ts';
 import { badRequest, failure } from './errors.ts';
 import type { FaultAction } from './faults.ts';
 import { decodeProtobuf } from './protobuf.ts';
+import type { Identity } from './rbac.ts';
 
 export interface ApiRequest {
   method: string;
@@ -14,7 +14,7 @@ export interface ApiRequest {
   query: URLSearchParams;
   raw: IncomingMessage;
   body: Buffer;
-  user: RehearsalUser;
+  user: Identity;
   faults: readonly FaultAction[];
   /** Sent as `Warning` headers with the answer. */
   warnings: string[];

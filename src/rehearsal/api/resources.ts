@@ -1,8 +1,10 @@
 /** The verbs on stored objects: get, list, watch, create, update, patch, delete, and the `status` and `scale` subresources. */
 import type { ServerResponse } from 'node:http';
 import type { DeleteOptions, Json, KubeObject } from '../contract.ts';
-import { EVENTS_VIEW, groupVersion, type ResourceDefinition } from './catalogue.ts';
+import type { Access } from './access.ts';
+import { definitionOf, EVENTS_VIEW, groupVersion, type ResourceDefinition } from './catalogue.ts';
 import { badRequest, failure, invalid, invalidValue, isApiStatusError, notFound } from './errors.ts';
+import { refuseEscalation } from './escalation.ts';
 import { toCoreEvent, toEventsView } from './events-view.ts';
 import { listObject, page } from './lists.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -43,7 +45,7 @@ export interface ResourceHandlers {
   remove(request: ApiRequest, target: Target): Reply;
 }
 
-export function createResourceHandlers(store: RehearsalStore): ResourceHandlers {
+export function createResourceHandlers(store: RehearsalStore, access: Access): ResourceHandlers {
   /** `events.k8s.io` is a view of the core events. */
   const storage = (target: Target): string =>
     target.definition.resource === EVENTS_VIEW ? 'events' : target.definition.resource;
@@ -106,6 +108,22 @@ export function createResourceHandlers(store: RehearsalStore): ResourceHandlers 
         (fields === undefined || fields(object)),
       filtered: labels !== undefined || fields !== undefined,
     };
+  }
+
+  /** What RBAC asks beyond the verb: `create` of an update that creates, and no more rights than one's own in a Role. */
+  function guard(request: ApiRequest, target: Target, object: KubeObject, live: KubeObject | undefined): void {
+    const { definition, namespace, name, subresource } = target;
+    if (live === undefined && name !== undefined) {
+      access.authorize(request.user, {
+        verb: 'create',
+        group: definition.group,
+        resource: definition.plural,
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(subresource === undefined ? {} : { subresource }),
+      });
+    }
+    refuseEscalation({ access, store, definitionOf }, definition, request.user, object, live);
   }
 
   function list(request: ApiRequest, target: Target): Reply {
@@ -240,8 +258,10 @@ export function createResourceHandlers(store: RehearsalStore): ResourceHandlers 
     const write = { ...options, manager, managedFields };
     if (live === undefined) {
       if (target.subresource !== undefined) throw notFound(definition, target.name as string);
+      guard(request, target, object, undefined);
       return present(request, target, store.createAs(storage(target), object, write), 201);
     }
+    guard(request, target, object, live);
     return present(request, target, store.updateAs(storage(target), object, write), 200);
   }
 
@@ -295,6 +315,7 @@ export function createResourceHandlers(store: RehearsalStore): ResourceHandlers 
       // A patch shares what it didn't touch with the stored object: never delete in place.
       const { managedFields: _tracked, ...metadata } = next.metadata ?? {};
       const object = stored(target, { ...next, metadata });
+      guard(request, target, object, live);
       return present(request, target, store.updateAs(storage(target), object, options), 200);
     } catch (error) {
       // A patched object that no longer decodes is refused as an invalid patch, not as a bad request (recording 12).
@@ -337,6 +358,7 @@ export function createResourceHandlers(store: RehearsalStore): ResourceHandlers 
     },
     create(request, target) {
       const object = stored(target, fromBody(request, target));
+      guard(request, target, object, undefined);
       return present(request, target, store.createAs(storage(target), object, write(request, target)), 201);
     },
     update(request, target) {
@@ -348,8 +370,10 @@ export function createResourceHandlers(store: RehearsalStore): ResourceHandlers 
       const live = store.peek(storage(target), target.namespace, target.name as string);
       if (target.subresource === 'finalize') return present(request, target, copy(current(target)), 200);
       if (live === undefined && target.definition.createOnUpdate && target.subresource === undefined) {
+        guard(request, target, object, undefined);
         return present(request, target, store.createAs(storage(target), object, options), 201);
       }
+      if (live !== undefined) guard(request, target, object, live);
       return present(request, target, store.updateAs(storage(target), object, options), 200);
     },
     patch,

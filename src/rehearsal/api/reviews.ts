@@ -1,52 +1,83 @@
-/** Questions about the caller: access reviews, rules reviews, who am I. They are answered, never stored. */
+/** Questions about permissions and about the caller: access reviews, rules reviews, who am I. Answered, never stored. */
 import type { Json } from '../contract.ts';
-import type { Access, RehearsalUser } from './access.ts';
-import { failure } from './errors.ts';
+import type { Access } from './access.ts';
+import { failure, invalid, invalidValue } from './errors.ts';
+import type { Attributes, Identity } from './rbac.ts';
 
-/** Plural of the review to the answer's status; `undefined` when it isn't a review. */
-export function answerReview(group: string, plural: string, body: Json, user: RehearsalUser, access: Access): Json {
-  const answer = (kind: string, version: string, spec: Json, status: Json): Json => ({
+export interface ReviewPath {
+  group: string;
+  plural: string;
+  namespace: string | undefined;
+}
+
+/** Is it a review? Then a POST to it is answered by `answerReview`. */
+export function isReview({ group, plural }: Pick<ReviewPath, 'group' | 'plural'>): boolean {
+  return ['authentication.k8s.io', 'authorization.k8s.io'].includes(group) && /reviews$/.test(plural);
+}
+
+/** The review with its status; `undefined` for one the cluster hasn't. */
+export function answerReview(path: ReviewPath, body: Json, who: Identity, access: Access): Json {
+  const answer = (kind: string, spec: Json, status: Json): Json => ({
     kind,
-    apiVersion: `${group}/${version}`,
+    apiVersion: `${path.group}/v1`,
     metadata: {},
     ...(spec === undefined ? {} : { spec }),
     status,
   });
-  if (group === 'authentication.k8s.io' && plural === 'selfsubjectreviews') {
-    return answer('SelfSubjectReview', 'v1', undefined, {
-      userInfo: { username: user.name, groups: [...(user.groups ?? []), 'system:authenticated'] },
-    });
-  }
-  if (group !== 'authorization.k8s.io') return undefined;
-  switch (plural) {
+  switch (path.plural) {
+    case 'selfsubjectreviews': {
+      const { name, groups, uid, extra } = who;
+      return answer('SelfSubjectReview', undefined, {
+        userInfo: { username: name, ...(uid ? { uid } : {}), groups, ...(extra ? { extra } : {}) },
+      });
+    }
     case 'selfsubjectaccessreviews':
-      return answer('SelfSubjectAccessReview', 'v1', body.spec, { allowed: ask(body.spec, user, access) });
+      return answer('SelfSubjectAccessReview', body.spec, decide('SelfSubjectAccessReview', body.spec, who, access));
     case 'selfsubjectrulesreviews':
       if (!body.spec?.namespace) throw failure(400, 'BadRequest', 'no namespace on request');
-      return answer('SelfSubjectRulesReview', 'v1', {}, access.rules(user, body.spec.namespace));
+      return answer('SelfSubjectRulesReview', {}, access.rules(who, body.spec.namespace));
     case 'subjectaccessreviews':
     case 'localsubjectaccessreviews': {
-      const other = { name: body.spec?.user ?? '', token: '', groups: body.spec?.groups ?? [] };
-      const kind = plural === 'subjectaccessreviews' ? 'SubjectAccessReview' : 'LocalSubjectAccessReview';
-      return answer(kind, 'v1', body.spec, { allowed: ask(body.spec, other, access) });
+      const kind = path.plural === 'subjectaccessreviews' ? 'SubjectAccessReview' : 'LocalSubjectAccessReview';
+      const { spec } = body;
+      if (!spec?.user && !spec?.groups?.length) {
+        const text = 'at least one of user or group must be specified';
+        throw invalid(kind, path.group, '', [invalidValue('spec.user', '', text)]);
+      }
+      const inside = spec.resourceAttributes?.namespace ?? '';
+      if (path.namespace !== undefined && inside !== path.namespace) {
+        const text = `must match metadata.namespace: ${path.namespace}`;
+        throw invalid(kind, path.group, '', [invalidValue('spec.resourceAttributes.namespace', inside, text)]);
+      }
+      const other: Identity = { name: spec.user ?? '', groups: spec.groups ?? [] };
+      return answer(kind, spec, decide(kind, spec, other, access));
     }
     default:
       return undefined;
   }
 }
 
-function ask(spec: Json, user: RehearsalUser, access: Access): boolean {
-  const wanted = spec?.resourceAttributes;
-  if (wanted === undefined) {
-    const path: string = spec?.nonResourceAttributes?.path ?? '';
-    return user.admin === true || /^\/(api|apis|healthz|livez|readyz|openapi|version)(\/|$)/.test(path);
+function decide(kind: string, spec: Json, who: Identity, access: Access): Json {
+  const about = spec?.resourceAttributes;
+  const path = spec?.nonResourceAttributes;
+  if ((about === undefined) === (path === undefined)) {
+    const text =
+      about === undefined
+        ? 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
+        : 'cannot be specified in combination with nonResourceAttributes';
+    throw invalid(kind, 'authorization.k8s.io', '', [invalidValue('spec.resourceAttributes', about ?? null, text)]);
   }
-  return access.allowed(user, {
-    verb: wanted.verb ?? '',
-    group: wanted.group ?? '',
-    resource: wanted.resource ?? '',
-    ...(wanted.subresource ? { subresource: wanted.subresource } : {}),
-    ...(wanted.namespace ? { namespace: wanted.namespace } : {}),
-    ...(wanted.name ? { name: wanted.name } : {}),
-  });
+  const wanted: Attributes =
+    about === undefined
+      ? { verb: path.verb ?? '', group: '', resource: '', path: path.path ?? '' }
+      : {
+          verb: about.verb ?? '',
+          group: about.group ?? '',
+          resource: about.resource ?? '',
+          ...(about.subresource ? { subresource: about.subresource } : {}),
+          ...(about.namespace ? { namespace: about.namespace } : {}),
+          ...(about.name ? { name: about.name } : {}),
+        };
+  const { allowed, reason } = access.decide(who, wanted);
+  return { allowed, ...(reason === '' ? {} : { reason }) };
 }

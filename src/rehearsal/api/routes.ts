@@ -69,3 +69,13 @@ export function verbOf(method: string, parsed: ParsedPath, query: URLSearchParam
       return parsed.name === undefined ? 'list' : 'get';
   }
 }
+
+/**
+ * The name RBAC judges by: the one in the path, or that of a list or watch which asks for one object by `metadata.name`, which a
+ * rule with `resourceNames` allows.
+ */
+export function nameOf(verb: string, parsed: ParsedPath, query: URLSearchParams): string | undefined {
+  if (parsed.name !== undefined || (verb !== 'list' && verb !== 'watch')) return parsed.name;
+  const exact = /(?:^|,)metadata\.name==?([^,]+)/.exec(query.get('fieldSelector') ?? '');
+  return exact?.[1];
+}

@@ -19,6 +19,8 @@ import { createFaultInjector, type FaultInjector, faultStatus } from './faults.t
 import { renderKubeconfig } from './kubeconfig.ts';
 import type { Personality } from './personality.ts';
 import { personalityOf } from './personality.ts';
+import type { Identity } from './rbac.ts';
+import { bootstrapRbac } from './rbac-bootstrap.ts';
 import { type ApiRequest, type Reply, readBody } from './request.ts';
 import type { RehearsalStore } from './store.ts';
 import { serveUpgrade } from './streams/upgrade.ts';
@@ -98,6 +100,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     { name: 'rehearsal-admin', token: randomBytes(24).toString('base64url'), groups: ['system:masters'], admin: true },
   ];
   const personality = personalityOf(options.personality);
+  bootstrapRbac(store);
   const access = createAccess(users, store);
   const certificates = await createCertificates(address);
   const extensions = new Map<string, Extension>();
@@ -256,7 +259,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 }
 
-const ANONYMOUS: RehearsalUser = { name: 'system:anonymous', token: '', groups: ['system:unauthenticated'] };
+const ANONYMOUS: Identity = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 /** The reply to an error: its Status, or a 500 for a fault of the rehearsal cluster itself. */
 function refused(error: unknown): Reply {

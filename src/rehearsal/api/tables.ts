@@ -20,6 +20,31 @@ const DEFAULT: TableLayout = {
   row: (object) => [object.metadata.name, object.metadata.creationTimestamp ?? ''],
 };
 
+const subjects = (binding: KubeObject, kind: string): string =>
+  (binding.subjects ?? [])
+    .filter((one: Json) => one.kind === kind)
+    .map((one: Json) => (kind === 'ServiceAccount' ? `${one.namespace}/${one.name}` : one.name))
+    .join(', ');
+
+const bindings: TableLayout = {
+  columns: [
+    name,
+    ['Role', 'string', 0],
+    age,
+    ['Users', 'string', 1],
+    ['Groups', 'string', 1],
+    ['ServiceAccounts', 'string', 1],
+  ],
+  row: (object, now) => [
+    object.metadata.name,
+    `${object.roleRef?.kind}/${object.roleRef?.name}`,
+    since(object.metadata.creationTimestamp, now),
+    subjects(object, 'User'),
+    subjects(object, 'Group'),
+    subjects(object, 'ServiceAccount'),
+  ],
+};
+
 const LAYOUTS: Record<string, TableLayout> = {
   ...workloadTables,
   Pod: { columns: podColumns, row: podRow },
@@ -60,6 +85,8 @@ const LAYOUTS: Record<string, TableLayout> = {
       since(object.metadata.creationTimestamp, now),
     ],
   },
+  RoleBinding: bindings,
+  ClusterRoleBinding: bindings,
   Namespace: {
     columns: [name, ['Status', 'string', 0], age],
     row: ({ metadata, status }, now) => [metadata.name, status?.phase, since(metadata.creationTimestamp, now)],
