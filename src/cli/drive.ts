@@ -28,8 +28,8 @@ export interface DriveRequest {
   readonly signal: AbortSignal;
   /** Finds out everything that a run needs; called when the screen is up. */
   readonly options: () => Promise<Result<RunOptions>>;
-  /** The command line that resumes this run. */
-  readonly resume: (runId: string) => string;
+  /** The command line that resumes this run; absent for a dry run, of which nothing is left to resume. */
+  readonly resume?: (runId: string) => string;
   /** What the first frame says before the run answers. */
   readonly start?: StartInfo;
   /** Ends the command instead of the run's own envelope or summary; answers the exit code. */
@@ -63,7 +63,10 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
     const more = request.more ? await request.more(last) : {};
     const exitCode = signal.aborted ? exitOfSignal(signal.reason) : undefined;
     return ok(
-      await finishRun({ command, format: values.output, io, resume: request.resume(last.runId), more, exitCode }, last),
+      await finishRun(
+        { command, format: values.output, io, resume: request.resume?.(last.runId), more, exitCode },
+        last,
+      ),
     );
   } finally {
     setOpenRun(undefined);
@@ -111,7 +114,7 @@ async function withScreen(request: DriveRequest, start: () => Promise<Result<Run
   const last = begun.value.snapshot();
   if (request.more) await request.more(last);
   if (!shown.summarised) await write(io.stdout, summary(last));
-  if (last.outcome === 'parked' || last.status !== 'ended') {
+  if (request.resume && (last.outcome === 'parked' || last.status !== 'ended')) {
     await write(io.stderr, `The run is parked; go on with:\n  ${request.resume(last.runId)}\n`);
   }
   if (shown.signal === 'SIGHUP') return ok(HUNG_UP);

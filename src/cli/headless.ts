@@ -35,8 +35,8 @@ export interface Finish {
   readonly command: string;
   readonly format: Format;
   readonly io: Io;
-  /** The command line that resumes the run. */
-  readonly resume: string;
+  /** The command line that resumes the run; undefined when there is nothing to resume. */
+  readonly resume: string | undefined;
   /** What the envelope says besides the run. */
   readonly more?: Record<string, unknown>;
   /** Instead of the run's own: it was stopped by a signal. */
@@ -47,7 +47,7 @@ export interface Finish {
 export async function finishRun(finish: Finish, snapshot: RunSnapshot): Promise<number> {
   const { command, format, io, resume, more = {} } = finish;
   const exitCode = finish.exitCode ?? exitCodeOf(snapshot);
-  const parked = resumable(snapshot);
+  const parked = resume !== undefined && resumable(snapshot);
   const rollback = parked ? rollbackCommand(snapshot, resume) : undefined;
   if (isMachine(format)) {
     const ways = parked ? { resume, ...(rollback ? { rollback } : {}) } : {};

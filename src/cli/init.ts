@@ -38,7 +38,8 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     const found = await discoverConsumers(kube.value, { namespace, target, signal });
     if (!found.ok) return found;
     for (const one of found.value.unexplained) await write(io.stderr, `note: ${one.workload}: ${one.reason}\n`);
-    const facts = { namespace, env: values.env, ...target, ...loginOf(found.value.workloads) };
+    const images = { image: values.poolerImage, exporterImage: values.exporterImage };
+    const facts = { namespace, env: values.env, ...images, ...target, ...loginOf(found.value.workloads) };
     const first = planFrom(found.value.workloads, facts);
     if (!first.ok) return first;
     // How many connections each holds now tells more about its weight than its replicas do.
@@ -75,7 +76,7 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     writeFileSync(to, text);
     await write(
       io.stderr,
-      `${to}: ${found.value.workloads.length} services; look it over, then \`pgb-wizard run --plan ${to}\`\n`,
+      `${to}: ${found.value.workloads.length} services; look it over${plan.value.pooler?.image ? '' : ', name the image of PgBouncer in it (pooler.image)'}, then \`pgb-wizard run --plan ${to}\`\n`,
     );
     return ok(0);
   } finally {
@@ -88,6 +89,8 @@ export interface PlanFacts {
   readonly service: string;
   readonly port: number;
   readonly env?: string;
+  readonly image?: string;
+  readonly exporterImage?: string;
   /** Who most of the services log in as, and where. */
   readonly role?: string;
   readonly database?: string;
@@ -159,15 +162,32 @@ export function planFrom(
       ...(facts.role ? { role: facts.role } : {}),
     },
     ...(facts.env ? { env: facts.env } : {}),
+    ...(facts.image || facts.exporterImage
+      ? {
+          pooler: {
+            ...(facts.image ? { image: facts.image } : {}),
+            ...(facts.exporterImage ? { exporterImage: facts.exporterImage } : {}),
+          },
+        }
+      : {}),
     phases,
   });
 }
 
 function planFileText(plan: PlanInput): string {
   const head = [
-    '# yaml-language-server: $schema=./schema/plan.schema.json',
     '# Written by `pgb-wizard init`. Every other field has a default: `pgb-wizard plan -o yaml` shows them all.',
-    '# Check it with `pgb-wizard config validate`.',
+    '# Check it with `pgb-wizard config validate`; `pgb-wizard config schema` prints the schema for an editor.',
+    // The one answer that can't be read off the cluster.
+    ...(plan.pooler?.image
+      ? []
+      : [
+          '#',
+          '# Still needed before a run: the image that the pooler pods run (PgBouncer 1.18 or later), or your own manifests.',
+          '# pooler:',
+          '#   image: registry.example/pgbouncer:1.24.1',
+          '#   exporterImage: registry.example/pgbouncer-exporter:0.10.2',
+        ]),
   ];
   return `${head.join('\n')}\n${stringify(plan)}`;
 }

@@ -6,7 +6,7 @@ import type { runFlags } from './commands/run.ts';
 import { drive } from './drive.ts';
 import { resumeCommand } from './envelope.ts';
 import type { Given } from './missing-answers.ts';
-import { chooseFirst, completeOptions, kubeOptions, modeOf } from './session.ts';
+import { chooseFirst, completeOptions, isDry, kubeOptions, modeOf } from './session.ts';
 
 export async function runMigration(invocation: Invocation<typeof runFlags>): Promise<Result<number>> {
   const { values, io, signal, command } = invocation;
@@ -36,7 +36,12 @@ export async function runMigration(invocation: Invocation<typeof runFlags>): Pro
         namespace: known.values.namespace,
         operator: operator(io.env).identity,
       },
-      resume: (runId) => resumeCommand({ runId }, kubeFlags(known.values)),
+      ...(isDry(values)
+        ? {
+            finish: async (last) =>
+              (await import('./dry-run.ts')).finishDryRun({ command, format: values.output, io }, last),
+          }
+        : { resume: (runId) => resumeCommand({ runId }, kubeFlags(known.values)) }),
     });
     if (driven.ok || mode.value === 'headless' || signal.aborted) return driven;
     const kube = { ...kubeOptions(values), context: chosen.value.context };

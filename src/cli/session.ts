@@ -198,7 +198,7 @@ export async function prepareRun(request: SessionRequest): Promise<Result<RunOpt
   return chosen.ok ? completeOptions(request, chosen.value) : chosen;
 }
 
-const isDry = (values: Pick<RunValues, 'dryRun'>) => values.dryRun !== undefined && values.dryRun !== 'none';
+export const isDry = (values: Pick<RunValues, 'dryRun'>) => values.dryRun !== undefined && values.dryRun !== 'none';
 
 async function planFor(values: RunValues, resume: Resumable | undefined): Promise<Result<LoadedPlan>> {
   if (!resume || values.plan !== undefined) return planOf(values.plan);

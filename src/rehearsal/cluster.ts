@@ -176,7 +176,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
 async function startApi(options: ClusterOptions, store: RehearsalStore, runtime: Kubelet, dir: string) {
   try {
-    return await startApiServer({ store, runtime, port: options.port, dir });
+    // A wizard that is pointed here by a kubeconfig sees by the version that nothing is at stake.
+    const personality = { build: 'rehearsal' };
+    return await startApiServer({ store, runtime, port: options.port, dir, personality });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new ClusterError('port-in-use', `Port ${options.port} is in use.`, [

@@ -7,6 +7,8 @@ export const initFlags = {
     initially: 'postgres:5432',
   }),
   env: text('NAME', "Variable with the services' database address", { initially: 'DATABASE_URL' }),
+  poolerImage: text('IMAGE', 'Image of PgBouncer for the plan (pooler.image)'),
+  exporterImage: text('IMAGE', 'Image of the Prometheus exporter for the plan (pooler.exporterImage)'),
   to: text('FILE', 'Plan file to write, `-` for standard output', { initially: 'pgb-wizard.yaml', file: true }),
   force: toggle('Replace a file that is there'),
   ...clusterFlags,
@@ -22,6 +24,7 @@ export const initCommand = command({
   flags: initFlags,
   examples: [
     ['pgb-wizard init --context prod-eu-1 -n shop', 'A plan for the namespace shop.'],
+    ['pgb-wizard init --pooler-image registry.example/pgbouncer:1.24.1', 'With the image that the pooler pods run.'],
     ['pgb-wizard init --postgres db-primary:5432 --to -', 'To standard output.'],
   ],
   async handler(invocation) {

@@ -55,7 +55,10 @@ export async function runPlan(ports: RunnerPorts, first?: RollbackScope): Promis
       const end = await betweenSteps(ports, first);
       if (end) return end;
       const step = nextStep(ports, redo);
-      if (!step) return { outcome: 'done' };
+      if (!step)
+        return ports.dryRun === 'none'
+          ? { outcome: 'done' }
+          : { outcome: 'done', cause: 'a dry run: nothing was changed' };
       redo.delete(step.info.id);
       const turn = await runStep(ports, step);
       if (turn.kind === 'end') return turn.end;
@@ -147,6 +150,11 @@ async function runStep(ports: RunnerPorts, step: Step): Promise<Turn> {
   try {
     const before = controls.takeContest();
     if (before) return await contested(ports, step, before);
+    const unseen = notMade(ports, step);
+    if (unseen) {
+      core.record({ type: 'step.finished', id, state: 'skipped', note: unseen });
+      return { kind: 'next' };
+    }
     const changed = await makeChange(ports, step, ctx);
     if (changed) return changed.kind === 'interrupted' ? await interrupted(ports, step) : changed;
     const verified = await step.verify(ctx);
@@ -158,6 +166,17 @@ async function runStep(ports: RunnerPorts, step: Step): Promise<Turn> {
     if (thrown instanceof Interrupted || (signal.aborted && thrown === signal.reason)) return interrupted(ports, step);
     throw thrown;
   }
+}
+
+/** What a dry run looks at: `p1.prepare` plans the switch of every service against the live objects. */
+const DRY_STEPS: ReadonlySet<string> = new Set(['preflight', 'p1.credentials', 'p1.secret', 'p1.deploy', 'p1.prepare']);
+
+/** In a dry run: why a step is not looked at, because what it looks at was not made. */
+function notMade(ports: RunnerPorts, { info }: Step): string | undefined {
+  if (ports.dryRun === 'none' || DRY_STEPS.has(info.id)) return undefined;
+  return info.kind === 'change' && info.phase !== 'p1'
+    ? `dry run (${ports.dryRun}): its change was previewed in 1.5, not made`
+    : `dry run (${ports.dryRun}): nothing was made that it could look at`;
 }
 
 /** Why the step was interrupted decides what follows: the operator's wish is dealt with between steps, a contest is a failure here. */

@@ -1,10 +1,11 @@
 /** Starts or resumes a run: connects, opens the journal, takes the lock, reconciles, and lets the runner go. */
 import { randomBytes } from 'node:crypto';
+import { withoutWrites } from '../kube/client-dry-run.ts';
 import { connectKube } from '../kube/connect.ts';
 import { acquireLease, holderIdentity } from '../kube/lease.ts';
 import type { AcquireOptions, LeaseHandle, LeaseRecord } from '../kube/option-types.ts';
 import { resumeLedger } from '../kube/run-state.ts';
-import type { Kube } from '../kube/types.ts';
+import type { Kube, KubeVersion } from '../kube/types.ts';
 import { planFromJournal } from '../plan/load.ts';
 import type { Plan } from '../plan/schema.ts';
 import { fail, ok, type Result, type WizardError } from '../result.ts';
@@ -84,6 +85,7 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
   if (!same.ok) return same;
   const version = await kube.version();
   if (!version.ok) return version;
+  const rehearsal = options.rehearsal || isRehearsal(version.value);
   const window = windowCheck(plan, clock);
   const open = window();
   // The way back is open at any time: a service that fails is not left there because the window is over.
@@ -111,7 +113,11 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
     create: earlier === undefined,
   });
   if (!journal.ok) return release(journal.error);
-  const state = firstState(beginning, journal.value, version.value.gitVersion);
+  const state = firstState(
+    { ...beginning, options: { ...options, rehearsal } },
+    journal.value,
+    version.value.gitVersion,
+  );
   if (!state.ok) {
     journal.value.close();
     return release(state.error);
@@ -119,10 +125,10 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
   await checkpoint.value.put(checkpointEntry(state.value, kube.ref.server));
   return ok(
     openSession({
-      options,
+      options: { ...options, rehearsal },
       plan,
       clock,
-      kube,
+      kube: options.dryRun === 'client' ? withoutWrites(kube) : kube,
       journal: journal.value,
       state: state.value,
       lease: lease.value,
@@ -135,6 +141,9 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
     }),
   );
 }
+
+/** `rehearse --serve` behind a kubeconfig like any other: its version says so, as a distribution's does. */
+const isRehearsal = ({ gitVersion }: KubeVersion): boolean => gitVersion.endsWith('+rehearsal');
 
 function earlierState(options: RunOptions, runId: string): Result<RunState> {
   if (options.fromCluster) return stateOfLedger(options.fromCluster, { who: options.operator });

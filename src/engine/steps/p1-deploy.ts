@@ -16,7 +16,7 @@ import { sanitiseLine } from '../sanitise.ts';
 import { authQueryOf } from './arrangement.ts';
 import { podReady } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
-import { assumedPoolerVersion } from './plan-facts.ts';
+import { assumedPoolerVersion, NO_IMAGE, poolerImage } from './plan-facts.ts';
 import type { Step, StepContext } from './types.ts';
 import { egressPorts, findUpstream, type Upstream, upstreamHost } from './upstream.ts';
 
@@ -75,14 +75,8 @@ function version(ctx: StepContext): Result<PgBouncerVersion> {
 async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
   const { plan } = ctx;
   if (plan.pooler.manifests) return loadManifests(plan.pooler.manifests, ctx.fleet.namespace);
-  const image = plan.pooler.image ?? (ctx.rehearsal ? 'pgbouncer:rehearsal' : undefined);
-  if (!image) {
-    return fail('plan-invalid', 'the plan names no image of PgBouncer', {
-      next: [
-        'Set pooler.image (and pooler.exporterImage) in the plan, or pooler.manifests to a folder with your own objects.',
-      ],
-    });
-  }
+  const image = poolerImage(ctx);
+  if (!image) return fail('plan-invalid', NO_IMAGE.cause, { next: [NO_IMAGE.hint] });
   const exporterImage = plan.pooler.exporterImage ?? (ctx.rehearsal ? 'pgbouncer-exporter:rehearsal' : undefined);
   const running = version(ctx);
   if (!running.ok) return running;

@@ -15,6 +15,15 @@ export function assumedPoolerVersion(plan: Plan): string {
   return tag ?? '1.18.0';
 }
 
+/** What the pooler's pods run; the rehearsal's machine runs its own PgBouncer whatever the image is called. */
+export const poolerImage = (ctx: { readonly plan: Plan; readonly rehearsal: boolean }): string | undefined =>
+  ctx.plan.pooler.image ?? (ctx.rehearsal ? 'pgbouncer:rehearsal' : undefined);
+
+export const NO_IMAGE = {
+  cause: 'the plan names no image of PgBouncer',
+  hint: 'Set pooler.image (and pooler.exporterImage) in the plan, or pooler.manifests to a folder with your own objects; then start again.',
+} as const;
+
 /** False when neither the plan nor the image's tag tells the version: it is known when a pooler runs. */
 export const isPoolerVersionTold = (plan: Plan): boolean =>
   plan.pooler.version !== 'auto' || /:v?1\.\d{2}/.test(plan.pooler.image ?? '');

@@ -17,7 +17,14 @@ import { driversOf } from './drivers-of.ts';
 import { blockersOf } from './eligibility.ts';
 import { readClients, unexplainedClients } from './live-clients.ts';
 import { lookAtPostgres } from './looks.ts';
-import { accessInput, assumedPoolerVersion, isPoolerVersionTold, workloadIdOf } from './plan-facts.ts';
+import {
+  accessInput,
+  assumedPoolerVersion,
+  isPoolerVersionTold,
+  NO_IMAGE,
+  poolerImage,
+  workloadIdOf,
+} from './plan-facts.ts';
 import { explainRefusal } from './role-facts.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
@@ -38,6 +45,7 @@ export const preflight: Step = {
     const version = await versions(ctx);
     note(version.failure);
     note(await permissions(ctx, version.minor));
+    note(image(ctx));
     ctx.waitingFor('reading every workload of the namespace');
     const found = await ctx.fleet.discover(ctx.signal);
     if (!found.ok) return found;
@@ -93,6 +101,20 @@ async function versions(ctx: StepContext): Promise<{ minor: number; failure?: St
       ? {}
       : { failure: { cause: `Kubernetes ${gitVersion} is older than 1.27`, hint: 'Use a supported cluster.' } }),
   };
+}
+
+/** Found out here, and not when the first objects are due: a plan can't be changed under a run that has begun. */
+function image(ctx: StepContext): StepFailure | undefined {
+  const { manifests } = ctx.plan.pooler;
+  const seen = poolerImage(ctx);
+  const named = manifests !== undefined || seen !== undefined;
+  ctx.evidence({
+    check: 'image of PgBouncer',
+    verdict: named ? 'pass' : 'fail',
+    observed: manifests !== undefined ? `own manifests: ${manifests}` : (seen ?? 'none in the plan'),
+    expected: 'pooler.image or pooler.manifests in the plan',
+  });
+  return named ? undefined : { cause: NO_IMAGE.cause, hint: NO_IMAGE.hint };
 }
 
 async function permissions(ctx: StepContext, minor: number): Promise<StepFailure | undefined> {
