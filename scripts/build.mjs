@@ -7,7 +7,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import { noticesOf } from './build/notices.mjs';
-import { withoutDevtools, yogaWithoutFetch } from './build/plugins.mjs';
+import { inkByRows, withoutDevtools, yogaWithoutFetch } from './build/plugins.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -45,7 +45,7 @@ const options = {
   define: { 'process.env.NODE_ENV': '"production"' },
   // Optional natives: asked for inside try blocks by their packages.
   external: ['pg-native', 'bufferutil', 'utf-8-validate', 'fsevents'],
-  plugins: [withoutDevtools, yogaWithoutFetch],
+  plugins: [withoutDevtools, yogaWithoutFetch, inkByRows],
   banner: {
     // CommonJS dependencies need a `require`; Ink 8 needs Promise.withResolvers, which Node 20 lacks.
     js: "import{createRequire as pgbRequire}from'node:module';const require=pgbRequire(import.meta.url);Promise.withResolvers??=function(){let resolve,reject;const promise=new this((a,b)=>{resolve=a;reject=b});return{promise,resolve,reject}};",

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 // Ink asks for React's devtools only in development, but names them in a static import: they become an empty module.
 export const withoutDevtools = {
@@ -20,5 +21,37 @@ export const yogaWithoutFetch = {
       if (contents === source) throw new Error('yoga-layout has changed: its way of loading is not found any more.');
       return { contents, loader: 'js' };
     });
+  },
+};
+
+const rowsModule = fileURLToPath(new URL('../../src/components/ink-rows.ts', import.meta.url));
+
+function changed(source, path, ...replacements) {
+  return replacements.reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`${path} has changed: \`${from}\` is not found any more.`);
+    return text.replace(from, to);
+  }, source);
+}
+
+// Ink composes a frame from single cells and measures every row of it, on every key. Frames that are rows already go past
+// both (src/components/ink-rows.ts says why and when).
+export const inkByRows = {
+  name: 'ink-by-rows',
+  setup(build) {
+    const load = (filter, ...replacements) =>
+      build.onLoad({ filter }, ({ path }) => ({
+        contents: changed(readFileSync(path, 'utf8'), path, ...replacements),
+        loader: 'js',
+      }));
+    load(
+      /ink\/build\/output\.js$/,
+      ['import ', `import { rowsOf } from ${JSON.stringify(rowsModule)};\nimport `],
+      ['    get() {', '    get() {\n        return rowsOf(this) ?? this.compose();\n    }\n    compose() {'],
+    );
+    load(
+      /widest-line\/index\.js$/,
+      ['import ', `import { remembering } from ${JSON.stringify(rowsModule)};\nimport `],
+      ['export default function widestLine', 'export default remembering(widestLine);\nfunction widestLine'],
+    );
   },
 };

@@ -47,19 +47,21 @@ function poolKey(row: Pick<PoolRow, 'pod' | 'database' | 'user'>): string {
   return `${row.pod}\u0000${row.database}\u0000${row.user}`;
 }
 
-/** queries/s (or, until rates exist, clients) of every pool over the samples, by `poolKey`. */
-function seriesOf(history: readonly PoolSample[], cells: number): Map<string, number[]> {
-  const series = new Map<string, number[]>();
-  for (const sample of history.slice(-cells)) {
-    for (const row of sample.rows) {
-      const key = poolKey(row);
-      const values = series.get(key);
-      const value = row.queriesPerSecond ?? row.clActive;
-      if (values) values.push(value);
-      else series.set(key, [value]);
-    }
-  }
-  return series;
+const rates = new WeakMap<PoolSample, ReadonlyMap<string, number>>();
+
+/** queries/s (or, until rates exist, clients) of every pool in one sample, by `poolKey`. A sample never changes. */
+function ratesOf(sample: PoolSample): ReadonlyMap<string, number> {
+  const known = rates.get(sample);
+  if (known !== undefined) return known;
+  const made = new Map(sample.rows.map((row) => [poolKey(row), row.queriesPerSecond ?? row.clActive]));
+  rates.set(sample, made);
+  return made;
+}
+
+/** The newest `cells` values of one pool. */
+function seriesOf(row: PoolRow, history: readonly PoolSample[], cells: number): number[] {
+  const key = poolKey(row);
+  return history.slice(-cells).flatMap((sample) => ratesOf(sample).get(key) ?? []);
 }
 
 function titleOf(pools: PoolsView, glyphs: Glyphs): { text: string; tone: Tone | undefined } {
@@ -96,14 +98,15 @@ export function poolTable(pools: PoolsView, width: number, rows: number, glyphs:
     all.length <= room
       ? all
       : [...all].sort((a, b) => b.clWaiting - a.clWaiting || b.clActive - a.clActive).slice(0, Math.max(0, room - 1));
-  const series = spark > 0 ? seriesOf(pools.history, spark) : undefined;
   for (const row of chosen) {
     const old = stale.get(row.pod) === true;
     const label = nameOf(row, name, glyphs);
     out.push([
       span(` ${label}`, old ? 'muted' : undefined),
       ...columns.map((column) => span(padStart(column.value(row), column.width), old ? 'muted' : column.tone?.(row))),
-      ...(series ? [span(` ${sparkline(series.get(poolKey(row)) ?? [], spark, glyphs)}`, old ? 'muted' : 'info')] : []),
+      ...(spark > 0
+        ? [span(` ${sparkline(seriesOf(row, pools.history, spark), spark, glyphs)}`, old ? 'muted' : 'info')]
+        : []),
     ]);
   }
   if (all.length > chosen.length && out.length < rows) {

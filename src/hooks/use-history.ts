@@ -1,5 +1,6 @@
 import { useRef } from 'react';
-import type { PoolSample, PoolsView } from '../engine/run/model.ts';
+import type { PoolsView } from '../engine/run/model.ts';
+import { type PoolTotals, totalsOf } from './pool-totals.ts';
 
 const LIMIT = 720;
 
@@ -7,11 +8,13 @@ const LIMIT = 720;
  * Adds the samples that are new; at the limit every second of the older half goes, so that the whole change stays in
  * sight at a coarser grain. Returns the same array when nothing was new.
  */
-export function extendHistory(kept: readonly PoolSample[], pools: PoolsView, limit = LIMIT): readonly PoolSample[] {
-  const last = kept[kept.length - 1]?.at ?? '';
-  const fresh = pools.history.filter((sample) => sample.at > last);
-  if (fresh.length === 0) return kept;
-  let all = [...kept, ...fresh];
+export function extendHistory(kept: readonly PoolTotals[], pools: PoolsView, limit = LIMIT): readonly PoolTotals[] {
+  const last = kept[kept.length - 1]?.at ?? Number.NEGATIVE_INFINITY;
+  // Newest last: what is already known need not be read again.
+  let known = pools.history.length;
+  while (known > 0 && Date.parse(pools.history[known - 1]?.at ?? '') > last) known--;
+  if (known === pools.history.length) return kept;
+  let all = [...kept, ...pools.history.slice(known).map(totalsOf)];
   while (all.length > limit) {
     const half = Math.floor(all.length / 2);
     all = [...all.slice(0, half).filter((_, index) => index % 2 === 0), ...all.slice(half)];
@@ -19,9 +22,9 @@ export function extendHistory(kept: readonly PoolSample[], pools: PoolsView, lim
   return all;
 }
 
-/** Pool samples of the whole change; the snapshot itself keeps the last few minutes. */
-export function useHistory(pools: PoolsView | undefined): readonly PoolSample[] {
-  const kept = useRef<readonly PoolSample[]>([]);
+/** Sums of the pools over the whole change; the snapshot itself keeps whole samples of the last few minutes. */
+export function useHistory(pools: PoolsView | undefined): readonly PoolTotals[] {
+  const kept = useRef<readonly PoolTotals[]>([]);
   if (pools !== undefined) kept.current = extendHistory(kept.current, pools);
   return kept.current;
 }

@@ -3,7 +3,8 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { Frame } from '../components/frame.tsx';
 import type { Line } from '../components/line.ts';
 import type { Glyphs, Theme } from '../components/theme.ts';
-import type { PoolSample, RunHandle, RunSnapshot } from '../engine/run/model.ts';
+import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
+import type { PoolTotals } from '../hooks/pool-totals.ts';
 import { useRunTime, useTick } from '../hooks/use-clock.ts';
 import { useHistory } from '../hooks/use-history.ts';
 import { useKeys } from '../hooks/use-keys.ts';
@@ -47,7 +48,7 @@ export interface FrameInput {
   readonly keymap: Keymap;
   readonly start: StartInfo;
   readonly sinceMs: number;
-  readonly history: readonly PoolSample[];
+  readonly history: readonly PoolTotals[];
   readonly limits: Map<string, number>;
 }
 

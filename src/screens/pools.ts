@@ -4,7 +4,8 @@ import { duration, shortTime } from '../components/format.ts';
 import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
 import type { Glyphs, Tone } from '../components/theme.ts';
-import type { PoolSample, RunSnapshot } from '../engine/run/model.ts';
+import type { RunSnapshot } from '../engine/run/model.ts';
+import type { PoolTotals } from '../hooks/pool-totals.ts';
 import type { Body, View } from './screen.ts';
 
 interface Metric {
@@ -12,35 +13,15 @@ interface Metric {
   readonly unit: string;
   readonly tone: Tone;
   readonly limit?: string;
-  readonly of: (sample: PoolSample) => number;
+  readonly of: (totals: PoolTotals) => number;
 }
-
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 const METRICS: readonly Metric[] = [
-  { title: 'clients', unit: '', tone: 'info', of: (sample) => sum(sample.rows.map((row) => row.clActive)) },
-  {
-    title: 'waiting',
-    unit: '',
-    tone: 'warn',
-    limit: 'alert above 0',
-    of: (sample) => sum(sample.rows.map((row) => row.clWaiting)),
-  },
-  {
-    title: 'servers active',
-    unit: '',
-    tone: 'ok',
-    limit: 'alert above 40',
-    of: (sample) => sum(sample.rows.map((row) => row.svActive)),
-  },
-  { title: 'query time', unit: ' ms', tone: 'accent', limit: 'alert above 5 s', of: latency },
+  { title: 'clients', unit: '', tone: 'info', of: (totals) => totals.clients },
+  { title: 'waiting', unit: '', tone: 'warn', limit: 'alert above 0', of: (totals) => totals.waiting },
+  { title: 'servers active', unit: '', tone: 'ok', limit: 'alert above 40', of: (totals) => totals.active },
+  { title: 'query time', unit: ' ms', tone: 'accent', limit: 'alert above 5 s', of: (totals) => totals.queryMs },
 ];
-
-/** The slowest pool's mean: an average over pools would hide it. NaN before there are two samples. */
-function latency(sample: PoolSample): number {
-  const known = sample.rows.flatMap((row) => (row.avgQueryMs === undefined ? [] : [row.avgQueryMs]));
-  return known.length === 0 ? Number.NaN : Math.max(...known);
-}
 
 /** When each service was switched: the end of its migrate step. */
 function switches(snapshot: RunSnapshot): { readonly service: string; readonly at: number }[] {
@@ -61,8 +42,8 @@ export function poolsScreen(view: View): Body {
         [span(' No sample yet: there is no pooler, or none has answered.', 'muted')],
       ],
     };
-  const from = Date.parse(history[0]?.at ?? snapshot.startedAt);
-  const to = Math.max(from + 1000, Date.parse(history[history.length - 1]?.at ?? snapshot.now));
+  const from = history[0]?.at ?? Date.parse(snapshot.startedAt);
+  const to = Math.max(from + 1000, history[history.length - 1]?.at ?? 0);
   const marks = switches(snapshot).filter((one) => one.at >= from && one.at <= to);
   const head: Line = [
     span(' Pools over the change', 'title'),
@@ -78,7 +59,7 @@ export function poolsScreen(view: View): Body {
   const shown = METRICS.slice(0, Math.max(1, Math.min(4, Math.floor(room / 3))));
   const rows = Math.max(1, Math.floor(room / shown.length) - 1);
   const charts = shown.flatMap((metric) => {
-    const points: Point[] = history.map((sample) => ({ at: Date.parse(sample.at), value: metric.of(sample) }));
+    const points: Point[] = history.map((totals) => ({ at: totals.at, value: metric.of(totals) }));
     return chart(points, { ...metric, width, rows, from, to, marks: marks.map((one) => one.at) }, glyphs);
   });
   return {
@@ -94,17 +75,17 @@ export function poolsScreen(view: View): Body {
 }
 
 /** Clients and query time in `rows` lines, for a tall dashboard. */
-export function courseLines(history: readonly PoolSample[], width: number, rows: number, glyphs: Glyphs): Line[] {
+export function courseLines(history: readonly PoolTotals[], width: number, rows: number, glyphs: Glyphs): Line[] {
   const first = history[0];
   const last = history[history.length - 1];
   if (first === undefined || last === undefined) return fitRows([], rows);
-  const from = Date.parse(first.at);
-  const to = Math.max(from + 1000, Date.parse(last.at));
+  const from = first.at;
+  const to = Math.max(from + 1000, last.at);
   const each = Math.floor(rows / 2);
   const charts = METRICS.filter((metric) => metric.title === 'clients' || metric.title === 'query time').flatMap(
     (metric) =>
       chart(
-        history.map((sample) => ({ at: Date.parse(sample.at), value: metric.of(sample) })),
+        history.map((totals) => ({ at: totals.at, value: metric.of(totals) })),
         { ...metric, width, rows: each - 1, from, to, marks: [] },
         glyphs,
       ),

@@ -7,6 +7,7 @@ import { type IPty, spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { inkByRows, withoutDevtools } from '../../scripts/build/plugins.mjs';
 
 const dir = mkdtempSync(join(tmpdir(), 'pgb-wizard-screen-'));
 const program = join(dir, 'preview.mjs');
@@ -22,15 +23,8 @@ beforeAll(async () => {
     jsx: 'automatic',
     define: { 'process.env.NODE_ENV': '"production"' },
     banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
-    plugins: [
-      {
-        name: 'no-devtools',
-        setup(setup) {
-          setup.onResolve({ filter: /^react-devtools-core$/ }, (args) => ({ path: args.path, namespace: 'empty' }));
-          setup.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default {}' }));
-        },
-      },
-    ],
+    // As the product is built: frames go the short way through Ink.
+    plugins: [withoutDevtools, inkByRows],
     logLevel: 'error',
   });
 });

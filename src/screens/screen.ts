@@ -1,7 +1,8 @@
 /** What a screen is: props in, exactly as many lines as it was given rows out. Keys become intents in `press.ts`. */
 import type { Line } from '../components/line.ts';
 import type { Glyphs } from '../components/theme.ts';
-import type { PoolSample, RollbackScope, RunSnapshot } from '../engine/run/model.ts';
+import type { RollbackScope, RunSnapshot } from '../engine/run/model.ts';
+import type { PoolTotals } from '../hooks/pool-totals.ts';
 import type { Keymap } from './keys.ts';
 import type { Prompt } from './prompt.ts';
 
@@ -70,8 +71,8 @@ export interface View {
   /** Run time in ms since the epoch: the snapshot's, plus the real time since it came. */
   readonly now: number;
   readonly keymap: Keymap;
-  /** Pool samples of the whole change, longer than the snapshot's own. */
-  readonly history: readonly PoolSample[];
+  /** Sums of the pools over the whole change, longer than the snapshot's own samples. */
+  readonly history: readonly PoolTotals[];
   /** Last first row of every list that was drawn, by scroll key; written by `scrolled`, read by `press`. */
   readonly limits: Map<string, number>;
 }

@@ -2,6 +2,7 @@
 import type { Line } from '../../components/line.ts';
 import { ASCII, UNICODE } from '../../components/theme.ts';
 import type { RunSnapshot } from '../../engine/run/model.ts';
+import { type PoolTotals, totalsOf } from '../../hooks/pool-totals.ts';
 import { linesOf } from '../app.tsx';
 import { keymapOf } from '../keys.ts';
 import { FIRST_UI, type StartInfo, type UiState } from '../screen.ts';
@@ -13,11 +14,13 @@ export interface Still {
   readonly ui?: Partial<UiState>;
   readonly ascii?: boolean;
   readonly start?: StartInfo;
+  /** The snapshot's own samples when absent. */
+  readonly history?: readonly PoolTotals[];
 }
 
 export const { keymap: DEFAULT_KEYMAP } = keymapOf();
 
-export function still({ snapshot, columns, rows, ui = {}, ascii = false, start = {} }: Still): Line[] {
+export function still({ snapshot, columns, rows, ui = {}, ascii = false, start = {}, history }: Still): Line[] {
   return linesOf({
     snapshot,
     ui: { ...FIRST_UI, welcomed: true, ...ui },
@@ -28,7 +31,7 @@ export function still({ snapshot, columns, rows, ui = {}, ascii = false, start =
     keymap: DEFAULT_KEYMAP,
     start,
     sinceMs: 1000,
-    history: snapshot?.pools.history ?? [],
+    history: history ?? (snapshot?.pools.history ?? []).map(totalsOf),
     limits: new Map(),
   });
 }
