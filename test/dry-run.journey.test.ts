@@ -37,6 +37,8 @@ test.each(['client', 'server'] as const)('--dry-run=%s shows every change and ma
 
   expect(openSteps(ran)).toBe('');
   expect(ran).toMatchObject({ code: 0, envelope: { outcome: 'done', dryRun: true } });
+  const preflight = ran.envelope.steps.find((one: Json) => one.id === 'preflight');
+  expect(preflight.evidence.find((one: Json) => one.check === 'permissions')).toMatchObject({ verdict: 'pass' });
   expect(ran.stderr).not.toContain('parked');
   expect(ran.envelope.previews.map((one: Json) => one.step)).toEqual(['p1.secret', 'p1.deploy', 'p1.prepare']);
   const shown = JSON.stringify(ran.envelope.previews);

@@ -34,6 +34,8 @@ export interface DriveRequest {
   readonly start?: StartInfo;
   /** Ends the command instead of the run's own envelope or summary; answers the exit code. */
   readonly finish?: (last: RunSnapshot) => Promise<number>;
+  /** `finish` prints the messages of the run: the progress leaves them out. */
+  readonly messagesAtEnd?: boolean;
   /** What the envelope says besides the run. Called once, at the end. */
   readonly more?: (last: RunSnapshot) => Promise<Record<string, unknown>>;
 }
@@ -58,7 +60,7 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
     if (mode === 'screen') return await withScreen(request, start);
     const begun = await start();
     if (!begun.ok) return begun;
-    const last = await followRun(begun.value, io, signal);
+    const last = await followRun(begun.value, io, signal, { messages: !request.messagesAtEnd });
     if (request.finish && !signal.aborted) return ok(await request.finish(last));
     const more = request.more ? await request.more(last) : {};
     const exitCode = signal.aborted ? exitOfSignal(signal.reason) : undefined;

@@ -8,10 +8,15 @@ import { progressLines } from './progress.ts';
 import { renderError } from './render-error.ts';
 
 /** Prints progress until the run has ended or is parked. An abort leaves the run, resumable. */
-export async function followRun(handle: RunHandle, io: Io, signal: AbortSignal): Promise<RunSnapshot> {
+export async function followRun(
+  handle: RunHandle,
+  io: Io,
+  signal: AbortSignal,
+  shown: { readonly messages?: boolean } = {},
+): Promise<RunSnapshot> {
   let before: RunSnapshot | undefined;
   const show = (snapshot: RunSnapshot) => {
-    const lines = progressLines(before, snapshot);
+    const lines = progressLines(before, snapshot, shown);
     before = snapshot;
     if (lines.length > 0) io.stderr.write(`${lines.join('\n')}\n`);
   };

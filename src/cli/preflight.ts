@@ -35,7 +35,7 @@ export async function preflight(invocation: Invocation<typeof preflightFlags>): 
     io,
     signal,
     options: () => Promise.resolve(options),
-    resume: () => 'pgb-wizard run',
+    messagesAtEnd: true,
     async finish(last) {
       const exitCode = verdictOf(last);
       if (isMachine(values.output)) {

@@ -15,7 +15,11 @@ const WORDS: Readonly<Record<StepView['state'], string>> = {
 };
 
 /** The lines that lead from one snapshot to the next; from nothing, the lines of a run that begins. */
-export function progressLines(before: RunSnapshot | undefined, after: RunSnapshot): string[] {
+export function progressLines(
+  before: RunSnapshot | undefined,
+  after: RunSnapshot,
+  { messages = true }: { readonly messages?: boolean } = {},
+): string[] {
   const lines: string[] = [];
   const line = (word: string, text: string) => lines.push(`${elapsed(after)}  ${word.padEnd(7)} ${text}`);
   if (before === undefined) {
@@ -44,7 +48,7 @@ export function progressLines(before: RunSnapshot | undefined, after: RunSnapsho
   }
   // By what they say: a snapshot that came through a socket shares no objects with the one before.
   const told = new Set(before?.messages.map((message) => `${message.at} ${message.text}`));
-  for (const message of after.messages) {
+  for (const message of messages ? after.messages : []) {
     if (message.level !== 'info' && !told.has(`${message.at} ${message.text}`)) line(message.level, message.text);
   }
   if (after.heldFor !== undefined && before?.heldFor === undefined) line('held', after.heldFor);

@@ -147,7 +147,8 @@ function assemble(
   if (manager.class === 'WILL_REVERT_NOW') {
     findings.push({ code: 'manager', severity: 'block', text: manager.reasons[0] ?? manager.managers.join(', ') });
   } else if (manager.class !== 'FREE') {
-    findings.push({ code: 'manager', severity: 'warn', text: manager.reasons[0] ?? manager.managers.join(', ') });
+    const reasons = manager.reasons.length > 0 ? manager.reasons : [manager.managers.join(', ')];
+    findings.push(...reasons.map((text) => ({ code: 'manager' as const, severity: 'warn' as const, text })));
   }
   return { workload: { ...facts, findings, manager, consumers, target }, scan };
 }

@@ -142,7 +142,7 @@ function lastApplied(
   return {
     class: 'WILL_REVERT_LATER',
     manager: 'kubectl apply',
-    reason: `The manifest that was applied declares ${declared.map((d) => sanitiseLine(d, 80)).join(', ')}: the next kubectl apply of the old file puts the old value back, so change the file too.`,
+    reason: `The manifest that was applied declares ${[...new Set(declared)].map((d) => sanitiseLine(d, 80)).join(', ')}: the next kubectl apply of the old file puts the old value back, so change the file too.`,
   };
 }
 

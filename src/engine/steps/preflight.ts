@@ -155,13 +155,16 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   const blocked: Record<string, string> = {};
   const staysDirect: Record<string, string> = {};
   const pooledBefore: Record<string, string> = {};
+  const warnings = new Map<string, string[]>();
   for (const service of wanted) {
     const workload = found.workloads.find((one) => one.id === workloadIdOf(service));
     if (workload) {
       const reasons = blockersOf(ctx.plan, workload);
       if (reasons.length > 0) blocked[service.name] = reasons.join(' ');
-      for (const finding of workload.findings)
-        if (finding.severity === 'warn') ctx.message('warn', `${service.name}: ${finding.text}`);
+      for (const finding of workload.findings) {
+        if (finding.severity === 'warn')
+          warnings.set(finding.text, [...(warnings.get(finding.text) ?? []), service.name]);
+      }
       const direct = workload.consumers.filter((one) => one.role === 'init').map((one) => one.container);
       if (direct.length > 0) staysDirect[service.name] = [...new Set(direct)].join(', ');
       continue;
@@ -171,6 +174,8 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
     if (other?.pooled) pooledBefore[service.name] = other.reason;
     else blocked[service.name] = other ? other.reason : 'not found';
   }
+  // Once each, with everybody it is true of: thirty services that say the same are one thing to know.
+  for (const [text, of] of warnings) ctx.message('warn', `${of.join(', ')}: ${text}`);
   const names = Object.keys(blocked);
   const told = names.map((name) => `${name}: ${blocked[name]}`).join('; ');
   const there = Object.keys(pooledBefore);
@@ -181,7 +186,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   ctx.evidence({
     check: 'services of the plan',
     verdict: names.length > 0 && !goOn ? 'fail' : 'pass',
-    observed: `${movable} of ${planned.length} can be switched${names.length > 0 ? `; ${goOn ? 'left out' : 'not as they are'}: ${told}` : ''}${there.length > 0 ? `; on the pooler already: ${there.join(', ')}` : ''}${left ? `; left out by the plan: ${left}` : ''}`,
+    observed: `${movable} of ${planned.length} can be switched${names.length > 0 ? `; ${goOn ? 'left out' : 'not as they are'}: ${names.join(', ')}` : ''}${there.length > 0 ? `; on the pooler already: ${there.join(', ')}` : ''}${left ? `; left out by the plan: ${left}` : ''}`,
     expected: 'every service exists, reaches PostgreSQL directly (or the pooler already), and can be moved as it is',
     data: {
       scanned: found.scanned,
@@ -190,6 +195,13 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
       skipped: skipped.map((service) => service.name),
     },
   });
+  for (const name of names) {
+    ctx.evidence({
+      check: `service ${name}`,
+      verdict: goOn ? 'pass' : 'fail',
+      observed: `${goOn ? 'left out: ' : ''}${blocked[name]}`,
+    });
+  }
   ctx.fact('blocked', blocked);
   ctx.fact('staysDirect', staysDirect);
   ctx.fact('pooledBefore', pooledBefore);
@@ -239,7 +251,6 @@ function owners(ctx: StepContext, found: Discovery): void {
       ].join('; ') || 'nobody reverts the change',
     expected: 'no manager that takes the change back',
   });
-  for (const one of later) for (const reason of one.manager.reasons) ctx.message('warn', `${one.ref.name}: ${reason}`);
 }
 
 /** What is written in the workloads against who is connected: a consumer nobody can see stays on PostgreSQL unnoticed. */
