@@ -89,6 +89,31 @@ describe('writes', () => {
     expect(kube.requestCounts().total - before).toBe(1);
   });
 
+  test('a write whose answer was lost stays open when what follows tells nothing of the object', async () => {
+    const live = () => cluster.store.get('configmaps', 'nova', 'one') as Json;
+    cluster.api.faults.add({ method: 'PUT', times: 1, action: { type: 'drop', when: 'after' } });
+    cluster.api.faults.add({ method: 'PUT', nth: 2, times: 1, action: { type: 'status', code: 403 } });
+    const refused = await kube.replace(at('one'), { ...live(), data: { a: 'landed' } });
+    expect(refused).toMatchObject({ ok: false, error: { code: 'outcome-unknown', exitCode: 4 } });
+    expect(live().data.a).toBe('landed');
+
+    cluster.api.faults.add({ method: 'PUT', times: 1, action: { type: 'drop', when: 'before' } });
+    const stop = new AbortController();
+    const stopped = kube.replace(at('one'), live(), { signal: stop.signal });
+    await vi.waitFor(() => expect(cluster.api.faults.list()).toEqual([]));
+    stop.abort();
+    expect(await stopped).toMatchObject({ ok: false, error: { code: 'outcome-unknown' } });
+  });
+
+  test('a connection that is closed by the command ends what is under way', async () => {
+    const stop = new AbortController();
+    const short = await cluster.connect({ signal: stop.signal });
+    cluster.api.faults.add({ path: 'configmaps/one', times: 1, action: { type: 'delay', milliseconds: 10_000 } });
+    const pending = short.get(at('one'));
+    stop.abort();
+    expect(await pending).toMatchObject({ ok: false, error: { code: 'aborted' } });
+  });
+
   test('a 429 was refused before it was done: sent again whatever it is', async () => {
     cluster.api.faults.add({ method: 'PATCH', times: 2, action: { type: 'status', code: 429, retryAfterSeconds: 0 } });
     expect(await kube.patch(at('one'), [{ op: 'replace', path: '/data/a', value: '4' }])).toMatchObject({ ok: true });

@@ -1,6 +1,6 @@
 /** Drives one run to its end, with the screen or without: what `run`, `rehearse` and `rollback` have in common. */
 import { setFlagsFromString } from 'node:v8';
-import { err, ok, type Result } from '../engine/result.ts';
+import { EXIT, err, ok, type Result } from '../engine/result.ts';
 import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 import type { RunOptions } from '../engine/run/options.ts';
 import { runDir } from '../engine/run/paths.ts';
@@ -14,8 +14,8 @@ import type { Mode, RunValues } from './session.ts';
 
 /** Ink draws its first frame at once; this lets it reach the terminal. */
 const FIRST_FRAME_MS = 10;
-/** Exit code of a program whose terminal was closed, as shells count. */
-const HUNG_UP = 129;
+/** How long a run that was left may take to park itself before the process ends without it. */
+const PARK_MS = 2500;
 
 export interface DriveRequest {
   readonly command: string;
@@ -44,8 +44,8 @@ export interface DriveRequest {
 export async function drive(request: DriveRequest): Promise<Result<number>> {
   const { command, mode, values, io, signal } = request;
   let control: ControlServer | undefined;
-  const start = async (): Promise<Result<RunHandle>> => {
-    const begun = await begin(request);
+  const start = async (signal: AbortSignal): Promise<Result<RunHandle>> => {
+    const begun = await begin(request, signal);
     if (!begun.ok) return begun;
     const { run, options } = begun.value;
     const { runId, journal } = run.snapshot();
@@ -58,7 +58,7 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
   };
   try {
     if (mode === 'screen') return await withScreen(request, start);
-    const begun = await start();
+    const begun = await start(signal);
     if (!begun.ok) return begun;
     const last = await followRun(begun.value, io, signal, { messages: !request.messagesAtEnd });
     if (request.finish && !signal.aborted) return ok(await request.finish(last));
@@ -76,15 +76,21 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
   }
 }
 
-async function begin(request: DriveRequest): Promise<Result<{ run: RunHandle; options: RunOptions }>> {
+async function begin(
+  request: DriveRequest,
+  signal: AbortSignal,
+): Promise<Result<{ run: RunHandle; options: RunOptions }>> {
   const options = await request.options();
   if (!options.ok) return options;
   const { startRun } = await import('../engine/run/start.ts');
-  const run = await startRun(options.value);
+  const run = await startRun(options.value, signal);
   return run.ok ? ok({ run: run.value, options: options.value }) : err(run.error);
 }
 
-async function withScreen(request: DriveRequest, start: () => Promise<Result<RunHandle>>): Promise<Result<number>> {
+async function withScreen(
+  request: DriveRequest,
+  start: (signal: AbortSignal) => Promise<Result<RunHandle>>,
+): Promise<Result<number>> {
   const { values, io, signal } = request;
   keepHeapSmall();
   const { notifier, readScreenConfig } = await import('./screen-config.ts');
@@ -93,7 +99,9 @@ async function withScreen(request: DriveRequest, start: () => Promise<Result<Run
   const { keymap, notify } = config.value;
   const { showWizard } = await import('../screens/main.tsx');
   // The engine is loaded when the first frame is out: loading takes longer than drawing.
-  const handle = new Promise((resolve) => setTimeout(resolve, FIRST_FRAME_MS)).then(start);
+  const starting = new AbortController();
+  signal.addEventListener('abort', () => starting.abort(signal.reason), { once: true });
+  const handle = new Promise((resolve) => setTimeout(resolve, FIRST_FRAME_MS)).then(() => start(starting.signal));
   const shown = await showWizard({
     handle,
     start: request.start,
@@ -109,18 +117,38 @@ async function withScreen(request: DriveRequest, start: () => Promise<Result<Run
     env: io.env,
   });
   if (shown.error) throw shown.error;
-  // Left before the run came to be: it is told to leave as soon as it does, and nothing was changed.
-  if (shown.snapshot === undefined && shown.leftBy !== 'error') return ok(exitCodeOf({ outcome: 'parked' }));
+  if (shown.snapshot === undefined && shown.leftBy !== 'error') {
+    // Left before the run came to be: its start is stopped, or it is told to leave; the lock should not stay behind.
+    starting.abort(new Error('left before it began'));
+    await atMost(
+      PARK_MS,
+      handle.then((late) => (late.ok ? late.value.ended : undefined)),
+    );
+    return ok(shown.signal === 'SIGHUP' ? EXIT.hungUp : exitCodeOf({ outcome: 'parked' }));
+  }
   const begun = await handle;
   if (!begun.ok) return begun;
+  if (shown.signal === 'SIGHUP') await atMost(PARK_MS, begun.value.ended);
   const last = begun.value.snapshot();
   if (request.more) await request.more(last);
   if (!shown.summarised) await write(io.stdout, summary(last));
   if (request.resume && (last.outcome === 'parked' || last.status !== 'ended')) {
     await write(io.stderr, `The run is parked; go on with:\n  ${request.resume(last.runId)}\n`);
   }
-  if (shown.signal === 'SIGHUP') return ok(HUNG_UP);
+  if (shown.signal === 'SIGHUP') return ok(EXIT.hungUp);
   return ok(last.outcome === undefined ? exitCodeOf({ outcome: 'parked' }) : exitCodeOf(last));
+}
+
+/** Waits for the work, but no longer; a bug in it is told by whoever waits for it properly. */
+function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    work.then(done, done);
+  });
 }
 
 /**

@@ -20,5 +20,5 @@ export function exitCodeOf(snapshot: Pick<RunSnapshot, 'outcome' | 'error'>): Ex
 
 /** Of a process that was stopped by a signal, as shells count: 128 + its number. */
 export function exitOfSignal(signal: unknown): ExitCode {
-  return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+  return signal === 'SIGINT' ? EXIT.interrupted : signal === 'SIGHUP' ? EXIT.hungUp : EXIT.terminated;
 }

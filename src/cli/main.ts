@@ -1,5 +1,6 @@
 /** Level 4: arguments in, exit code out. Everything heavy is imported by the command that needs it. */
-import { EXIT, type Result, type WizardError } from '../engine/result.ts';
+import { readFileSync } from 'node:fs';
+import { type ErrorCode, EXIT, type Result, type WizardError } from '../engine/result.ts';
 import { scrub } from '../engine/secret.ts';
 import { commands } from './commands/index.ts';
 import { exitOfSignal } from './exit-code.ts';
@@ -10,8 +11,15 @@ import { parseArguments } from './parse.ts';
 import { errorEnvelope, fromBug, renderError } from './render-error.ts';
 import { version } from './version.ts';
 
+/** What a first signal gives a command to end in good order; a silent cluster must not keep anybody. */
+const LEAVE_MS = 3000;
+/** A rehearsal takes its cluster down, with a PostgreSQL and its clients. */
+const LEAVE_REHEARSAL_MS = 15_000;
 /** A signal that follows another one so soon was sent by no human. */
 const ECHO_MS = 250;
+
+/** How calls end that a signal stopped. */
+const STOPPED: ReadonlySet<ErrorCode> = new Set(['aborted', 'outcome-unknown']);
 
 /** Runs the program and ends the process with its exit code. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<void> {
@@ -56,8 +64,11 @@ export async function execute(argv: readonly string[], io: Io): Promise<number> 
     signalled = signal;
     signalledAt = performance.now();
     stop.abort(signal);
+    const limitMs = command.name === 'rehearse' ? LEAVE_REHEARSAL_MS : LEAVE_MS;
+    setTimeout(() => process.exit(exitOfSignal(signal)), limitMs).unref();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', ...(ignoresHangUp() ? [] : ['SIGHUP' as const])];
+  for (const signal of signals) process.on(signal, onSignal);
   let result: Result<number>;
   try {
     result = await command.handler({ command: command.name, values, args, io, signal: stop.signal });
@@ -66,11 +77,24 @@ export async function execute(argv: readonly string[], io: Io): Promise<number> 
     await reportBug(bug, io);
     return EXIT.failed;
   } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+    for (const signal of signals) process.off(signal, onSignal);
   }
   if (result.ok) return signalled === undefined ? result.value : exitOfSignal(signalled);
-  if (signalled !== undefined && result.error.code === 'aborted') return exitOfSignal(signalled);
+  if (signalled !== undefined && STOPPED.has(result.error.code)) return exitOfSignal(signalled);
   return report(command.name, result.error, wantedFormat(argv), io);
+}
+
+/**
+ * The end of an SSH session should leave a run like any other signal, but under nohup it is ignored and stays so. Node
+ * does not say what a signal's action was at the start; Linux does. Where nobody says, the action stays what it was.
+ */
+function ignoresHangUp(): boolean {
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    return ignored === undefined || (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return true;
+  }
 }
 
 async function report(

@@ -50,6 +50,7 @@ async function namespacesOf(kube: KubeOptions): Promise<Result<string[]>> {
       kind: 'GET namespaces',
       timeoutMs: kube.requestTimeoutMs ?? 10_000,
       maxTries: 2,
+      ...(kube.signal ? { signal: kube.signal } : {}),
     });
     if (!answer.ok) return answer;
     const { items = [] } = answer.value as { items?: readonly { metadata: { name: string } }[] };
@@ -73,7 +74,9 @@ export async function requireRolePassword(kube: KubeOptions, { plan }: LoadedPla
     const { rolePasswords } = await import('../engine/steps/credentials-source.ts');
     const { ref } = await import('../engine/kube/refs.ts');
     const { namespace } = connected.value.ref;
-    const found = await new Fleet(connected.value, plan, namespace).discover(new AbortController().signal);
+    const found = await new Fleet(connected.value, plan, namespace).discover(
+      kube.signal ?? new AbortController().signal,
+    );
     if (!found.ok || rolePasswords(found.value, plan.postgres.role).length > 0) return ok(undefined);
     const kept = await connected.value.get(ref('Secret', namespace, plan.pooler.userlistSecret));
     if (kept.ok) return ok(undefined);

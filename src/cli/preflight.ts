@@ -26,7 +26,7 @@ export async function preflight(invocation: Invocation<typeof preflightFlags>): 
     },
     ...{ change: undefined, changeTitle: undefined, dryRun: 'client', stopAfter: 'preflight' },
   };
-  const options = await prepareRun({ values: run, mode: 'headless', io, rehearsal: false, timeScale: 1 });
+  const options = await prepareRun({ values: run, mode: 'headless', io, rehearsal: false, timeScale: 1, signal });
   if (!options.ok) return options;
   return drive({
     command,

@@ -20,8 +20,9 @@ export async function fetchLoad(kube: KubeOptions): Promise<Result<LoadReport>> 
       path: '/rehearsal/v1/load',
       what: 'read the load of the rehearsal',
       kind: 'GET load',
-      timeoutMs: 10_000,
+      timeoutMs: 5_000,
       maxTries: 2,
+      ...(kube.signal ? { signal: kube.signal } : {}),
     });
     return answer.ok ? ok(answer.value as LoadReport) : answer;
   } finally {

@@ -35,6 +35,7 @@ export async function rollback(invocation: Invocation<typeof rollbackFlags>): Pr
     io,
     rehearsal: state.rehearsal,
     timeScale: state.timeScale,
+    signal,
     kube: kubeOptions(
       { ...values, context: values.context ?? (state.cluster.context || undefined) },
       state.cluster.namespace,
@@ -53,12 +54,12 @@ export async function rollback(invocation: Invocation<typeof rollbackFlags>): Pr
 }
 
 /** The run on this machine, else the cluster's copy of it when it was named. */
-async function findRunAnywhere({ values, io }: Invocation<typeof rollbackFlags>): Promise<Result<FoundRun>> {
+async function findRunAnywhere({ values, io, signal }: Invocation<typeof rollbackFlags>): Promise<Result<FoundRun>> {
   const folder = stateDir(io.env);
   const local = findRun(folder, values.run);
   if (local.ok || values.run === undefined || local.error.code !== 'not-found') return local;
   const plan = await planOf(undefined);
-  const kube = kubeOptions(values, plan.ok ? plan.value.plan.namespace : undefined);
+  const kube = { ...kubeOptions(values, plan.ok ? plan.value.plan.namespace : undefined), signal };
   const remote = await remoteRun(values.run, kube);
   if (!remote.ok || !remote.value.fromCluster) return remote.ok ? local : remote;
   const { stateOfLedger } = await import('../engine/run/rebuild.ts');

@@ -14,7 +14,7 @@ export async function runMigration(invocation: Invocation<typeof runFlags>): Pro
   if (!mode.ok) return mode;
   const cluster = await rehearsalScale(invocation);
   if (!cluster.ok) return cluster;
-  const request = { values, mode: mode.value, io, ...cluster.value };
+  const request = { values, mode: mode.value, io, signal, ...cluster.value };
   // Questions come before the screen, everything else after its first frame.
   const chosen = await chooseFirst(request);
   if (!chosen.ok) return chosen;
@@ -44,7 +44,7 @@ export async function runMigration(invocation: Invocation<typeof runFlags>): Pro
         : { resume: (runId) => resumeCommand({ runId }, kubeFlags(known.values)) }),
     });
     if (driven.ok || mode.value === 'headless' || signal.aborted) return driven;
-    const kube = { ...kubeOptions(values), context: chosen.value.context };
+    const kube = { ...kubeOptions(values), context: chosen.value.context, signal };
     const { askForMissing } = await import('./missing-answers.ts');
     const asked = await askForMissing(driven.error, kube);
     if (!asked.ok) return asked;
@@ -57,10 +57,10 @@ export async function runMigration(invocation: Invocation<typeof runFlags>): Pro
 async function rehearsalScale(
   invocation: Invocation<typeof runFlags>,
 ): Promise<Result<{ rehearsal: boolean; timeScale: number }>> {
-  const { values } = invocation;
+  const { values, signal } = invocation;
   if (values.timeScale === undefined) return ok({ rehearsal: false, timeScale: 1 });
   const { requireRehearsal } = await import('./rehearsal-load.ts');
-  const checked = await requireRehearsal(kubeOptions(values));
+  const checked = await requireRehearsal({ ...kubeOptions(values), signal });
   return checked.ok ? ok({ rehearsal: true, timeScale: values.timeScale }) : checked;
 }
 

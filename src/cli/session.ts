@@ -103,6 +103,8 @@ export interface SessionRequest {
   readonly timeScale: number;
   /** The cluster, when the flags don't name it. */
   readonly kube?: KubeOptions;
+  /** Stops what is asked of the cluster. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was asked before the screen. */
@@ -147,6 +149,7 @@ export async function completeOptions(request: SessionRequest, chosen: Chosen): 
   const kube = {
     ...(request.kube ?? kubeOptions(values, plan.value.plan.namespace)),
     context: chosen.context,
+    signal: request.signal,
   };
   // After the first frame, because it asks the cluster.
   if (!chosen.resume && !values.fresh && !isDry(values)) {
@@ -255,7 +258,10 @@ async function chooseRun(request: SessionRequest, context: string | undefined): 
     if (run.ok) return ok({ runId: run.value.runId, plan: run.value.state.plan, planHash: run.value.state.planHash });
     if (run.error.code !== 'not-found' && run.error.code !== 'journal-corrupt') return run;
     const namespace = await planNamespace(values);
-    const remote = await remoteRun(values.run, request.kube ?? { ...kubeOptions(values, namespace), context });
+    const remote = await remoteRun(values.run, {
+      ...(request.kube ?? { ...kubeOptions(values, namespace), context }),
+      signal: request.signal,
+    });
     // A damaged journal here and no copy there: the damage is the news.
     return remote.ok || run.error.code === 'not-found' ? remote : run;
   }

@@ -17,6 +17,7 @@ export const EXIT = {
   outsideWindow: 8,
   foreignRun: 9,
   recordInvalid: 10,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;

@@ -274,7 +274,8 @@ function converse(
     };
     const onAbort = () => {
       handle.send({ kind: 'leave' });
-      void handle.ended.then(() => finish('signal', 'SIGTERM'));
+      const { reason } = options.signal ?? {};
+      void handle.ended.then(() => finish('signal', reason === 'SIGINT' || reason === 'SIGHUP' ? reason : 'SIGTERM'));
     };
     options.signal?.addEventListener('abort', onAbort, { once: true });
     lines.on('line', (raw) => {

@@ -50,8 +50,10 @@ export interface WizardResult {
   readonly summarised: boolean;
 }
 
+/** A lost terminal: how long the run may take to park itself and give its lock back. */
+const HANG_UP_MS = 3000;
 /** How long the screen stays up for a run that parks itself after a signal. */
-const PARK_MS = 5000;
+const PARK_MS = 2500;
 
 /** Shows the run until it ends or is left. Never rejects. */
 export async function showWizard(options: WizardOptions): Promise<WizardResult> {
@@ -74,6 +76,9 @@ export async function showWizard(options: WizardOptions): Promise<WizardResult> 
   });
   return { ...shown, summarised: true };
 }
+
+const lossOf = (reason: unknown): TerminalLoss['reason'] =>
+  reason === 'SIGINT' || reason === 'SIGHUP' ? reason : 'SIGTERM';
 
 type Shown = Omit<WizardResult, 'summarised'>;
 
@@ -111,7 +116,7 @@ function showFrames(
     const onLoss = ({ reason }: TerminalLoss) => {
       handle?.send({ kind: 'leave' });
       if (reason === 'SIGHUP') {
-        exitSoon(129);
+        exitSoon(129, HANG_UP_MS);
         close('signal', { signal: reason });
         return;
       }
@@ -130,7 +135,7 @@ function showFrames(
       setTimeout(done, PARK_MS).unref();
       void handle.ended.then(done);
     };
-    const onAbort = () => onLoss({ reason: options.signal?.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM' });
+    const onAbort = () => onLoss({ reason: lossOf(options.signal?.reason) });
     const unguard = guardTerminal({
       stdin,
       stdout,

@@ -35,3 +35,20 @@ export function pause(ms: number, signals: Signals): Promise<boolean> {
     });
   });
 }
+
+/** The result of the work, or `undefined` when a signal aborts first; the work then goes on alone and its end is nobody's. */
+export function unlessAborted<T>(work: Promise<T>, signals: Signals): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const off = onAbort(signals, () => resolve(undefined));
+    work.then(
+      (value) => {
+        off();
+        resolve(value);
+      },
+      (thrown: unknown) => {
+        off();
+        reject(thrown);
+      },
+    );
+  });
+}

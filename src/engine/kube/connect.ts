@@ -4,6 +4,7 @@
  */
 import { fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { onAbort } from './abort.ts';
 import { createKube } from './client.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
 import type { ConnectOptions } from './option-types.ts';
@@ -26,11 +27,8 @@ export async function connectKube(options: ConnectOptions): Promise<Result<Kube>
     rate: options.rate ?? { perSecond: 10, burst: 20 },
     ...(options.requestTimeoutMs ? { requestTimeoutMs: options.requestTimeoutMs } : {}),
   });
-  const call = {
-    timeoutMs: 10_000,
-    maxTries: CONNECT_TRIES,
-    ...(options.signal ? { signal: options.signal } : {}),
-  };
+  onAbort([options.signal], () => transport.close());
+  const call = { timeoutMs: 10_000, maxTries: CONNECT_TRIES };
   const give = (result: Result<never>): Result<never> => {
     transport.close();
     return result;

@@ -255,20 +255,27 @@ class Held implements LeaseHandle {
     this.#stop.abort();
     await this.#running;
     const at = ref('Lease', this.#options.namespace, LEASE_NAME);
-    const got = await this.#kube.get(at, { timeoutMs: 5_000 });
-    if (!got.ok) return got.error.code === 'not-found' ? ok(undefined) : got;
-    if (got.value.spec?.holderIdentity !== this.holder) return ok(undefined);
-    const body = {
-      ...got.value,
-      spec: {
-        ...got.value.spec,
-        holderIdentity: '',
-        leaseDurationSeconds: 1,
-        renewTime: microTime(this.#clock.wall()),
-      },
-    };
-    const sent = await this.#kube.replace(at, body, { timeoutMs: 5_000 });
-    return sent.ok ? ok(undefined) : sent;
+    const call = { timeoutMs: 5_000 };
+    // As it was last seen, which is one question less; the resourceVersion tells when it was changed since.
+    let lease = this.#lease;
+    for (let round = 0; ; round++) {
+      const body = {
+        ...lease,
+        spec: {
+          ...lease.spec,
+          holderIdentity: '',
+          leaseDurationSeconds: 1,
+          renewTime: microTime(this.#clock.wall()),
+        },
+      };
+      const sent = await this.#kube.replace(at, body, call);
+      if (sent.ok || sent.error.code === 'not-found') return ok(undefined);
+      if (sent.error.code !== 'conflict' || round === 2) return sent;
+      const got = await this.#kube.get(at, call);
+      if (!got.ok) return got.error.code === 'not-found' ? ok(undefined) : got;
+      if (got.value.spec?.holderIdentity !== this.holder) return ok(undefined);
+      lease = got.value;
+    }
   }
 }
 

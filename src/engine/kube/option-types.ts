@@ -21,6 +21,7 @@ export interface ConnectOptions {
   readonly clock: Clock;
   /** Requests per second and burst; default 10 and 20. */
   readonly rate?: { readonly perSecond: number; readonly burst: number };
+  /** Closes the connection, now or later: every call under way ends as `aborted`. */
   readonly signal?: AbortSignal;
 }
 

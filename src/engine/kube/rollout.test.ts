@@ -33,6 +33,7 @@ function follow(limitMs: number) {
       ageMs: () => 0,
       stop: () => {},
     }),
+    ref: { context: 'c', cluster: 'c', server: 's', namespace: 'nova' },
     health: () => health,
   } as unknown as Kube;
   const verdict = followRollout(kube, ref('Deployment', 'nova', 'auth'), {

@@ -124,18 +124,22 @@ export async function openLedger(
   });
 }
 
-/** The ledger of a run to go on with; `not-found` when the cluster does not know the run. */
+/**
+ * The ledger of a run to go on with; `not-found` when the cluster does not know the run. `isOurs`: was this copy made by an
+ * earlier session of the same journal? Its last write may land late, after it was read here, and is no other driver.
+ */
 export async function resumeLedger(
   kube: Kube,
   namespace: string,
   runId: string,
   signal?: AbortSignal,
+  isOurs: (ledger: Ledger) => boolean = () => false,
 ): Promise<Result<LedgerHandle>> {
   const got = await kube.get(ref('ConfigMap', namespace, runObjectName(runId)), signal ? { signal } : {});
   if (!got.ok) return got;
   const ledger = readLedger(got.value);
   if (!ledger) return fail('record-invalid', `the ledger of run ${runId} cannot be read`);
-  return ok(new LedgerFile(kube, namespace, got.value, ledger));
+  return ok(new LedgerFile(kube, namespace, got.value, ledger, isOurs));
 }
 
 class LedgerFile implements LedgerHandle {
@@ -146,8 +150,16 @@ class LedgerFile implements LedgerHandle {
   #queue: Promise<unknown> = Promise.resolve();
   /** Written without an answer: if the cluster shows one of them, it was us. */
   #unanswered: string[] = [];
+  readonly #isOurs: (ledger: Ledger) => boolean;
 
-  constructor(kube: Kube, namespace: string, object: KubeObject, ledger: Ledger) {
+  constructor(
+    kube: Kube,
+    namespace: string,
+    object: KubeObject,
+    ledger: Ledger,
+    isOurs: (ledger: Ledger) => boolean = () => false,
+  ) {
+    this.#isOurs = isOurs;
     this.#kube = kube;
     this.#namespace = namespace;
     this.#object = object;
@@ -182,11 +194,12 @@ class LedgerFile implements LedgerHandle {
     if (sent.error.code !== 'conflict') return sent;
     const got = await this.#kube.get(at, call);
     if (!got.ok) return got;
-    const there = canonicalJson(readLedger(got.value) ?? null);
+    const found = readLedger(got.value);
+    const there = canonicalJson(found ?? null);
     // Our own write, whose answer got lost and was sent again.
     if (there === canonicalJson(wanted as Json)) return this.#took(got.value, wanted);
-    if (this.#unanswered.includes(there)) {
-      // An earlier one, given up without an answer, had landed: this one goes on top of it.
+    if (this.#unanswered.includes(there) || (found !== undefined && this.#isOurs(found))) {
+      // An earlier one, given up without an answer, has landed: this one goes on top of it.
       this.#unanswered = [];
       this.#object = got.value;
       return this.#update(change, signal);

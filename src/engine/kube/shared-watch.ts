@@ -16,7 +16,8 @@ interface Entry {
   timer: NodeJS.Timeout | undefined;
 }
 
-const entries = new WeakMap<Kube, Map<string, Entry>>();
+/** By the connection: the same one may be bound to many pieces of work (bound.ts). */
+const entries = new WeakMap<Kube['ref'], Map<string, Entry>>();
 
 export interface SharedWatch {
   readonly synced: Promise<Result<void>>;
@@ -32,8 +33,8 @@ export function shareWatch(
   namespace: string,
   onChange: (object: KubeObject) => void,
 ): SharedWatch {
-  const byKey = entries.get(kube) ?? new Map<string, Entry>();
-  entries.set(kube, byKey);
+  const byKey = entries.get(kube.ref) ?? new Map<string, Entry>();
+  entries.set(kube.ref, byKey);
   const key = `${kind}/${namespace}`;
   let entry = byKey.get(key);
   if (!entry) {

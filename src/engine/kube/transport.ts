@@ -5,9 +5,9 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { killPoint } from '../kill-point.ts';
-import { fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
+import { type ErrorCode, err, fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
-import { pause } from './abort.ts';
+import { pause, unlessAborted } from './abort.ts';
 import { failureText, httpError, isTlsError, networkError, neverSent } from './errors.ts';
 import { type ExchangeError, exchange, readBody } from './exchange.ts';
 import type { Credentials, LoadedConfig } from './kubeconfig.ts';
@@ -53,6 +53,23 @@ const RETRY_AFTER_MOST_MS = 60_000;
 
 /** The server said 401; a plugin that fails by itself is another matter, and running it again would not help. */
 const isRefused = (error: WizardError): boolean => error.details?.status === 401;
+
+/** Answers that tell what the object is like now: they settle what became of an earlier try. */
+const FROM_THE_OBJECT: ReadonlySet<ErrorCode> = new Set([
+  'conflict',
+  'already-exists',
+  'precondition-failed',
+  'not-found',
+  'invalid-object',
+]);
+
+/** A write of which some try may have been carried out. The exit code is that of the error it ended with. */
+const lost = (call: Call, error: WizardError): Result<never> =>
+  fail('outcome-unknown', `no answer to ${call.what}: it may have happened, or may still happen`, {
+    cause: error.message,
+    next: ['The wizard reads the live state before it does anything else.'],
+    exitCode: error.exitCode,
+  });
 
 /** Credentials in use, with the connections made with them. */
 interface Held {
@@ -109,39 +126,36 @@ export class Transport {
     const tries = call.maxTries ?? (isRead ? READ_TRIES : WRITE_TRIES);
     let renewed = false;
     let webhookTries = 0;
+    // Some try may have been carried out without an answer: no later try takes that back, but one that was answered
+    // from the live object.
+    let open = false;
+    const stopped = (message: string): Result<never> =>
+      open ? fail('outcome-unknown', `stopped before the answer to ${call.what} came`) : fail('aborted', message);
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#once(call);
       if (outcome.ok) return outcome;
       const { error, waitMs, sent } = outcome;
-      if (error.code === 'aborted')
-        return fail(
-          sent && !isRead ? 'outcome-unknown' : 'aborted',
-          sent && !isRead ? `stopped before the answer to ${call.what} came` : error.message,
-        );
+      const webhook = /failed calling webhook/.test(error.message);
+      const unknown = sent && !isRead && !webhook && error.code !== 'rate-limited';
+      if (unknown && (error.retryable || error.code === 'aborted') && error.code !== 'conflict') open = true;
+      if (error.code === 'aborted') return stopped(error.message);
       if (isRefused(error) && !renewed) {
         renewed = true;
-        const again = await this.renew(call.what);
-        if (!again.ok) return again;
+        const again = await unlessAborted(this.renew(call.what), [call.signal, this.closed]);
+        if (again === undefined) return stopped(`stopped: ${call.what}`);
+        if (!again.ok) return open ? lost(call, again.error) : again;
         continue;
       }
-      const webhook = /failed calling webhook/.test(error.message);
       if (webhook) webhookTries += 1;
-      const unknown = sent && !isRead && !webhook && error.code !== 'rate-limited';
       const limit = webhook ? WEBHOOK_TRIES : error.code === 'rate-limited' ? RATE_LIMITED_TRIES : tries;
       const mayResend = isRead || !unknown || call.resendSafe === true;
       const stop = !error.retryable || !mayResend || attempt >= limit || (webhook && webhookTries >= WEBHOOK_TRIES);
-      const giveUp = (): Result<never> => {
-        if (!error.retryable || error.code === 'conflict' || !unknown) return { ok: false, error };
-        return fail('outcome-unknown', `no answer to ${call.what}: it may have happened, or may still happen`, {
-          cause: error.message,
-          next: ['The wizard reads the live state before it does anything else.'],
-        });
-      };
+      const giveUp = (): Result<never> => (open && !FROM_THE_OBJECT.has(error.code) ? lost(call, error) : err(error));
       if (stop || error.code === 'conflict') return giveUp();
       this.#retries += 1;
       const backoff = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1));
       const pause = waitMs ?? backoff * (0.2 + 0.8 * (this.#options.random ?? Math.random)());
-      if (!(await this.#wait(pause, call.signal))) return fail('aborted', `stopped while waiting to ${call.what}`);
+      if (!(await this.#wait(pause, call.signal))) return stopped(`stopped while waiting to ${call.what}`);
       if (call.again && !(await call.again())) return giveUp();
     }
   }
@@ -266,7 +280,9 @@ export class Transport {
   async #send(
     call: Call,
   ): Promise<{ ok: true; value: IncomingMessage } | { ok: false; error: WizardError; reachedServer: boolean }> {
-    const credentials = await this.#ready();
+    const credentials = await unlessAborted(this.#ready(), [call.signal, this.closed]);
+    if (!credentials)
+      return { ok: false, error: wizardError('aborted', `stopped before ${call.what}`), reachedServer: false };
     if (!credentials.ok) return { ...credentials, reachedServer: false };
     if (!(await this.#wait(this.#limiter.take(), call.signal))) {
       return { ok: false, error: wizardError('aborted', `stopped before ${call.what}`), reachedServer: false };

@@ -3,8 +3,9 @@
  * ledger before the call is sent, the lock is checked right before, the outcome is written after. A crash between any two
  * of these leaves an intent without an outcome, which a resume settles by looking at the cluster.
  */
+import { pause, unlessAborted } from '../kube/abort.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
-import { err, fail, ok, type Result } from '../result.ts';
+import { err, fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
 import type { CallReceipt, MutatingCall, Send } from '../steps/types.ts';
 import type { RunCore } from './core.ts';
 
@@ -13,14 +14,19 @@ export interface CallPorts {
   /** Absent only for a dry run. */
   readonly lease: () => LeaseHandle | undefined;
   /** Brings the cluster's copy up to date; an error means that somebody else drives this run, or that it can't be reached. */
-  readonly saveLedger: () => Promise<Result<void>>;
+  readonly saveLedger: (signal: AbortSignal) => Promise<Result<void>>;
+  /** Aborted when the run was left and the cluster gave no answer: what was sent is then given up, outcome unknown. */
+  readonly abandoned: AbortSignal;
   /** No mutation starts outside the change window, except on the way back: a service is never left where it fails. */
   readonly windowOpen: () => Result<void>;
 }
 
+/** What was sent may still hear that it was given up, and then says more exactly what became of it. */
+const LAST_WORD_MS = 100;
+
 /** Returns the function that steps get as `ctx.call`. Calls of one run are sent one after the other or side by side; each has its own id. */
 export function createCaller(ports: CallPorts) {
-  const { core } = ports;
+  const { core, abandoned } = ports;
   return async function call(step: string, what: MutatingCall, send: Send): Promise<Result<CallReceipt>> {
     const open = ports.windowOpen();
     if (!open.ok) {
@@ -36,18 +42,18 @@ export function createCaller(ports: CallPorts) {
     const auditId = `pgbw-${core.state.runId}-${callId}-${attempt}`;
     core.record({ type: 'call.intent', callId, step, attempt, auditId, ...what });
 
-    const saved = await ports.saveLedger();
-    if (!saved.ok) {
-      core.record({ type: 'call.outcome', callId, result: 'refused', error: saved.error.message });
-      return saved;
-    }
-    const held = await holdSafely(lease);
-    if (!held.ok) {
-      core.record({ type: 'call.outcome', callId, result: 'refused', error: 'the lock is not held safely' });
-      return held;
-    }
+    const notSent = (error: WizardError, why = error.message): Result<never> => {
+      core.record({ type: 'call.outcome', callId, result: 'refused', error: why });
+      return err(error);
+    };
+    const saved = (await unlessAborted(ports.saveLedger(abandoned), [abandoned])) ?? left();
+    if (!saved.ok) return notSent(saved.error);
+    const held = (await unlessAborted(holdSafely(lease), [abandoned])) ?? left();
+    if (!held.ok) return notSent(held.error, 'the lock is not held safely');
+    if (abandoned.aborted) return notSent(left().error);
 
-    const answer = await send(auditId, async () => (await holdSafely(lease)).ok);
+    const sending = send(auditId, async () => !abandoned.aborted && (await holdSafely(lease)).ok);
+    const answer = await answerOf(sending, what, abandoned);
     if (answer.ok) {
       core.record({
         type: 'call.outcome',
@@ -63,6 +69,21 @@ export function createCaller(ports: CallPorts) {
     core.record({ type: 'call.outcome', callId, result: unknown ? 'unknown' : 'refused', error: answer.error.message });
     return err(answer.error);
   };
+}
+
+const left = () => ({ ok: false as const, error: wizardError('aborted', 'the run was left before this was sent') });
+
+/** The answer, or after the run was left that there is none: it may have happened, and nobody here will hear of it. */
+async function answerOf(
+  sending: Promise<Result<CallReceipt>>,
+  { verb, target }: MutatingCall,
+  abandoned: AbortSignal,
+): Promise<Result<CallReceipt>> {
+  const answer = await unlessAborted(sending, [abandoned]);
+  if (answer !== undefined) return answer;
+  const late = await Promise.race([sending, pause(LAST_WORD_MS, [])]);
+  if (typeof late === 'object') return late;
+  return fail('outcome-unknown', `the run was left before the answer to ${verb} ${target.kind}/${target.name} came`);
 }
 
 /** One try to renew when the last renewal is too old: a laptop that slept a minute may still be the holder. */

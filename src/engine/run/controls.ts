@@ -1,6 +1,7 @@
 /**
  * What the operator wants besides answering the open question: go back, hold, leave. The runner looks here between
- * steps, and a working step is interrupted at its next wait. A mutating call that was sent is never interrupted.
+ * steps, and a working step is interrupted at its next wait. A mutating call that was sent is interrupted by nothing but
+ * leaving, and only after a moment: its intent is in the journal, its outcome is unknown, and a resume asks the cluster.
  */
 import type { RollbackScope } from './model.ts';
 
@@ -21,6 +22,9 @@ export interface Contest {
   readonly detail: string;
 }
 
+/** How long leaving waits for the answer to a change that was sent: a cluster that is well needs less. */
+const ANSWER_MS = 1000;
+
 export class Controls {
   #leave: string | undefined;
   #rollback: RollbackScope | undefined;
@@ -28,11 +32,17 @@ export class Controls {
   #goingBack = false;
   #held: { who: string; reason: string } | undefined;
   #abort = new AbortController();
+  readonly #abandon = new AbortController();
   #wake: (() => void)[] = [];
 
   /** Signal of the work that goes on now. A new one is made by `rearm` after an interruption was dealt with. */
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** Aborted soon after the run was left: nobody waits for the answer to a change any more. */
+  get abandoned(): AbortSignal {
+    return this.#abandon.signal;
   }
 
   get leaving(): string | undefined {
@@ -46,6 +56,7 @@ export class Controls {
   leave(reason: string): void {
     this.#leave ??= reason;
     this.#interrupt('leave', reason);
+    setTimeout(() => this.#abandon.abort(new Interrupted('leave', reason)), ANSWER_MS).unref();
   }
 
   lostLock(reason: string): void {

@@ -27,8 +27,11 @@ export class LedgerKeeper {
   }
 
   /** Takes up the ledger of an earlier session; a run that was cut off before its first change has none. */
-  async resume(): Promise<Result<void>> {
-    const found = await resumeLedger(this.#kube, this.#namespace, this.#core.state.runId);
+  async resume(signal?: AbortSignal): Promise<Result<void>> {
+    const { state, journal } = this.#core;
+    const heads = new Set(journal.opened.lines.map((line) => line.hash));
+    const isOurs = (ledger: Ledger) => heads.has(ledger.headHash);
+    const found = await resumeLedger(this.#kube, this.#namespace, state.runId, signal, isOurs);
     if (found.ok) {
       this.#handle = found.value;
       return ok(undefined);
@@ -37,13 +40,13 @@ export class LedgerKeeper {
   }
 
   /** Brings the copy up to date. One write at a time: a compare-and-set of our own must not lose against another of our own. */
-  save(status: Ledger['status'] = 'running', epoch?: number): Promise<Result<void>> {
-    const next = this.#saving.then(() => this.#save(status, epoch));
+  save(status: Ledger['status'] = 'running', epoch?: number, signal?: AbortSignal): Promise<Result<void>> {
+    const next = this.#saving.then(() => this.#save(status, epoch, signal));
     this.#saving = next;
     return next;
   }
 
-  async #save(status: Ledger['status'], epoch: number | undefined): Promise<Result<void>> {
+  async #save(status: Ledger['status'], epoch: number | undefined, signal?: AbortSignal): Promise<Result<void>> {
     const { state, journal } = this.#core;
     const now: Ledger = {
       v: 1,
@@ -60,12 +63,12 @@ export class LedgerKeeper {
       data: dataOf(state),
     };
     if (!this.#handle) {
-      const opened = await openLedger(this.#kube, this.#namespace, now);
+      const opened = await openLedger(this.#kube, this.#namespace, now, signal);
       if (!opened.ok) return opened;
       this.#handle = opened.value;
       return ok(undefined);
     }
-    const saved = await this.#handle.update(() => now);
+    const saved = await this.#handle.update(() => now, signal);
     return saved.ok ? ok(undefined) : saved;
   }
 }

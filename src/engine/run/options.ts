@@ -10,6 +10,8 @@ export interface KubeOptions {
   readonly namespace?: string;
   readonly as?: string;
   readonly requestTimeoutMs?: number;
+  /** Ends what is asked of the cluster before there is a run: the command was stopped. */
+  readonly signal?: AbortSignal;
 }
 
 export interface SecretInputs {

@@ -17,7 +17,12 @@ export interface Reconciliation {
 }
 
 /** Compares every service that the run has touched, and the calls whose outcome is not known. Reads only. */
-export async function reconcile(kube: Kube, fleet: Fleet, state: RunState): Promise<Result<Reconciliation>> {
+export async function reconcile(
+  kube: Kube,
+  fleet: Fleet,
+  state: RunState,
+  signal?: AbortSignal,
+): Promise<Result<Reconciliation>> {
   const rows: ReconcileRow[] = [];
   const corrections: { service: string; state: ServiceState }[] = [];
   const open = new Set(
@@ -26,7 +31,7 @@ export async function reconcile(kube: Kube, fleet: Fleet, state: RunState): Prom
   for (const service of state.services) {
     const change = fleet.original(service.name);
     if (!change) continue;
-    const live = await classifyLive(kube, change);
+    const live = await classifyLive(kube, change, signal);
     if (!live.ok) return live;
     const compared = compare(service, live.value, open.has(service.name), lastDirection(state, change.ref.name));
     rows.push(compared.row);

@@ -1,5 +1,5 @@
 /** One session of a run: everything wired together, from the first look at the cluster to the last line of the journal. */
-import { pause } from '../kube/abort.ts';
+import { boundKube } from '../kube/bound.ts';
 import { watchForFights } from '../kube/fights.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
@@ -18,8 +18,10 @@ import { createCaller } from './calls.ts';
 import type { Clock } from './clock.ts';
 import { Controls } from './controls.ts';
 import { RunCore } from './core.ts';
+import type { RunEvent } from './events.ts';
 import type { RunState } from './fold.ts';
 import type { Journal } from './journal-types.ts';
+import { LastWords } from './last-words.ts';
 import { LedgerKeeper } from './ledger.ts';
 import { LiveView } from './live.ts';
 import type { Intent, PoolsView, RunHandle, RunSnapshot } from './model.ts';
@@ -47,16 +49,6 @@ export interface SessionPorts {
 
 /** Real time between two samples of the pools on the screen. */
 const POOLS_EVERY_MS = 2000;
-
-/** How long the end of a session waits for the cluster to take its last words. */
-const LAST_WORDS_MS = 10_000;
-
-/** Waits for the work, but no longer than `ms`; what is still under way then ends with the connection. */
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([work, pause(ms, [over.signal])]);
-  over.abort();
-}
 
 export function openSession(ports: SessionPorts): RunHandle {
   const { options, clock, kube, lease, plan } = ports;
@@ -127,14 +119,15 @@ export function openSession(ports: SessionPorts): RunHandle {
   const call = createCaller({
     core,
     lease: () => lease,
-    saveLedger: () => ledger.save('running', lease?.epoch),
+    saveLedger: (signal) => ledger.save('running', lease?.epoch, signal),
     windowOpen: ports.window,
+    abandoned: controls.abandoned,
   });
 
   const context = (step: string, signal: AbortSignal): StepContext => ({
     runId: core.state.runId,
     plan,
-    kube,
+    kube: boundKube(kube, { reads: signal, writes: controls.abandoned }),
     clock,
     signal,
     rehearsal: options.rehearsal,
@@ -226,19 +219,18 @@ export function openSession(ports: SessionPorts): RunHandle {
       };
     }
     background.abort(new Error('the session ended'));
+    const words = new LastWords(controls.leaving !== undefined && !lease?.lost.aborted);
     const over = end.outcome === 'done' || end.outcome === 'rolled-back';
     core.tryRecord(
       over
         ? { type: 'run.ended', outcome: end.outcome, ...(end.cause ? { cause: end.cause } : {}) }
         : { type: 'run.parked', reason: end.cause ?? end.outcome },
     );
-    // A cluster that is out of reach keeps nobody at the terminal: the lock runs out by itself, the journal is here.
     if (ledger.exists && lease && !lease.lost.aborted)
-      await atMost(LAST_WORDS_MS, ledger.save(over ? 'ended' : 'parked', lease.epoch));
+      await words.wait(ledger.save(over ? 'ended' : 'parked', lease.epoch, words.signal));
     await exportRecord();
-    if (lease) await atMost(LAST_WORDS_MS, lease.release());
-    await surroundings;
-    await pooler.close();
+    if (lease) await words.wait(lease.release());
+    await words.wait(Promise.all([surroundings, pooler.close()]));
     kube.close();
     await ports.saveIndex.settle();
     core.journal.close();
@@ -256,7 +248,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     const signal = controls.signal;
     const ctx = context('resume', signal);
     ctx.waitingFor('the cluster, to compare it with the journal');
-    const taken = await ledger.resume();
+    const taken = await ledger.resume(signal);
     if (!taken.ok) return { outcome: 'parked', cause: taken.error.message, error: taken.error };
     const { status, outcome, cause } = core.state;
     // It came to its end and was cut before the ledger, the index or the record said so: only those are due. With a screen
@@ -268,7 +260,7 @@ export function openSession(ports: SessionPorts): RunHandle {
       const originals = await ensureOriginals(ctx);
       if (!originals.ok) return { outcome: 'parked', cause: originals.error.message, error: originals.error };
     }
-    const compared = await reconcile(kube, fleet, core.state);
+    const compared = await reconcile(kube, fleet, core.state, signal);
     if (!compared.ok) return { outcome: 'parked', cause: compared.error.message, error: compared.error };
     const { rows, corrections } = compared.value;
     live.set({ status: 'asking', waitingFor: { text: 'your word on going on', since: core.timestamp() } });
@@ -330,13 +322,28 @@ export function openSession(ports: SessionPorts): RunHandle {
         controls.unhold();
         return;
       case 'leave':
+        if (controls.leaving === undefined) core.tryRecord(inFlight(core.state), { durable: false });
         controls.leave(`left by ${who}`);
+        // Looking around ends with it: nobody waits for a silent cluster to show its pools.
+        background.abort(new Error('the run was left'));
         return;
       case 'export':
         void exportRecord();
         return;
     }
   }
+}
+
+/** What leaving finds under way, for the journal and for who leaves. */
+function inFlight(state: RunState): Extract<RunEvent, { type: 'message' }> {
+  const calls = state.calls
+    .filter(({ callId, outcome }) => outcome === undefined && state.openCalls.includes(callId))
+    .map(({ intent: { verb, target } }) => `${verb} ${target.kind}/${target.name}`);
+  const text =
+    calls.length === 0
+      ? 'leaving: no change is on its way; what was made stays, and the run can be resumed'
+      : `leaving: ${calls.join(', ')} is on its way; without an answer now, a resume asks the cluster whether it was made`;
+  return { type: 'message', level: 'warn', text: sanitiseLine(text, 600) };
 }
 
 /** Steps that are complete, or failed, for services that are not on the pooler any more: due again after a resume. */

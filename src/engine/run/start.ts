@@ -1,5 +1,6 @@
 /** Starts or resumes a run: connects, opens the journal, takes the lock, reconciles, and lets the runner go. */
 import { randomBytes } from 'node:crypto';
+import { onAbort, unlessAborted } from '../kube/abort.ts';
 import { withoutWrites } from '../kube/client-dry-run.ts';
 import { connectKube } from '../kube/connect.ts';
 import { acquireLease, holderIdentity } from '../kube/lease.ts';
@@ -26,9 +27,10 @@ import { openSession } from './session.ts';
 
 /**
  * Resolves when the run is under way (its handle shows the rest), or with the reason why it can't be. Errors: those of
- * the kubeconfig and the cluster, `locked`, `plan-mismatch` (exit 9), `journal-corrupt`, `journal-write`, `not-found`.
+ * the kubeconfig and the cluster, `locked`, `plan-mismatch` (exit 9), `journal-corrupt`, `journal-write`, `not-found`,
+ * and `aborted` when `signal` stops it before that; a run that is under way is left by its handle instead.
  */
-export async function startRun(options: RunOptions): Promise<Result<RunHandle>> {
+export async function startRun(options: RunOptions, signal?: AbortSignal): Promise<Result<RunHandle>> {
   const earlier = options.resume === undefined ? ok(undefined) : earlierState(options, options.resume);
   if (!earlier.ok) return earlier;
   const plan = earlier.value ? planFromJournal(earlier.value.plan, earlier.value.planHash) : ok(options.loadedPlan);
@@ -46,8 +48,11 @@ export async function startRun(options: RunOptions): Promise<Result<RunHandle>> 
   const clock = realClock(scale, earlier.value ? Date.parse(earlier.value.updatedAt) : 0);
   const runId = options.resume ?? newRunId();
 
+  const connecting = new AbortController();
+  const connected = onAbort([signal], () => connecting.abort());
   const kube = await connectKube({
     ...options.kube,
+    signal: connecting.signal,
     namespace: options.kube.namespace ?? earlier.value?.cluster.namespace ?? plan.value.plan.namespace,
     runId,
     toolVersion: options.toolVersion,
@@ -55,6 +60,7 @@ export async function startRun(options: RunOptions): Promise<Result<RunHandle>> 
     // kubectl's own pace is 50 requests/s with bursts of 300; a look at three pods must not wait for a bucket of 10.
     rate: { perSecond: 40, burst: 80 },
   });
+  connected();
   if (!kube.ok) return kube;
   const begun = await begin({
     options,
@@ -64,6 +70,7 @@ export async function startRun(options: RunOptions): Promise<Result<RunHandle>> 
     runId,
     kube: kube.value,
     earlier: earlier.value,
+    signal: signal ?? new AbortController().signal,
   });
   if (!begun.ok) kube.value.close();
   return begun;
@@ -77,13 +84,17 @@ interface Beginning {
   readonly runId: string;
   readonly kube: Kube;
   readonly earlier: RunState | undefined;
+  readonly signal: AbortSignal;
 }
 
+/** How long a start that was stopped waits for its lock to be given back; after that the lock runs out by itself. */
+const RELEASE_MS = 1500;
+
 async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
-  const { options, plan, clock, runId, kube, earlier } = beginning;
+  const { options, plan, clock, runId, kube, earlier, signal } = beginning;
   const same = sameCluster(kube, earlier);
   if (!same.ok) return same;
-  const version = await kube.version();
+  const version = await kube.version(signal);
   if (!version.ok) return version;
   const rehearsal = options.rehearsal || isRehearsal(version.value);
   const window = windowCheck(plan, clock);
@@ -93,10 +104,14 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
   if (!open.ok && options.dryRun !== 'client' && !back) return open;
 
   // The lock comes before the journal: a run that never got it leaves no trace.
-  const lease = options.dryRun && options.dryRun !== 'none' ? ok(undefined) : await takeLock(beginning);
+  const starting = new AbortController();
+  const started = onAbort([signal], () => starting.abort());
+  const lease =
+    options.dryRun && options.dryRun !== 'none' ? ok(undefined) : await takeLock(beginning, starting.signal);
+  started();
   if (!lease.ok) return lease;
   const release = async (error: WizardError): Promise<Result<never>> => {
-    await lease.value?.release();
+    if (lease.value) await unlessAborted(lease.value.release(), [AbortSignal.timeout(RELEASE_MS)]);
     return { ok: false, error };
   };
 
@@ -157,7 +172,7 @@ function earlierState(options: RunOptions, runId: string): Result<RunState> {
 async function catchUp(beginning: Beginning): Promise<Result<RunState | undefined>> {
   const { options, earlier, kube, runId, clock } = beginning;
   if (!earlier) return ok(undefined);
-  const handle = await resumeLedger(kube, kube.ref.namespace, runId);
+  const handle = await resumeLedger(kube, kube.ref.namespace, runId, beginning.signal);
   if (!handle.ok && handle.error.code !== 'not-found') return handle;
   const ledger = handle.ok ? handle.value.current() : undefined;
   const local = readJournal(journalPath(runDir(options.stateDir, runId)), runId);
@@ -225,7 +240,7 @@ function firstState(beginning: Beginning, journal: Journal, version: string): Re
 }
 
 /** The lock of the namespace. The note of `claims.ts` goes away when the lock was released. */
-async function takeLock(beginning: Beginning): Promise<Result<LeaseHandle>> {
+async function takeLock(beginning: Beginning, signal: AbortSignal): Promise<Result<LeaseHandle>> {
   const { options, kube, clock, runId, earlier } = beginning;
   const holder = earlier?.facts.lockHolder;
   // The dead process of this very run on this very machine: nobody else can be driving it.
@@ -243,10 +258,10 @@ async function takeLock(beginning: Beginning): Promise<Result<LeaseHandle>> {
     nonce,
     replaceHolders: [...dead.holders, ...(ours ? [holder] : [])],
   };
-  let lease = await acquireLease(kube, { ...wanted, signal: new AbortController().signal });
+  let lease = await acquireLease(kube, { ...wanted, signal });
   // The lock of this very run, held from another machine: watched for its whole duration, taken only when it is silent.
   if (!lease.ok && lease.error.code === 'locked' && earlier && lease.error.details?.runId === runId) {
-    lease = await takeOver(kube, wanted, lease);
+    lease = await takeOver(kube, wanted, lease, signal);
   }
   if (!lease.ok) {
     // Its own request may have taken the lock and only the answer got lost: then the note is what the next one needs.
@@ -262,8 +277,10 @@ async function takeOver(
   kube: Kube,
   wanted: Omit<AcquireOptions, 'signal'>,
   refused: Result<LeaseHandle>,
+  signal: AbortSignal,
 ): Promise<Result<LeaseHandle>> {
   const alive = new AbortController();
+  const stopped = onAbort([signal], () => alive.abort(signal.reason));
   let first: LeaseRecord | undefined;
   const taken = await acquireLease(kube, {
     ...wanted,
@@ -275,7 +292,8 @@ async function takeOver(
     },
     onExpired: async (holder) => holder.runId === wanted.runId,
   });
-  return !taken.ok && taken.error.code === 'aborted' ? refused : taken;
+  stopped();
+  return !taken.ok && taken.error.code === 'aborted' && !signal.aborted ? refused : taken;
 }
 
 /** The same handle; a released lock needs no note. */

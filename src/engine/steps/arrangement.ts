@@ -8,7 +8,7 @@ import type { Arrangement, ArrangementKind, PoolerSettings, UserlistEntry } from
 import { parseVersion } from '../pgbouncer/version.ts';
 import { setVerifier } from '../postgres/capacity.ts';
 import type { Postgres } from '../postgres/types.ts';
-import { fail, ok, type Result } from '../result.ts';
+import { type ErrorCode, err, fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
 import { assumedPoolerVersion } from './plan-facts.ts';
 import { type RoleFacts, readRoleFacts } from './role-facts.ts';
@@ -151,6 +151,8 @@ async function lookupRole(
   return sent.ok ? ok(notes) : sent;
 }
 
+const UNANSWERED: ReadonlySet<ErrorCode> = new Set(['aborted', 'timeout', 'postgres-unreachable']);
+
 /** A change in PostgreSQL goes through the same write-ahead protocol as one of the cluster. */
 async function inPostgres(ctx: StepContext, name: string, work: () => Promise<Result<void>>): Promise<Result<void>> {
   const sent = await ctx.call(
@@ -161,7 +163,10 @@ async function inPostgres(ctx: StepContext, name: string, work: () => Promise<Re
     },
     async () => {
       const done = await work();
-      return done.ok ? ok({}) : done;
+      if (done.ok) return ok({});
+      // A session that broke or was given up in the middle of a statement says nothing of it.
+      if (!UNANSWERED.has(done.error.code)) return done;
+      return err({ ...done.error, code: 'outcome-unknown' });
     },
   );
   return sent.ok ? ok(undefined) : sent;
