@@ -67,6 +67,7 @@ beforeAll(async () => {
     name,
     kind,
     ...(name === 'named-by-plan' ? { skip: 'kept by its owners' } : {}),
+    ...(name === 'lazy-by-plan' ? { onDemand: true } : {}),
   }));
   const plan = {
     apiVersion: 'pgb-wizard/v1',
@@ -123,6 +124,25 @@ describe('a fleet nobody has seen', () => {
       const reason = one.end === 'pooled' ? one.note : one.end.leftOut;
       if (reason) expect([one.name, reason.test(said)]).toEqual([one.name, true]);
     }
+    // Whose clients nobody has seen is said of each, at its own step and at the end, and never passed.
+    const evidence = (step: string, check: string) =>
+      ran.envelope.steps.find((one: Json) => one.id === step).evidence.find((one: Json) => one.check === check);
+    for (const [name, verdict] of [
+      ['brief', 'pass'],
+      ['stateful', 'pass'],
+      ['on-demand', 'inconclusive'],
+      ['lazy-by-plan', 'inconclusive'],
+    ])
+      expect([name, evidence('p4.batch.observe', `clients of ${name} on the poolers`).verdict]).toEqual([
+        name,
+        verdict,
+      ]);
+    const all = evidence('p5.verify', 'every switched service is a client of the poolers');
+    expect(all).toMatchObject({ verdict: 'inconclusive', observed: expect.stringMatching(/nightly: .*CronJob/) });
+    expect(all.observed).toMatch(
+      /waived before: .*zero: .*on-demand: .*lazy-by-plan: |on-demand: .*lazy-by-plan: .*zero: /,
+    );
+    expect(ran.envelope.steps.find((one: Json) => one.id === 'p5.verify').state).toBe('waived');
   });
 
   test('everything goes back: every spec is what it was, to the byte', async () => {

@@ -236,6 +236,16 @@ export class OddFleet {
         scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'scaled' },
       },
     });
+    const manner = (how: string) =>
+      this.app({
+        env: [
+          { name: 'DATABASE_URL', value: this.url() },
+          { name: 'DATABASE_CONNECT', value: how },
+        ],
+      });
+    this.#deployment('on-demand', [manner('on-demand')], {}, /on-demand: no client yet: it may open its first/);
+    this.#deployment('lazy-by-plan', [manner('on-demand')], {}, /lazy-by-plan: no client yet: it may open its first/);
+    this.#deployment('brief', [manner('briefly')]);
     const quiet = this.literal();
     delete quiet.readinessProbe;
     this.#deployment('no-probe', [quiet], {}, /[Nn]o readiness probe/);

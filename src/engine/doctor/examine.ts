@@ -9,7 +9,7 @@ import { capacityFindings, headroom, readCapacity } from '../postgres/capacity.t
 import type { CapacityFacts } from '../postgres/types.ts';
 import type { DoctorFinding } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
-import { lookAtPoolerLogs } from '../steps/looks.ts';
+import { lookAtPoolerLogs } from '../steps/pooler-logs.ts';
 import { explainRefusal, readRoleFacts } from '../steps/role-facts.ts';
 import type { LookContext } from '../steps/types.ts';
 import { type FixId, fixFor } from './fixes.ts';

@@ -136,6 +136,7 @@ export function createKube(transport: Transport, identity: KubeIdentity): Kube {
       sinceSeconds: options.sinceSeconds,
       limitBytes: options.follow ? undefined : (options.limitBytes ?? LOG_BYTES),
       follow: options.follow || undefined,
+      timestamps: options.timestamps || undefined,
     },
     what: `read the log of pod/${pod}`,
     kind: 'GET pods/log',

@@ -111,6 +111,8 @@ export interface LogOptions extends CallOptions {
   readonly sinceSeconds?: number;
   /** Stop after so many bytes (default 1 MiB). */
   readonly limitBytes?: number;
+  /** Each line behind the time (RFC 3339) at which its node took it, and a space. */
+  readonly timestamps?: boolean;
 }
 
 export interface FollowLogOptions extends Omit<LogOptions, 'previous' | 'signal'> {

@@ -4,6 +4,7 @@
  */
 import { sanitiseLine } from '../sanitise.ts';
 import { DIAGNOSES } from './diagnoses.ts';
+import { normaliseAddress } from './pools.ts';
 import type { Diagnosis, PoolerLogEntry, PoolerLogScan } from './types.ts';
 
 const LEVEL = /\b(LOG|WARNING|ERROR|FATAL|NOTICE|DEBUG|NOISE)\b/;
@@ -58,3 +59,21 @@ export function scanPoolerLog(lines: readonly string[]): PoolerLogScan {
   }
   return { lines: lines.length, errors, entries: [...entries.values()] };
 }
+
+/**
+ * Address → when it logged in last (ms), from the lines of a pooler's log with the node's time before each
+ * (`log_connections`, PgBouncer's default).
+ */
+export function loginsIn(lines: readonly string[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const line of lines) {
+    const match = LOGIN.exec(line);
+    const at = Date.parse(match?.[1] ?? '');
+    if (!match || match[2] === 'pgbouncer' || Number.isNaN(at)) continue;
+    const address = normaliseAddress(match[3] ?? match[4] ?? '');
+    found.set(address, Math.max(at, found.get(address) ?? 0));
+  }
+  return found;
+}
+
+const LOGIN = /^(\S+) .*\bC-0x[0-9a-f]+: ([^/\s]+)\/\S+?@(?:\[([0-9a-f:.]+)\]|([0-9.]+)):\d+ login attempt/i;

@@ -4,6 +4,7 @@ import { realClock } from '../run/clock.ts';
 import type { PoolsView } from '../run/model.ts';
 import { NOVA, STATS, startNova, startNovaPooler } from '../testing/nova.ts';
 import { connectTo, pgbouncerVersion, type TestPooler, type TestPostgres, until } from '../testing/servers.ts';
+import { loginsIn } from './log-scan.ts';
 import { attributeClients, createPoolWatcher } from './pools.ts';
 import type { PodOwner, PoolerEndpoint } from './types.ts';
 
@@ -153,6 +154,10 @@ test('clients are attributed to services by the address of their pods', async ()
     ['feed-service', 0],
   ]);
   expect(unknown).toEqual([{ address: '127.0.9.9', applicationName: expect.stringMatching(/^app/), count: 1 }]);
+  // The same from the log, as a node gives it: for connections that are shorter than the time between two looks.
+  const noted = one.log().split('\n');
+  const logins = loginsIn(noted.map((line) => `2026-11-24T10:00:00Z ${line}`));
+  expect([...logins.keys()].sort()).toEqual(['127.0.1.1', '127.0.9.9']);
   await Promise.all(sessions.map((session) => session.close()));
 });
 

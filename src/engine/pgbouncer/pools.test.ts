@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { realClock } from '../run/clock.ts';
+import { Secret } from '../secret.ts';
 import { COLUMNS } from '../testing/console-columns.ts';
-import { attributeClients, normaliseAddress, poolRows, ratesBetween } from './pools.ts';
+import { attributeClients, createPoolWatcher, normaliseAddress, poolRows, ratesBetween } from './pools.ts';
 import type { ConsoleRow } from './types.ts';
 
 const VALUES: Record<string, string | number> = {
@@ -94,4 +96,30 @@ test('strangers among the clients are named by address and application', () => {
     { address: '10.9.9.9', applicationName: 'a', count: 2 },
     { address: '10.9.9.9', applicationName: 'b', count: 1 },
   ]);
+});
+
+test('a fresh sample begins after it was asked for; a joined one may be older', async () => {
+  const end = new AbortController();
+  const asked: (() => void)[] = [];
+  const watcher = createPoolWatcher({
+    poolers: () => new Promise((resolve) => asked.push(() => resolve([]))),
+    user: 'admin',
+    password: new Secret('a-password-of-tests'),
+    everyMs: 3_600_000,
+    clock: realClock(),
+    signal: end.signal,
+  });
+  // The loop's first sample is under way, and waits for the list of pods.
+  expect(asked).toHaveLength(1);
+  const joined = watcher.refresh();
+  const fresh = [watcher.fresh(), watcher.fresh()];
+  asked[0]!();
+  await joined;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(asked).toHaveLength(2);
+  asked[1]!();
+  await Promise.all(fresh);
+  expect(asked).toHaveLength(2);
+  end.abort(new Error('end of test'));
+  await watcher.done;
 });

@@ -37,6 +37,8 @@ export interface PoolWatcher {
   view(): PoolsView;
   /** Takes a sample now (or joins the one under way) and answers the new view. */
   refresh(): Promise<PoolsView>;
+  /** A sample that begins after this call, so that it shows what was done before it. Callers of the same moment share one. */
+  fresh(): Promise<PoolsView>;
   /** The console of a pod, opened when needed, for CLIENTS, CONFIG, RECONNECT … Undefined while it cannot be reached. */
   console(pod: string): Promise<AdminConsole | undefined>;
   pods(): readonly string[];
@@ -238,6 +240,16 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
     return current;
   };
 
+  let next: Promise<PoolsView> | undefined;
+  const fresh = (): Promise<PoolsView> => {
+    if (!current) return refresh();
+    next ??= current.then(() => {
+      next = undefined;
+      return refresh();
+    });
+    return next;
+  };
+
   /** A sample that waits for a silent cluster: what is on the screen meanwhile grows older, and says so. */
   const showAge = (): void => {
     if (!signal.aborted) options.onSample?.({ ...view(), history });
@@ -260,6 +272,7 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
   return {
     view,
     refresh,
+    fresh,
     async console(pod) {
       const state = states.get(pod);
       return state ? openFor(state) : undefined;

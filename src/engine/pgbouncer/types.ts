@@ -330,6 +330,20 @@ export interface PodOwner {
   readonly pod: string;
   readonly service?: string;
   readonly pooler?: boolean;
+  /** The pod had the address earlier in this run and is gone; nobody has it now. */
+  readonly gone?: boolean;
+}
+
+/** What the consoles of the poolers said at one moment about who is connected. */
+export interface PoolerClients {
+  /** Rows of `SHOW CLIENTS` and `SHOW SERVERS` of each pooler that answered. */
+  readonly poolers: readonly {
+    readonly pod: string;
+    readonly clients: readonly ConsoleRow[];
+    readonly servers: readonly ConsoleRow[];
+  }[];
+  /** Ready poolers that did not answer: a client may be on one of them. */
+  readonly silent: readonly string[];
 }
 
 // ─── log scan and diagnosis (log-scan.ts, diagnosis.ts) ────────────────────────────────────────────────────────────

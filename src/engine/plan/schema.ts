@@ -149,6 +149,12 @@ const serviceSchema = z.strictObject({
   traffic: z.enum(['lowest', 'low', 'medium', 'high', 'highest', 'critical']).optional(),
   rolloutTimeout: duration('Limit of the rollout').default('5m'),
   health: healthSchema.prefault({}),
+  onDemand: z
+    .boolean()
+    .describe(
+      'It connects only when it is used: that none of its clients was seen on the pooler after the switch is waived with that reason, instead of asked about',
+    )
+    .optional(),
   batch: dnsLabel('Name of the batch it moves in').optional(),
   skip: text('Why this service is not moved; it stays in the plan and in the record', 300).optional(),
 });

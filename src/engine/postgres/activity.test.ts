@@ -7,6 +7,7 @@ describe('activity', () => {
   const podIps = new Map<string, PodOwner>([
     ['10.0.0.1', { pod: 'auth-1', service: 'auth-service' }],
     ['10.0.0.9', { pod: 'pgbouncer-1', pooler: true }],
+    ['10.0.0.2', { pod: 'auth-0', service: 'auth-service', gone: true }],
   ]);
   const row = (more: Partial<Record<string, SqlRow[string]>>): SqlRow => ({
     address: '10.0.0.1',
@@ -47,5 +48,14 @@ describe('activity', () => {
     expect(count(row({ address: null, application_name: 'psql', sessions: 2 })).unexplained).toEqual([
       { address: 'local', applicationName: 'psql', count: 2 },
     ]);
+  });
+  test('a session of a pod that is gone is nobody’s direct connection, and no stranger', () => {
+    expect(count(row({ address: '10.0.0.2', sessions: 3 }), row({}))).toMatchObject({
+      directTotal: 1,
+      gone: [{ service: 'auth-service', pod: 'auth-0', count: 3 }],
+      unexplained: [],
+    });
+    // Whoever has the address now is not known: with another role it is not the service's.
+    expect(count(row({ address: '10.0.0.2', role: 'exporter' }))).toMatchObject({ other: 1, gone: [] });
   });
 });

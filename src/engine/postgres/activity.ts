@@ -32,7 +32,9 @@ export function countActivity(
   const direct = new Map<string, number>();
   const byPooler = new Map<string, number>();
   const unexplained = new Map<string, { address: string; applicationName: string; count: number }>();
+  const gone = new Map<string, { service: string; pod: string; count: number }>();
   for (const owner of options.podIps.values()) {
+    if (owner.gone) continue;
     if (owner.pooler) byPooler.set(owner.pod, 0);
     else if (owner.service) direct.set(owner.service, 0);
   }
@@ -49,10 +51,16 @@ export function countActivity(
     }
     const address = row.address === null ? 'local' : normaliseAddress(String(row.address));
     const owner = options.podIps.get(address);
-    if (owner?.pooler) byPooler.set(owner.pod, (byPooler.get(owner.pod) ?? 0) + sessions);
+    const ours = row.role === options.role && row.database === options.database;
+    if (owner?.gone && owner.service && ours) {
+      const entry = gone.get(owner.pod) ?? { service: owner.service, pod: owner.pod, count: 0 };
+      entry.count += sessions;
+      gone.set(owner.pod, entry);
+    } else if (owner?.gone && !owner.pooler) other += sessions;
+    else if (owner?.pooler) byPooler.set(owner.pod, (byPooler.get(owner.pod) ?? 0) + sessions);
     else if (owner?.service) direct.set(owner.service, (direct.get(owner.service) ?? 0) + sessions);
     else if (row.own === true || String(row.application_name).startsWith(TOOL)) other += sessions;
-    else if (row.role !== options.role || row.database !== options.database) other += sessions;
+    else if (!ours) other += sessions;
     else {
       const applicationName = sanitiseLine(row.application_name, 64);
       const key = `${address} ${applicationName}`;
@@ -70,6 +78,7 @@ export function countActivity(
     byPooler,
     other,
     hidden,
+    gone: [...gone.values()],
     unexplained: [...unexplained.values()],
   };
 }
@@ -85,4 +94,11 @@ export async function readActivity(pg: Postgres, options: ActivityOptions): Prom
     maxConnections: Number(limits.value[0]?.max_connections),
     reserved: Number(limits.value[0]?.reserved),
   });
+}
+
+/** Sessions of pods that are gone, in words, with what can be done about them. */
+export function goneText(gone: Activity['gone']): string {
+  const count = gone.reduce((sum, one) => sum + one.count, 0);
+  const pods = [...new Set(gone.map((one) => one.pod))].map((pod) => sanitiseLine(pod, 120));
+  return `${count} sessions of pods that are gone (${pods.join(', ')}) are still open: PostgreSQL has not noticed (it does with tcp_keepalives_idle, or pg_terminate_backend), or a node that is cut off still runs them`;
 }

@@ -59,6 +59,8 @@ export interface Activity {
   readonly other: number;
   /** Sessions whose columns this role may not see; > 0 means that direct counts are a lower bound. */
   readonly hidden: number;
+  /** Sessions whose pod is gone: PostgreSQL has not noticed yet, or a node that is cut off still runs it. */
+  readonly gone: readonly { readonly service: string; readonly pod: string; readonly count: number }[];
   /** Sessions of the role whose address belongs to no known pod. */
   readonly unexplained: readonly {
     readonly address: string;

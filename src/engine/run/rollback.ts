@@ -2,12 +2,13 @@
  * The way back: a service, a phase, or everything, newest change first, one service at a time. Each service is a step of
  * its own with evidence, `rollback.<service>`, so that a rollback that was cut off goes on where it stopped.
  */
-import { goBack, verifyBack } from '../steps/switch-service.ts';
+import { goBack, verifyBack } from '../steps/switch-back.ts';
 import type { StepContext } from '../steps/types.ts';
 import { Interrupted } from './controls.ts';
 import type { RunState } from './fold.ts';
 import type { ChangePreview, RollbackScope } from './model.ts';
 import type { RunnerPorts } from './runner.ts';
+import { worth } from './worth.ts';
 
 /** `nothing`: no service of the scope was on the pooler by this run. */
 export type RollbackResult = 'done' | 'nothing' | 'cancelled' | 'failed';
@@ -163,14 +164,19 @@ async function rollBackService(ports: RunnerPorts, service: string): Promise<Rol
     const sent = await goBack(ctx, service);
     if (sent.ok) {
       const result = await verifyBack(ctx, service);
-      if (result.ok && result.value.verdict === 'pass') {
+      const evidence = core.state.steps.find((step) => step.id === id)?.evidence ?? [];
+      const proved = result.ok && result.value.verdict === 'pass' ? worth(evidence) : undefined;
+      if (proved === 'pass') {
         core.record({ type: 'step.finished', id, state: 'pass' });
         return 'done';
       }
-      cause = result.ok ? (result.value.failure?.cause ?? 'the way back could not be proved') : result.error.message;
+      const doubt = evidence.filter((one) => one.verdict !== 'pass').map((one) => `${one.check}: ${one.observed}`);
+      cause = result.ok
+        ? (result.value.failure?.cause ?? ['the way back could not be proved', ...doubt].join('; '))
+        : result.error.message;
       hint = result.ok ? (result.value.failure?.hint ?? hint) : hint;
       logTail = result.ok ? (result.value.failure?.logTail ?? []) : [];
-      if (result.ok && result.value.verdict === 'inconclusive') verdict = 'inconclusive';
+      if (proved === 'inconclusive' || (result.ok && result.value.verdict === 'inconclusive')) verdict = 'inconclusive';
     } else {
       cause = sent.error.message;
       hint = sent.error.next?.join(' ') ?? hint;

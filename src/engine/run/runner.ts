@@ -11,6 +11,7 @@ import type { RunState } from './fold.ts';
 import type { Answer, Ask, DoctorFinding, FailureAnswer, Outcome, RollbackScope, StepView } from './model.ts';
 import type { HeadlessPolicy, RunOptions } from './options.ts';
 import { runRollback, servicesToGoBack } from './rollback.ts';
+import { worth } from './worth.ts';
 
 export interface RunnerPorts {
   readonly core: RunCore;
@@ -265,8 +266,8 @@ async function finish(ports: RunnerPorts, step: Step, result: StepResult): Promi
     ports.controls.rollback(result.goBack);
     return { kind: 'again' };
   }
-  if (result.verdict === 'skipped') {
-    core.record({ type: 'step.finished', id, state: 'skipped', note: result.note });
+  if (result.verdict === 'skipped' || result.verdict === 'waived') {
+    core.record({ type: 'step.finished', id, state: result.verdict, note: result.note });
     return { kind: 'next' };
   }
   const evidence = core.state.steps.find((view) => view.id === id)?.evidence ?? [];
@@ -278,12 +279,6 @@ async function finish(ports: RunnerPorts, step: Step, result: StepResult): Promi
   }
   const failure = result.failure ?? failureFromEvidence(evidence, verdict);
   return failed(ports, step, failure, verdict);
-}
-
-/** What the evidence of a step lets it claim: nothing seen is no pass, and neither is a pass beside a failed check. */
-function worth(evidence: StepView['evidence']): 'pass' | 'fail' | 'inconclusive' {
-  if (evidence.length === 0) return 'inconclusive';
-  return evidence.some((one) => one.verdict === 'fail') ? 'fail' : 'pass';
 }
 
 /** Writes the failure down and asks what to do about it. */

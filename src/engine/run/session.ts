@@ -12,6 +12,7 @@ import { Fleet } from '../steps/fleet.ts';
 import { ensureOriginals } from '../steps/p1-prepare.ts';
 import { PoolerPorts } from '../steps/pooler-ports.ts';
 import type { RunSecrets } from '../steps/run-secrets.ts';
+import { recallAddresses } from '../steps/switch-service.ts';
 import type { Step, StepContext } from '../steps/types.ts';
 import { AskBroker } from './asks.ts';
 import { createCaller } from './calls.ts';
@@ -83,6 +84,7 @@ export function openSession(ports: SessionPorts): RunHandle {
   });
   const background = new AbortController();
   const fleet = new Fleet(kube, plan, kube.ref.namespace);
+  recallAddresses(fleet, ports.state.facts);
   const secrets: RunSecrets = {
     ...(options.secrets.rolePassword ? { role: options.secrets.rolePassword } : {}),
     ...(options.secrets.adminPassword ? { admin: options.secrets.adminPassword } : {}),

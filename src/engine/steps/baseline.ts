@@ -131,9 +131,7 @@ export function baselineStep(info: StepInfo, which: 'before' | 'after'): Step {
         verdict:
           comparison.verdict === 'fail' && !slow && !result.aborted && result.failed === 0
             ? 'pass'
-            : comparison.verdict === 'inconclusive'
-              ? 'pass'
-              : comparison.verdict,
+            : comparison.verdict,
         observed: comparison.summary,
         expected: `within ${ctx.plan.gates.responseTimeWithin} %, or ${hopMs(ctx)} ms for the hop with ${ctx.plan.baseline.clients} clients at full speed`,
       });

@@ -5,8 +5,41 @@ import { NOVA_PLAN } from '../plan/nova.ts';
 import { fail, ok } from '../result.ts';
 import { AskBroker } from '../run/asks.ts';
 import { realClock } from '../run/clock.ts';
+import type { Verdict } from '../run/model.ts';
 import { decideStep } from './decide.ts';
 import type { StepContext } from './types.ts';
+
+const info = { id: 'p2.decide', guide: '-', title: 'Decision', phase: 'p2', kind: 'decide' as const };
+
+test('going on beside gates that nobody could measure is waived by whoever allowed it, and no pass', async () => {
+  const silent = async () => fail('cluster-unreachable', 'the cluster is silent');
+  const policy = { approve: 'all', onFailure: 'stop', onInconclusive: 'accept' } as const;
+  const evidence: Verdict[] = [];
+  const ctx = {
+    plan: loadedPlan(NOVA_PLAN, 'a test').plan,
+    kube: { get: async () => fail('not-found', 'no such Secret'), list: silent },
+    fleet: { namespace: 'nova', service: () => undefined, podOwners: silent },
+    pooler: { watch: () => {}, sample: async () => undefined, pods: silent, postgres: silent, activity: silent },
+    secrets: { role: generatePassword(), admin: generatePassword(), stats: generatePassword() },
+    clock: realClock(),
+    signal: new AbortController().signal,
+    asks: new AskBroker({ who: 'alice@bastion', policy, opened: () => {}, changed: () => {}, answered: () => {} }),
+    policy,
+    who: 'alice@bastion',
+    state: () => ({ services: [{ name: 'auth-service', phase: 'p2', state: 'pooled' }], facts: {} }),
+    fact: () => {},
+    gates: () => {},
+    waitingFor: () => {},
+    decided: () => {},
+    evidence: (one: { verdict: Verdict }) => evidence.push(one.verdict),
+  } as unknown as StepContext;
+  const ended = await decideStep(info, '0s', ['auth-service']).verify(ctx);
+  expect(ended).toMatchObject({
+    ok: true,
+    value: { verdict: 'waived', note: expect.stringContaining('waived by the policy of this run') },
+  });
+  expect(evidence).toContain('inconclusive');
+});
 
 test('leaving in the middle of a soak ends the step with the reason, and nothing else', async () => {
   const unheard: unknown[] = [];
@@ -32,7 +65,6 @@ test('leaving in the middle of a soak ends the step with the reason, and nothing
     gates: () => {},
     waitingFor: () => {},
   } as unknown as StepContext;
-  const info = { id: 'p2.decide', guide: '-', title: 'Decision', phase: 'p2', kind: 'decide' as const };
   const step = decideStep(info, '30m', ['auth-service']);
   const over = step.verify(ctx).then(ok, (reason: unknown) => reason);
   await asked;

@@ -29,7 +29,7 @@ export function decideStep(info: StepInfo, soak: string, services: readonly stri
         evidence(ctx, taken.gates);
         const note = `decided by ${taken.who} at ${taken.at}, before the session was cut`;
         ctx.evidence({ check: 'decision', verdict: 'pass', observed: `continue; ${note}` });
-        return ok({ verdict: 'pass', note });
+        return ok({ verdict: overall(taken.gates) === 'pass' ? 'pass' : 'waived', note });
       }
       const soakMs = parseDuration(soak) ?? 0;
       return ok(await decide(ctx, info, soakMs, pooled));
@@ -201,7 +201,11 @@ function conclude(
     verdict: 'pass',
     observed: `continue${override ? ` (override: ${early ? 'before the soak was over' : 'not all gates pass'})` : ''}${answer.reason ? `: ${answer.reason}` : ''}`,
   });
-  return { verdict: 'pass', ...(override ? { note: `override: ${answer.reason ?? 'no reason given'}` } : {}) };
+  // Going on beside a gate that failed, or that nobody could measure, is a waiver with a name to it and no pass.
+  const waived = overall(views) !== 'pass';
+  const by = ctx.policy ? 'the policy of this run' : ctx.who;
+  const note = `${waived ? `waived by ${by}` : 'override'}: ${answer.reason ?? 'no reason given'}`;
+  return { verdict: waived ? 'waived' : 'pass', ...(override ? { note } : {}) };
 }
 
 function evidence(ctx: StepContext, views: readonly GateView[]): void {

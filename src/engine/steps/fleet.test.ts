@@ -46,3 +46,38 @@ test('pods of the host’s network have no address of their own', async () => {
   const owners = await fleet.podOwners(new AbortController().signal);
   expect(owners.ok && owners.value.size).toBe(0);
 });
+
+test('a session of a pod that is gone is still known by its address, until another pod has it', async () => {
+  const items = [pod('auth-1', 'auth-service', 'Running', '10.0.0.7')];
+  const kube = { list: async () => ok({ items, resourceVersion: '1' }) } as unknown as Kube;
+  const fleet = new Fleet(kube, plan, 'nova');
+  const ask = async () => {
+    const owners = await fleet.podOwners(new AbortController().signal);
+    return owners.ok ? [...owners.value] : owners.error.message;
+  };
+  await ask();
+  items.splice(0, 1, pod('auth-2', 'auth-service', 'Running', '10.0.0.8'));
+  fleet.rememberAddresses('feed-service', { '10.0.0.9': 'feed-1', '10.0.0.8': 'feed-2' });
+  expect(await ask()).toEqual([
+    ['10.0.0.8', { pod: 'auth-2', service: 'auth-service' }],
+    ['10.0.0.7', { pod: 'auth-1', service: 'auth-service', gone: true }],
+    ['10.0.0.9', { pod: 'feed-1', service: 'feed-service', gone: true }],
+  ]);
+  items.push(pod('grafana-1', 'grafana', 'Running', '10.0.0.7'));
+  expect(await ask()).toContainEqual(['10.0.0.7', { pod: 'grafana-1' }]);
+});
+
+test('the pods of a CronJob’s Jobs are its own', async () => {
+  const cron = loadedPlan(
+    { ...NOVA_PLAN, phases: [{ id: 'p2', title: 'Jobs', services: [{ name: 'cleanup', kind: 'CronJob' }] }] },
+    'a test',
+  ).plan;
+  const items = [
+    pod('cleanup-29384710-abcde', 'cleanup-29384710', 'Running', '10.0.0.7'),
+    pod('cleanup-by-hand-x', 'cleanup-by-hand', 'Running', '10.0.0.8'),
+  ];
+  const kube = { list: async () => ok({ items, resourceVersion: '1' }) } as unknown as Kube;
+  const owners = await new Fleet(kube, cron, 'nova').podOwners(new AbortController().signal);
+  expect(owners.ok && owners.value.get('10.0.0.7')).toEqual({ pod: 'cleanup-29384710-abcde', service: 'cleanup' });
+  expect(owners.ok && owners.value.get('10.0.0.8')).toEqual({ pod: 'cleanup-by-hand-x' });
+});

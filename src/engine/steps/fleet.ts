@@ -17,6 +17,8 @@ export class Fleet {
   readonly namespace: string;
   #discovery: Discovery | undefined;
   readonly #originals = new Map<string, WorkloadChange>();
+  /** Addresses of pods that this run has seen; a session may outlive its pod. */
+  readonly #seen = new Map<string, PodOwner>();
 
   constructor(kube: Kube, plan: Plan, namespace: string) {
     this.#kube = kube;
@@ -111,7 +113,8 @@ export class Fleet {
 
   /**
    * Address → who has it, for pg_stat_activity and SHOW CLIENTS. Pods of host-network share an address and are left out; a
-   * pod that is over (a completed Job, an evicted pod) still names an address that another pod may have by now.
+   * pod that is over (a completed Job, an evicted pod) still names an address that another pod may have by now. An address
+   * that nobody has any more stays with the pod that had it earlier in this run, marked as gone.
    */
   async podOwners(signal: AbortSignal): Promise<Result<ReadonlyMap<string, PodOwner>>> {
     const listed = await this.#kube.list(listOf('Pod', this.namespace), { signal });
@@ -121,16 +124,34 @@ export class Fleet {
     for (const pod of listed.value.items) {
       const ip: unknown = pod.status?.podIP;
       if (typeof ip !== 'string' || pod.spec?.hostNetwork === true || isOver(pod)) continue;
-      const owner = workloadOf(pod);
+      const owner = serviceOf(pod, services);
       owners.set(ip, {
         pod: pod.metadata.name,
-        ...(owner && services.has(owner) ? { service: owner } : {}),
-        ...(owner === this.#plan.pooler.name ? { pooler: true } : {}),
+        ...(owner ? { service: owner } : {}),
+        ...(workloadOf(pod) === this.#plan.pooler.name ? { pooler: true } : {}),
       });
     }
+    for (const [ip, owner] of owners) this.#remember(ip, owner);
+    for (const [ip, owner] of this.#seen) if (!owners.has(ip)) owners.set(ip, { ...owner, gone: true });
     return ok(owners);
   }
+
+  /** Addresses that pods of a service had in an earlier session of this run. */
+  rememberAddresses(service: string, pods: Readonly<Record<string, string>>): void {
+    for (const [ip, pod] of Object.entries(pods)) if (!this.#seen.has(ip)) this.#remember(ip, { pod, service });
+  }
+
+  #remember(ip: string, owner: PodOwner): void {
+    this.#seen.delete(ip);
+    if (!owner.service && !owner.pooler) return;
+    this.#seen.set(ip, owner);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > ADDRESSES_KEPT && oldest !== undefined) this.#seen.delete(oldest);
+  }
 }
+
+/** More pods than a namespace holds; a run of days must not grow without end. */
+const ADDRESSES_KEPT = 20_000;
 
 /** It will never run again: completed, failed, evicted. Its object may stay for days. */
 export const isOver = (pod: KubeObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
@@ -144,4 +165,14 @@ export function workloadOf(pod: KubeObject): string | undefined {
     return owner.name.slice(0, -hash.length - 1);
   }
   return owner.name;
+}
+
+/** Which of the services a pod belongs to; a CronJob's pods belong to its Jobs. */
+export const serviceOf = (pod: KubeObject, services: ReadonlySet<string>): string | undefined =>
+  [workloadOf(pod), cronJobOf(pod)].find((name) => name !== undefined && services.has(name));
+
+/** Name of the CronJob whose Job a pod belongs to: the controller names the Job after it and the scheduled minute. */
+function cronJobOf(pod: KubeObject): string | undefined {
+  const owner = (pod.metadata.ownerReferences ?? []).find((one: { controller?: boolean }) => one.controller);
+  return owner?.kind === 'Job' ? /^(.+)-\d{8,}$/.exec(owner.name)?.[1] : undefined;
 }

@@ -6,8 +6,10 @@
 import { createGates } from '../run/gates.ts';
 import type { GateSample, Gates } from '../run/gates-types.ts';
 import type { GateView, PoolsView } from '../run/model.ts';
+import { Arrivals } from './arrival.ts';
 import { healthTarget } from './health-target.ts';
-import { lookAtPoolerLogs, lookAtPostgres, lookAtUse, measureResponse, podsByWorkload, quantile } from './looks.ts';
+import { lookAtPostgres, lookAtUse, measureResponse, podsByWorkload, quantile } from './looks.ts';
+import { lookAtPoolerLogs } from './pooler-logs.ts';
 import type { StepContext } from './types.ts';
 
 /** Real time between measurements while a gate is failing but has not failed N times in a row. */
@@ -38,8 +40,11 @@ export class GateWatch {
   #logsSince = performance.now();
   #next = 0;
   readonly texts = new Set<string>();
+  /** Which of the services showed clients on the poolers over the looks. */
+  readonly arrivals: Arrivals;
 
   constructor(ctx: StepContext, gates: Gates, services: readonly string[]) {
+    this.arrivals = new Arrivals(ctx, services);
     this.#ctx = ctx;
     this.#gates = gates;
     this.#services = services;
@@ -153,6 +158,7 @@ export class GateWatch {
     const use = await lookAtUse(this.#ctx);
     if (!use.ok) return undefined;
     keepPeaks(this.#ctx, use.value.busy);
+    this.arrivals.note(use.value.clients, use.value.owners);
     const seen = { value: use.value.longest };
     const before = (this.#ctx.state().facts.longestQueryBefore ?? {}) as Record<string, number>;
     let worst = { observedMs: 0, limitMs: SLOW_AT_LEAST_MS };

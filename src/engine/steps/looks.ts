@@ -6,8 +6,8 @@
 import { getFromPod, openPodHttp } from '../kube/pod-http.ts';
 import { listOf } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
-import { scanPoolerLog } from '../pgbouncer/log-scan.ts';
 import { readPrometheus } from '../pgbouncer/prometheus.ts';
+import type { PodOwner, PoolerClients } from '../pgbouncer/types.ts';
 import type { PlanService } from '../plan/schema.ts';
 import type { Activity } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
@@ -283,45 +283,6 @@ export async function measureResponse(
 export const quantile = (sorted: readonly number[], q: number): number | undefined =>
   sorted.length === 0 ? undefined : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
 
-/** The pooler's own logs, every pod, classified (the guide's grep for `query_timeout` never matches the real text). */
-export async function lookAtPoolerLogs(
-  ctx: LookContext,
-  sinceSeconds: number,
-): Promise<Look & { readonly ids: readonly string[] }> {
-  const pods = await ctx.pooler.pods(ctx.signal);
-  if (!pods.ok) return { ...couldNot(pods.error.message), ids: [] };
-  if (pods.value.length === 0) return { ...couldNot('no pooler pod runs'), ids: [] };
-  let lines = 0;
-  const ids = new Set<string>();
-  const bad: string[] = [];
-  for (const pod of pods.value) {
-    const log = await ctx.kube.logs(ctx.fleet.namespace, pod.name, {
-      container: 'pgbouncer',
-      tail: 2000,
-      sinceSeconds: Math.max(1, Math.ceil(sinceSeconds)),
-      signal: ctx.signal,
-    });
-    if (!log.ok) return { ...couldNot(log.error.message), ids: [] };
-    const scan = scanPoolerLog(log.value.split('\n').filter((line) => line !== ''));
-    lines += scan.lines;
-    for (const entry of scan.entries.filter((one) => one.severity !== 'info')) {
-      ids.add(entry.id);
-      bad.push(`${pod.name}: ${entry.text}${entry.count > 1 ? ` (${entry.count} times)` : ''}`);
-    }
-  }
-  return {
-    verdict: bad.length === 0 ? 'pass' : 'fail',
-    observed:
-      bad.length === 0
-        ? `0 of ${lines} lines of ${pods.value.length} poolers`
-        : `${bad.length} kinds of error: ${bad[0]}`,
-    expected: 'no errors',
-    data: { lines, kinds: ids.size },
-    lines: bad.slice(0, 20),
-    ids: [...ids],
-  };
-}
-
 /** Who is connected to PostgreSQL how, with the pods as they are now. */
 export async function lookAtPostgres(ctx: LookContext): Promise<Result<Activity>> {
   const owners = await ctx.fleet.podOwners(ctx.signal);
@@ -339,15 +300,22 @@ export async function longestQueries(ctx: StepContext): Promise<Result<ReadonlyM
   return seen.ok ? ok(seen.value.longest) : seen;
 }
 
+export interface Use {
+  readonly longest: ReadonlyMap<string, number>;
+  readonly busy: ReadonlyMap<string, number>;
+  readonly clients: PoolerClients;
+  readonly owners: ReadonlyMap<string, PodOwner>;
+}
+
 /** The longest queries, and how many server connections each service uses at this moment through the poolers. */
-export async function lookAtUse(
-  ctx: StepContext,
-): Promise<Result<{ readonly longest: ReadonlyMap<string, number>; readonly busy: ReadonlyMap<string, number> }>> {
+export async function lookAtUse(ctx: StepContext): Promise<Result<Use>> {
   const session = await ctx.pooler.postgres();
   if (!session.ok) return session;
   const owners = await ctx.fleet.podOwners(ctx.signal);
   if (!owners.ok) return owners;
-  const clients = await clientsOfServers(ctx);
+  const seen = await ctx.pooler.clients(ctx.signal);
+  const clients = seen.ok ? seen.value : { poolers: [], silent: [ctx.plan.pooler.name] };
+  const addresses = addressesOfServers(clients);
   const rows = await session.value.query(
     `select pid, host(client_addr) as address,
             (extract(epoch from clock_timestamp() - query_start) * 1000)::float8 as ms
@@ -358,29 +326,24 @@ export async function lookAtUse(
   if (!rows.ok) return rows;
   const longest = new Map<string, number>();
   for (const row of rows.value) {
-    const address = clients.get(Number(row.pid)) ?? String(row.address ?? '');
+    const address = addresses.get(Number(row.pid)) ?? String(row.address ?? '');
     const service = owners.value.get(address)?.service;
     if (service) longest.set(service, Math.max(longest.get(service) ?? 0, Number(row.ms)));
   }
   const busy = new Map<string, number>();
-  for (const address of clients.values()) {
+  for (const address of addresses.values()) {
     const service = owners.value.get(address)?.service;
     if (service) busy.set(service, (busy.get(service) ?? 0) + 1);
   }
-  return ok({ longest, busy });
+  return ok({ longest, busy, clients, owners: owners.value });
 }
 
 /** PostgreSQL's pid of each busy server connection of the poolers → address of the client that uses it now. */
-async function clientsOfServers(ctx: StepContext): Promise<ReadonlyMap<number, string>> {
+function addressesOfServers(seen: PoolerClients): ReadonlyMap<number, string> {
   const addresses = new Map<number, string>();
-  const pods = await ctx.pooler.pods(ctx.signal);
-  for (const pod of pods.ok ? pods.value.filter((one) => one.ready) : []) {
-    const console = await ctx.pooler.console(pod.name);
-    const servers = await console?.show('SERVERS');
-    const clients = await console?.show('CLIENTS');
-    if (!servers?.ok || !clients?.ok) continue;
-    const byPointer = new Map(clients.value.map((row) => [String(row.ptr), String(row.addr ?? '')]));
-    for (const server of servers.value) {
+  for (const { clients, servers } of seen.poolers) {
+    const byPointer = new Map(clients.map((row) => [String(row.ptr), String(row.addr ?? '')]));
+    for (const server of servers) {
       const address = server.link ? byPointer.get(String(server.link)) : undefined;
       if (address) addresses.set(Number(server.remote_pid), address);
     }

@@ -3,6 +3,7 @@ import { parseDuration } from '../plan/duration.ts';
 import type { PlanService } from '../plan/schema.ts';
 import { ok, type Result } from '../result.ts';
 import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
+import { type Arrivals, arrivalKey, arrivalOf } from './arrival.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
 import { lookAtLoadBalancer } from './load-balancer.ts';
 import {
@@ -28,6 +29,11 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
       const switched = pooledOf(ctx, services);
       if (switched.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
       const { running: watched, idle } = await withPods(ctx, switched);
+      // Its template is switched and it has no pod: that was said (and let pass by somebody) when it was switched.
+      for (const service of switched)
+        if (ctx.fleet.refOf(service).kind !== 'CronJob' && !watched.includes(service)) {
+          if (!arrivalOf(ctx, service)) ctx.fact(arrivalKey(service), { seen: false, why: 'it has no replicas' });
+        }
       if (watched.length === 0) return ok({ verdict: 'skipped', note: idle.join('; ') });
       const ready = await ensureSecrets(ctx);
       if (!ready.ok) return ready;
@@ -61,10 +67,46 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
         });
       }
       const judged = judge(ctx, views, watch, services.length === 1 ? services[0] : undefined);
-      const doubt = !enough || second?.verdict === 'inconclusive';
-      return ok(judged.verdict === 'pass' && doubt ? { verdict: 'inconclusive' } : judged);
+      if (judged.verdict === 'fail') return ok(judged);
+      const arrived = await lookAtArrivals(ctx, watch.arrivals);
+      if (arrived.verdict === 'fail') return ok(arrived);
+      const doubt = !enough || second?.verdict === 'inconclusive' || judged.verdict === 'inconclusive';
+      return ok(doubt ? { verdict: 'inconclusive' } : arrived);
     },
   };
+}
+
+/** Each service by itself: its clients are on the poolers. Waived when the plan says that it connects when it is used. */
+async function lookAtArrivals(ctx: StepContext, arrivals: Arrivals): Promise<StepResult> {
+  const missing: string[] = [];
+  let failure: StepFailure | undefined;
+  for (const [service, look] of await arrivals.judge()) {
+    ctx.evidence({
+      check: `clients of ${service} on the poolers`,
+      verdict: look.verdict,
+      observed: look.observed,
+      ...(look.expected ? { expected: look.expected } : {}),
+      ...(look.data ? { data: look.data } : {}),
+    });
+    if (look.verdict === 'inconclusive') {
+      missing.push(service);
+      // Whoever lets this pass has answered for it: the end of the run says it again and does not ask.
+      if (!arrivalOf(ctx, service)) ctx.fact(arrivalKey(service), { seen: false, why: look.observed });
+    }
+    if (look.verdict === 'fail')
+      failure ??= {
+        cause: `${service}: ${look.observed}`,
+        hint: 'A switched service still goes past the pooler: look for a second address in it.',
+        service,
+        symptoms: [look.observed],
+      };
+  }
+  if (failure) return { verdict: 'fail', failure };
+  if (missing.length === 0) return { verdict: 'pass' };
+  const onDemand = missing.filter((service) => ctx.fleet.service(service)?.onDemand === true);
+  return onDemand.length === missing.length
+    ? { verdict: 'waived', note: `waived by the plan: ${onDemand.join(', ')} connects when it is used (onDemand)` }
+    : { verdict: 'inconclusive' };
 }
 
 function judge(

@@ -4,8 +4,9 @@ import type { PgBouncerVersion } from '../pgbouncer/types.ts';
 import { atLeast } from '../pgbouncer/version.ts';
 import { runCanary, runConstructs } from '../postgres/canary.ts';
 import { fail, ok } from '../result.ts';
-import { lookAtPoolerLogs } from './looks.ts';
+import type { PoolRow } from '../run/model.ts';
 import { ensureSecrets } from './p1-credentials.ts';
+import { lookAtPoolerLogs } from './pooler-logs.ts';
 import { explainRefusal } from './role-facts.ts';
 import type { Step, StepContext, StepFailure } from './types.ts';
 
@@ -86,17 +87,32 @@ async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise
   });
   if (mode !== 'transaction') return `pool_mode is ${mode}; a session pool saves no connection`;
 
-  // Warm connections can hide a wrong password until they are recycled: only a login made now proves it. No service is a
-  // client yet, so nobody notices.
-  const clientsNow = (await ctx.pooler.sample())?.rows
-    .filter((row) => row.pod === pod)
-    .reduce((sum, row) => sum + row.clActive, 0);
-  if (clientsNow === 0) {
+  // Warm connections can hide a wrong password until they are recycled: only a login made now proves it. While no service
+  // is a client, nobody notices.
+  const clientsNow = await clientsOf(ctx, pod);
+  const idle = clientsNow === 0;
+  if (idle) {
     // The Secret may have changed since the process read it.
     const reloaded = await console.command('RELOAD');
     if (!reloaded.ok) return `RELOAD: ${reloaded.error.message}`;
     const again = await console.command('RECONNECT');
-    if (!again.ok) ctx.message('warn', `RECONNECT of ${pod}: ${again.error.message}`);
+    ctx.evidence({
+      check: `new logins of ${pod} in PostgreSQL`,
+      verdict: again.ok ? 'pass' : 'inconclusive',
+      observed: again.ok ? 'RELOAD and RECONNECT: the query below needs a new login' : again.error.message,
+      expected: 'no server connection from before the check is used for it',
+    });
+  } else if (clientsNow === undefined) {
+    ctx.evidence({
+      check: `new logins of ${pod} in PostgreSQL`,
+      verdict: 'inconclusive',
+      observed: 'not forced: its pools could not be read, so nobody knows whether a service uses them',
+    });
+  } else {
+    ctx.message(
+      'info',
+      `${pod} has ${clientsNow} clients already: no new login was forced, and no construct was tried`,
+    );
   }
   ctx.waitingFor(`a query through ${pod}`);
   const checks = await runCanary(() => ctx.pooler.throughPooler(pod), {
@@ -117,16 +133,27 @@ async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise
   }
   const bad = checks.value.find((check) => check.verdict === 'fail');
   if (bad) return `${bad.title}: ${bad.observed}`;
-  if (first && clientsNow === 0) {
+  // Before the constructs: the RECONNECT behind them closes what the canary opened.
+  await lookAtPools(ctx, pod, atLeast(version.value, 1, 21), plan.postgres.database);
+  if (first && idle) {
     const setting = config.value.get('max_prepared_statements');
     await lookAtConstructs(ctx, pod, version.value, setting === undefined ? undefined : Number(setting));
     // What the canary prepared stays on server connections of a version that does not track it.
     const cleared = await console.command('RECONNECT');
     if (!cleared.ok) ctx.message('warn', `RECONNECT of ${pod}: ${cleared.error.message}`);
   }
-  await lookAtPools(ctx, pod, atLeast(version.value, 1, 21), plan.postgres.database);
   return undefined;
 }
+
+/** The pod's rows of a sample that begins now; undefined when it does not answer (old rows say nothing of now). */
+async function rowsOf(ctx: StepContext, pod: string): Promise<readonly PoolRow[] | undefined> {
+  const view = await ctx.pooler.sample();
+  const answers = view?.poolers.some((one) => one.pod === pod && one.state === 'ok');
+  return answers ? view?.rows.filter((row) => row.pod === pod) : undefined;
+}
+
+const clientsOf = async (ctx: StepContext, pod: string): Promise<number | undefined> =>
+  (await rowsOf(ctx, pod))?.reduce((sum, row) => sum + row.clActive + row.clWaiting, 0);
 
 /**
  * What a service would meet that prepares statements, changes settings or takes locks. The verdict says whether this
@@ -141,34 +168,34 @@ async function lookAtConstructs(
   ctx.waitingFor(`what breaks in a transaction pool, through ${pod}`);
   const seen = await runConstructs(() => ctx.pooler.throughPooler(pod), version, maxPreparedStatements);
   if (!seen.ok) {
-    ctx.message('warn', `the constructs could not be tried through ${pod}: ${seen.error.message}`);
+    ctx.evidence({
+      check: `what breaks in a transaction pool, through ${pod}`,
+      verdict: 'inconclusive',
+      observed: seen.error.message,
+    });
     return;
   }
-  for (const check of seen.value) {
-    ctx.evidence({
-      check: `${check.title} through ${pod}`,
-      // `inconclusive` here means: this version cannot, which is what was expected of it.
-      verdict: check.verdict === 'fail' ? 'fail' : 'pass',
-      observed: check.observed,
-      expected: check.expected,
-    });
-  }
+  for (const { title, verdict, observed, expected } of seen.value)
+    ctx.evidence({ check: `${title} through ${pod}`, verdict, observed, expected });
 }
 
 /** The guide waits for sv_idle = 10. Idle connections move to sv_used after 30 s, and before 1.21 none is opened ahead. */
 async function lookAtPools(ctx: StepContext, pod: string, warms: boolean, database: string): Promise<void> {
-  const view = await ctx.pooler.sample();
-  const rows = view?.rows.filter((row) => row.pod === pod && row.database === database) ?? [];
-  const warm = rows.reduce((sum, row) => sum + row.svIdle + row.svUsed + row.svTested + row.svActive, 0);
+  const all = await rowsOf(ctx, pod);
+  const rows = all?.filter((row) => row.database === database) ?? [];
+  const sum = (of: (row: PoolRow) => number) => rows.reduce((total, row) => total + of(row), 0);
+  const servers = sum((row) => row.svIdle + row.svUsed + row.svTested + row.svActive);
   ctx.evidence({
     check: `SHOW POOLS of ${pod}`,
-    verdict: rows.length > 0 && warm > 0 ? 'pass' : 'inconclusive',
+    verdict: servers > 0 ? 'pass' : 'inconclusive',
     observed:
-      rows.length === 0
-        ? 'no row of the database yet'
-        : `${warm} server connections (idle ${rows.reduce((sum, row) => sum + row.svIdle, 0)}, used ${rows.reduce((sum, row) => sum + row.svUsed, 0)}), ${rows.reduce((sum, row) => sum + row.clWaiting, 0)} clients waiting`,
+      all === undefined
+        ? 'the console did not answer'
+        : rows.length === 0
+          ? 'no row of the database, although a query went through it'
+          : `${servers} server connections (idle ${sum((row) => row.svIdle)}, used ${sum((row) => row.svUsed)}), ${sum((row) => row.clWaiting)} clients waiting`,
     expected: warms
-      ? 'at least one; min_pool_size within seconds'
-      : 'at least one after the first client (this version opens none ahead)',
+      ? 'at least one after the query; min_pool_size within seconds'
+      : 'at least one after the query (this version opens none ahead)',
   });
 }

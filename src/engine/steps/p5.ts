@@ -2,9 +2,11 @@
 
 import { redactObject } from '../kube/redact.ts';
 import { listOf, ref } from '../kube/refs.ts';
+import { goneText } from '../postgres/activity.ts';
 import { ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
-import { lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf, whyNoPods } from './looks.ts';
+import { Arrivals, arrivalOf } from './arrival.ts';
+import { type Look, lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf, whyNoPods } from './looks.ts';
 import { isNotSwitched, wasPooledBefore } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { advise, leftovers } from './pool-advice.ts';
@@ -71,13 +73,15 @@ async function connections(ctx: StepContext, failedBefore: boolean) {
     .services.filter((one) => one.state === 'pooled')
     .map((one) => one.name);
   const direct = pooledServices.reduce((sum, name) => sum + (activity.value.direct.get(name) ?? 0), 0);
+  const left = activity.value.gone.filter((one) => pooledServices.includes(one.service));
   ctx.evidence({
     check: 'no switched service is connected directly',
-    verdict: direct === 0 ? 'pass' : 'fail',
-    observed: `${direct} direct connections of ${pooledServices.length} services`,
+    verdict: direct > 0 ? 'fail' : left.length > 0 ? 'inconclusive' : 'pass',
+    observed: `${direct} direct connections of ${pooledServices.length} services${left.length > 0 ? `; ${goneText(left)}` : ''}`,
     expected: '0',
     data: { byService: Object.fromEntries(activity.value.direct) },
   });
+  const arrived = await arrivals(ctx, pooledServices);
   const most = (ctx.state().facts.sizing as { expectedServerConnections?: number } | undefined)
     ?.expectedServerConnections;
   const within = ctx.plan.gates.pgConnectionsWithin;
@@ -100,7 +104,31 @@ async function connections(ctx: StepContext, failedBefore: boolean) {
     expected: `${ctx.plan.pooler.replicas} poolers answer`,
   });
   const bad = failedBefore || direct > 0 || !fits;
-  return { verdict: bad ? ('fail' as const) : up ? ('pass' as const) : ('inconclusive' as const) };
+  const proved = up && arrived && left.length === 0;
+  return { verdict: bad ? ('fail' as const) : proved ? ('pass' as const) : ('inconclusive' as const) };
+}
+
+/** Every switched service was seen with clients on a pooler, in this run or now. False when one was not, and nobody let that pass. */
+async function arrivals(ctx: StepContext, services: readonly string[]): Promise<boolean> {
+  const unseen = services.filter((service) => arrivalOf(ctx, service)?.seen !== true);
+  const judged = new Set(unseen.filter((service) => arrivalOf(ctx, service) !== undefined));
+  const looks = unseen.length > 0 ? await new Arrivals(ctx, unseen).judge(0) : new Map<string, Look>();
+  const open: string[] = [];
+  const waived: string[] = [];
+  for (const service of unseen) {
+    if (arrivalOf(ctx, service)?.seen) continue;
+    const text = `${service}: ${looks.get(service)?.observed ?? 'not seen'}`;
+    // It was asked about (or the plan answered) when the service was watched after its switch.
+    if (judged.has(service) || ctx.fleet.service(service)?.onDemand) waived.push(text);
+    else open.push(text);
+  }
+  ctx.evidence({
+    check: 'every switched service is a client of the poolers',
+    verdict: open.length > 0 ? 'inconclusive' : 'pass',
+    observed: `${services.length - open.length - waived.length} of ${services.length} seen${open.length > 0 ? `; ${open.join('; ')}` : ''}${waived.length > 0 ? `; waived before: ${waived.join('; ')}` : ''}`,
+    expected: 'each of them seen on a pooler since its switch',
+  });
+  return open.length === 0;
 }
 
 /** Guide 5.3: the final state without the passwords that `describe deployment` prints, and the line for the history. */

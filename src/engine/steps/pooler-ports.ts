@@ -5,7 +5,7 @@
 import { listOf, ref } from '../kube/refs.ts';
 import type { Kube, KubeObject } from '../kube/types.ts';
 import { createPoolWatcher, type PoolWatcher } from '../pgbouncer/pools.ts';
-import type { AdminConsole, Connect, PodOwner } from '../pgbouncer/types.ts';
+import type { AdminConsole, Connect, PodOwner, PoolerClients } from '../pgbouncer/types.ts';
 import type { Plan } from '../plan/schema.ts';
 import { readActivity } from '../postgres/activity.ts';
 import { openPostgres } from '../postgres/connect.ts';
@@ -21,6 +21,8 @@ export interface PoolerPod {
   readonly name: string;
   readonly ready: boolean;
   readonly ip?: string;
+  /** The container that is the pooler; manifests of the operator's own may call it what they like. */
+  readonly container: string;
 }
 
 export interface PoolerPortsOptions {
@@ -56,7 +58,12 @@ export class PoolerPorts {
     return ok(
       listed.value.items
         .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
-        .map((pod) => ({ name: pod.metadata.name as string, ready: isReady(pod), ip: pod.status?.podIP })),
+        .map((pod) => ({
+          name: pod.metadata.name as string,
+          ready: isReady(pod),
+          ip: pod.status?.podIP,
+          container: poolerContainer(pod, plan.pooler.port),
+        })),
     );
   }
 
@@ -93,16 +100,32 @@ export class PoolerPorts {
     });
   }
 
-  /** A fresh sample of all poolers. */
+  /** A sample of all poolers that begins now: what the caller did before it is in it. */
   async sample(): Promise<PoolsView | undefined> {
     this.watch();
-    return this.#watcher?.refresh();
+    return this.#watcher?.fresh();
   }
 
   async console(pod: string): Promise<AdminConsole | undefined> {
     this.watch();
-    if (this.#watcher && !this.#watcher.pods().includes(pod)) await this.#watcher.refresh();
+    if (this.#watcher && !this.#watcher.pods().includes(pod)) await this.#watcher.fresh();
     return this.#watcher?.console(pod);
+  }
+
+  /** Who is connected to the poolers and what they hold in PostgreSQL, asked of every ready pooler. */
+  async clients(signal: AbortSignal = this.#options.signal): Promise<Result<PoolerClients>> {
+    const pods = await this.pods(signal);
+    if (!pods.ok) return pods;
+    const poolers: PoolerClients['poolers'][number][] = [];
+    const silent: string[] = [];
+    for (const { name } of pods.value.filter((one) => one.ready)) {
+      const console = await this.console(name);
+      const servers = await console?.show('SERVERS');
+      const clients = await console?.show('CLIENTS');
+      if (servers?.ok && clients?.ok) poolers.push({ pod: name, clients: clients.value, servers: servers.value });
+      else silent.push(name);
+    }
+    return ok({ poolers, silent });
   }
 
   /** A session of the services' own role through one pooler pod. The caller closes it. */
@@ -280,3 +303,14 @@ const isPrimary = (pod: KubeObject): boolean =>
 
 const inOrder = (pods: readonly KubeObject[]): KubeObject[] =>
   [...pods].sort((a, b) => Number(isPrimary(b)) - Number(isPrimary(a)) || (a.metadata.name < b.metadata.name ? -1 : 1));
+
+/** By its port, then by what its image is called; an exporter beside it has neither. */
+export function poolerContainer(pod: KubeObject, port: number): string {
+  const containers: { name: string; image?: string; ports?: { containerPort: number }[] }[] =
+    pod.spec?.containers ?? [];
+  const found =
+    containers.find((one) => one.ports?.some(({ containerPort }) => containerPort === port)) ??
+    containers.find((one) => one.name === 'pgbouncer') ??
+    containers.find((one) => /pgbouncer(?!.*exporter)/.test(one.image ?? ''));
+  return found?.name ?? containers[0]?.name ?? 'pgbouncer';
+}

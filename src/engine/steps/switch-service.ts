@@ -1,24 +1,27 @@
 /**
- * One service's way there and back: the change that was planned and kept at p1.prepare, sent with its preconditions,
+ * One service's way there: the change that was planned and kept at p1.prepare, sent with its preconditions,
  * followed until the old pods and their direct connections are gone.
  */
 
 import { followRollout } from '../kube/rollout.ts';
-import { changeMatch, classifyLive, createObjects, sendChange, sendFence } from '../kube/switch.ts';
+import { changeMatch, classifyLive, createObjects, sendChange } from '../kube/switch.ts';
 import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
+import { goneText } from '../postgres/activity.ts';
 import type { Activity } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
+import type { RunState } from '../run/fold.ts';
 import type { ChangePreview } from '../run/model.ts';
+import type { Fleet } from './fleet.ts';
 import { lookAtPostgres, rememberComplaints } from './looks.ts';
 import type { StepContext, StepResult } from './types.ts';
-import { freeStuckPods } from './unstick.ts';
 
 /** A direct session may outlive its pod by a FIN in flight; after this it is a finding, not a race. */
 const LEFT_DIRECT_LIMIT_MS = 45_000;
-const LOOK_EVERY_MS = 400;
+export const LOOK_EVERY_MS = 400;
 
-function originalOf(ctx: StepContext, service: string): Result<WorkloadChange> {
+/** The change that was planned and kept at p1.prepare. */
+export function originalOf(ctx: StepContext, service: string): Result<WorkloadChange> {
   const change = ctx.fleet.original(service);
   if (change) return ok(change);
   return fail('secret-missing', `the original address of ${service} was never kept in the cluster`, {
@@ -84,12 +87,12 @@ export async function goForward(ctx: StepContext, service: string): Promise<Resu
   return ok(undefined);
 }
 
-function targetOf(ref: { kind: string; namespace?: string; name: string }, ctx: StepContext, uid?: string) {
+export function targetOf(ref: { kind: string; namespace?: string; name: string }, ctx: StepContext, uid?: string) {
   return { kind: ref.kind, namespace: ref.namespace ?? ctx.fleet.namespace, name: ref.name, ...(uid ? { uid } : {}) };
 }
 
 /** Sends a patch; when its outcome stays unknown, the cluster is asked before anything is said. */
-async function sendFenced(
+export async function sendFenced(
   ctx: StepContext,
   change: WorkloadChange,
   direction: 'forward' | 'back',
@@ -131,13 +134,26 @@ export async function verifyForward(ctx: StepContext, service: string): Promise<
   return ok(await leftDirect(ctx, service));
 }
 
-const directBeforeKey = (service: string): string => `directBefore.${service}`;
+export const directBeforeKey = (service: string): string => `directBefore.${service}`;
 
 /** Sessions that were seen to be the service's before it moved: seeing none afterwards proves something only then. */
 async function rememberDirect(ctx: StepContext, service: string): Promise<void> {
   if (ctx.state().facts[directBeforeKey(service)] !== undefined) return;
-  const activity = await lookAtPostgres(ctx);
+  const owners = await ctx.fleet.podOwners(ctx.signal);
+  if (!owners.ok) return;
+  const own = [...owners.value].filter(([, owner]) => owner.service === service && !owner.gone);
+  ctx.fact(`${ADDRESSES}${service}`, Object.fromEntries(own.map(([address, { pod }]) => [address, pod])));
+  const activity = await ctx.pooler.activity(owners.value);
   if (activity.ok) ctx.fact(directBeforeKey(service), activity.value.direct.get(service) ?? 0);
+}
+
+const ADDRESSES = 'addresses.';
+
+/** After a resume: the addresses that pods had before their service moved, for sessions that outlive them. */
+export function recallAddresses(fleet: Fleet, facts: RunState['facts']): void {
+  for (const [key, pods] of Object.entries(facts))
+    if (key.startsWith(ADDRESSES))
+      fleet.rememberAddresses(key.slice(ADDRESSES.length), pods as Readonly<Record<string, string>>);
 }
 
 /**
@@ -157,125 +173,8 @@ export function whyUnproved(
     : undefined;
 }
 
-/** Restores the original entries. Safe to call again; says `done` when they are there already. */
-export async function goBack(ctx: StepContext, service: string): Promise<Result<void>> {
-  const change = originalOf(ctx, service);
-  if (!change.ok) return change;
-  ctx.waitingFor(`${service}: reading what is there now`);
-  const live = await classifyLive(ctx.kube, change.value);
-  if (!live.ok) return live;
-  // What we take back ourselves is no fight.
-  ctx.fights.remove(change.value);
-  if (live.value.state === 'before') {
-    const fenced = await fenceAbandoned(ctx, change.value);
-    if (!fenced.ok || !fenced.value) return fenced.ok ? ok(undefined) : fenced;
-    const again = await classifyLive(ctx.kube, change.value);
-    if (!again.ok) return again;
-    // It had landed in the meantime: then it is taken back like any other.
-    return again.value.state === 'before' ? ok(undefined) : sendFenced(ctx, change.value, 'back');
-  }
-  if (live.value.state === 'gone') {
-    return fail('drift', `${service} was deleted or recreated since it was switched: ${live.value.detail}`, {
-      next: ['There is nothing of this run left in it. Check its address by hand.'],
-    });
-  }
-  return sendFenced(ctx, change.value, 'back');
-}
-
-/**
- * A forward patch without a known outcome may still be in the API server's hands, and would land after the rollback
- * (kubernetes.md 4.4). True when there was one and it is fenced off now.
- */
-async function fenceAbandoned(ctx: StepContext, change: WorkloadChange): Promise<Result<boolean>> {
-  const state = ctx.state();
-  const open = state.calls.filter(
-    ({ callId, intent }) =>
-      state.openCalls.includes(callId) &&
-      intent.direction === 'forward' &&
-      intent.verb === 'patch' &&
-      intent.target.name === change.ref.name,
-  );
-  if (open.length === 0) return ok(false);
-  ctx.waitingFor(`${change.ref.name}: fencing off a patch whose answer never came`);
-  const sent = await ctx.call(
-    { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction: 'back', expect: change.before },
-    async (auditId, again) => {
-      const done = await sendFence(ctx.kube, change, `${ctx.runId}-${open.at(-1)?.callId}`, { auditId, again });
-      return done.ok ? ok({ facts: { fenced: open.map((one) => one.callId) } }) : done;
-    },
-  );
-  if (!sent.ok) return sent;
-  ctx.message('warn', `${change.ref.name}: a patch whose answer never came was fenced off; it can't land any more`);
-  return ok(true);
-}
-
-/** Proof of the way back: rollout, template, ReplicaSet, connections. */
-export async function verifyBack(ctx: StepContext, service: string): Promise<Result<StepResult>> {
-  const change = originalOf(ctx, service);
-  if (!change.ok) return change;
-  const freed = await freeStuckPods(ctx, service, change.value);
-  if (!freed.ok) return freed;
-  const verdict = await follow(ctx, service, change.value, 'back');
-  if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
-  const rolled = rolloutResult(ctx, service, verdict, 'back');
-  if (rolled) return ok(rolled);
-
-  const live = await classifyLive(ctx.kube, change.value);
-  if (!live.ok) return live;
-  const exact = live.value.exact;
-  ctx.evidence({
-    check: 'template equals the original',
-    verdict: live.value.state === 'before' ? 'pass' : 'fail',
-    observed: exact
-      ? 'the whole template is the recorded one'
-      : `the entries are the original ones; ${live.value.detail}`,
-    expected: 'the original entries, byte for byte',
-    data: { fingerprint: live.value.fingerprint ?? null, original: change.value.before, exact },
-  });
-  const original = originalReplicaSet(ctx, service);
-  if (original && verdict.target) {
-    // With other people's changes in the template, or no history kept, another ReplicaSet is right and said so.
-    // The revision of a StatefulSet has a name that follows from its content, and no uid in the status.
-    const same = original.uid === '' ? original.name === verdict.target.name : original.uid === verdict.target.uid;
-    ctx.evidence({
-      check: original.uid === '' ? 'original revision active again' : 'original ReplicaSet active again',
-      verdict: same || !exact ? 'pass' : 'inconclusive',
-      observed: same ? `${verdict.target.name} (the same)` : `${verdict.target.name} instead of ${original.name}`,
-      expected: original.name,
-      data: { uid: verdict.target.uid ?? null, original: original.uid },
-    });
-  }
-  const activity = await lookAtPostgres(ctx);
-  if (activity.ok) {
-    const direct = activity.value.direct.get(service) ?? 0;
-    ctx.evidence({
-      check: 'connected to PostgreSQL directly',
-      // A service that opens connections on demand may have none yet; its readiness was observed above.
-      verdict: direct > 0 || ctx.state().facts[directBeforeKey(service)] === 0 ? 'pass' : 'inconclusive',
-      observed: `${direct} direct connections`,
-      data: { direct },
-    });
-  }
-  if (live.value.state !== 'before') {
-    return ok({
-      verdict: 'fail',
-      failure: {
-        cause: `${service} does not carry its original entries: ${live.value.detail}`,
-        hint: 'Somebody changed them since. Compare the live object with the record and decide by hand.',
-        service,
-      },
-    });
-  }
-  ctx.serviceState(service, 'rolled-back');
-  return ok({ verdict: 'pass' });
-}
-
-export function originalReplicaSet(ctx: StepContext, service: string): { name: string; uid: string } | undefined {
-  const kept = ctx.state().facts.replicaSets as Record<string, { name: string; uid: string }> | undefined;
-  return kept?.[service];
-}
-
-async function follow(
+/** Follows the rollout of a change until the old pods are gone. */
+export async function follow(
   ctx: StepContext,
   service: string,
   change: WorkloadChange,
@@ -300,7 +199,7 @@ async function follow(
  * Evidence of the rollout; a result only when there is nothing more to look at. A CronJob rolls nothing out: its template
  * is what there is. A workload without replicas is switched, and no pod has proved it; the way back needs no such proof.
  */
-function rolloutResult(
+export function rolloutResult(
   ctx: StepContext,
   service: string,
   verdict: RolloutVerdict,
@@ -376,6 +275,23 @@ async function leftDirect(ctx: StepContext, service: string): Promise<StepResult
       return { verdict: 'inconclusive' };
     }
     const remain = activity.value.direct.get(service) ?? 0;
+    const left = activity.value.gone.filter((one) => one.service === service);
+    // A FIN in flight ends most of them in a moment; nothing of what is left then is known to be harmless.
+    if (remain === 0 && left.length > 0 && waited < LEFT_DIRECT_LIMIT_MS) {
+      ctx.waitingFor(`sessions of ${left.length} ended pods of ${service} to close`, LEFT_DIRECT_LIMIT_MS);
+      await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
+      continue;
+    }
+    if (remain === 0 && left.length > 0) {
+      ctx.evidence({
+        check,
+        verdict: 'inconclusive',
+        observed: `0 direct connections of running pods; ${goneText(left)}`,
+        expected: '0 direct connections',
+        data: { direct: 0, gone: left.reduce((sum, one) => sum + one.count, 0) },
+      });
+      return { verdict: 'inconclusive' };
+    }
     if (remain === 0) {
       const before = ctx.state().facts[directBeforeKey(service)];
       const doubt = whyUnproved(activity.value, service, typeof before === 'number' ? before : undefined);

@@ -103,7 +103,8 @@ export interface StepFailure {
 }
 
 export interface StepResult {
-  readonly verdict: Verdict | 'skipped';
+  /** `waived`: the step asked for itself, and went on although not every gate passed; `note` says who decided and why. */
+  readonly verdict: Verdict | 'skipped' | 'waived';
   readonly failure?: StepFailure;
   readonly note?: string;
   /** The operator decided to go back. */

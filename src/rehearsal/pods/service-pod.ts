@@ -40,6 +40,8 @@ export class ServicePod {
   readonly #hoard: Pool | undefined;
   /** The fault bites only a pod that is configured for the pooler. */
   readonly #fault: string | undefined;
+  /** `DATABASE_CONNECT`: `on-demand` connects when a request comes, `briefly` opens a connection for each piece of work. */
+  readonly #manner: string | undefined;
   #counts: LoadCounts = emptyCounts();
   #connected = false;
   #stopping = false;
@@ -51,6 +53,7 @@ export class ServicePod {
     this.#spec = spec;
     this.#routes = routes;
     this.#port = port;
+    this.#manner = new Map(spec.env).get('DATABASE_CONNECT');
     this.#database = findDatabase(new Map(spec.env), spec.args, spec.files);
     const pooled = this.#database ? (routes.service(this.#database.host, spec.namespace)?.pooler ?? false) : false;
     this.#fault = pooled ? spec.fault : undefined;
@@ -66,7 +69,8 @@ export class ServicePod {
     await new Promise((resolve) => this.#after(this.#spec.boot, () => resolve(undefined)));
     if (this.#gone) return;
     // Like most services it connects before it listens; when that fails it listens all the same and says 503.
-    if (this.#database && (await this.#tryConnect()) && this.#fault !== 'crashloop') this.#beginLoad();
+    const eager = this.#database !== undefined && this.#manner !== 'on-demand';
+    if (eager && (await this.#tryConnect()) && this.#fault !== 'crashloop') this.#beginLoad();
     if (this.#gone) return;
     if (this.#fault === 'crashloop') {
       // It never listens: a pod that were Ready for a moment would let the rollout take the good ones away.
@@ -81,7 +85,7 @@ export class ServicePod {
     this.#port.log(`INFO  listening on ${ports.map((port) => `0.0.0.0:${port}`).join(', ') || 'no port'}`);
     this.#port.started();
     this.#every(REPORT_EVERY_MS, () => this.#report());
-    if (this.#database && !this.#connected) void this.#reconnect();
+    if (eager && !this.#connected) void this.#reconnect();
   }
 
   /** SIGTERM. */
@@ -115,7 +119,7 @@ export class ServicePod {
       database: database.database,
       application_name: service,
       max,
-      idleTimeoutMillis: 0,
+      idleTimeoutMillis: this.#manner === 'briefly' ? 1 : 0,
       // As a service behind a pooler should: a pooler that ends waits this long for its clients to leave.
       maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
       connectionTimeoutMillis: 5_000,
@@ -250,7 +254,7 @@ export class ServicePod {
 
   async #healthy(): Promise<string | undefined> {
     if (this.#fault === 'never-ready') return 'warming up';
-    if (!this.#pool) return undefined;
+    if (!this.#pool || this.#manner === 'on-demand') return undefined;
     if (!this.#connected) return 'database is not connected';
     // A slow database is not a dead one: this fault shows in the pooler's figures, not in the health endpoint.
     if (this.#fault === 'slow-queries') return undefined;
@@ -275,7 +279,10 @@ export class ServicePod {
         response.writeHead(status, { 'content-type': 'application/json' });
         response.end(`${JSON.stringify(body)}\n`);
       };
-      if (!health) return answer(200, { service: this.#spec.service, pod: this.#spec.name });
+      if (!health) {
+        if (this.#manner === 'on-demand' && this.#pool) void this.#request();
+        return answer(200, { service: this.#spec.service, pod: this.#spec.name });
+      }
       void this.#healthy().then((problem) => {
         if (problem) this.#port.log(`WARN  GET ${request.url} 503 ${problem}`);
         answer(problem ? 503 : 200, problem ? { status: 'unhealthy', reason: problem } : { status: 'healthy' });
