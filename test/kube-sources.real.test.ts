@@ -66,6 +66,21 @@ const FLEET: Record<string, { pod: Json; kind?: string; sees: (now: Effective) =
     }),
     sees: (e) => expect([e.PG, e.URL]).toEqual(['postgres', 'postgres://u:pw123456@pgbouncer:6432/nova']),
   },
+  'referenced-host-and-port': {
+    pod: app({
+      env: [
+        { name: 'PORT', value: '8080' },
+        { name: 'H', valueFrom: { configMapKeyRef: { name: 'db', key: 'host' } } },
+        { name: 'N', valueFrom: { configMapKeyRef: { name: 'db', key: 'port' } } },
+        { name: 'URL', value: 'postgres://u:pw123456@$(H):$(N)/nova' },
+      ],
+    }),
+    sees: (e) => expect([e.PORT, e.URL]).toEqual(['8080', 'postgres://u:pw123456@pgbouncer:6432/nova']),
+  },
+  'twin-service': {
+    pod: app({ env: [{ name: 'DATABASE_URL', value: DSN.replace('postgres:5432', 'pg-primary:5433') }] }),
+    sees: (e) => expect(e.DATABASE_URL).toBe(POOLED),
+  },
   jdbc: {
     pod: app({
       env: [
@@ -208,6 +223,13 @@ beforeAll(async () => {
     kind: 'Service',
     metadata: { name: 'postgres', namespace: 'nova' },
     spec: { selector: { app: 'postgres' }, ports: [{ port: 5432, targetPort: 5432 }] },
+  });
+  // The same pods behind another name and number.
+  make('services', {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'pg-primary', namespace: 'nova' },
+    spec: { selector: { app: 'postgres' }, ports: [{ port: 5433, targetPort: 5432 }] },
   });
   make('secrets', {
     apiVersion: 'v1',

@@ -230,7 +230,7 @@ function dsnSite(
         add(
           root.origin.kind === 'serviceLink'
             ? linkSite(root, hit.port, where)
-            : splitSite(container, root, env, where, target, origin.references),
+            : splitSite(container, root, env, where, target, portBeside(origin.raw, name, origin.references)),
         );
       }
       return undefined;
@@ -262,6 +262,13 @@ function dsnSite(
   }
 }
 
+/** The variable that holds the port where an address is put together: `$(H):$(P)`, `host=$(H) port=$(P)`, else by its name. */
+function portBeside(text: string, host: string, references: readonly string[]): string | undefined {
+  const behind = text.split(`$(${host})`)[1] ?? '';
+  const next = /^:\$\(([^)]+)\)/.exec(behind)?.[1] ?? /\bport\s*=\s*['"]?\$\(([^)]+)\)/i.exec(text)?.[1];
+  return next ?? references.find((name) => /port/i.test(name));
+}
+
 const fromOf = (origin: Extract<EnvVariable['origin'], { readonly key: string }>) =>
   ({
     kind: origin.kind === 'secretKeyRef' || origin.kind === 'envFromSecret' ? 'Secret' : 'ConfigMap',
@@ -276,7 +283,7 @@ function splitSite(
   env: EffectiveEnv,
   where: Where,
   target: ResolvedTarget,
-  companions: readonly string[] = [],
+  portBesideIt?: string,
 ): Site | undefined {
   const { origin, value } = variable;
   if (value === undefined || origin.kind === 'serviceLink') return undefined;
@@ -284,9 +291,9 @@ function splitSite(
   const host = together ? together[1]! : value;
   if (!isTargetHost(target, host)) return undefined;
   const prefix = HOST_NAME.exec(variable.name)?.[1] ?? '';
+  // What the address itself says comes first: a `PORT` of its own is more often the one the application listens on.
   const portName =
-    [`${prefix}PORT`, `${prefix}port`].find((n) => env.variables.has(n)) ??
-    companions.find((n) => /port/i.test(n) && env.variables.has(n)) ??
+    [portBesideIt, `${prefix}PORT`, `${prefix}port`].find((n) => n !== undefined && env.variables.has(n)) ??
     `${prefix}PORT`;
   const own = env.variables.get(portName);
   const portVariable = own && own.origin.kind !== 'serviceLink' ? own : undefined;

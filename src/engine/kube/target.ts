@@ -37,20 +37,35 @@ export function resolveTarget(
     if (home === namespace) hosts.add(name);
     for (const form of [`${name}.${home}`, `${name}.${home}.svc`, `${name}.${home}.svc.cluster.local`]) hosts.add(form);
   }
+  const behind = backendPorts(main, target.port, endpointSlices);
   for (const service of twins) {
     for (const ip of service.spec?.clusterIPs ?? [service.spec?.clusterIP])
       if (ip && ip !== 'None') hosts.add(clean(ip));
     if (service.spec?.externalName) hosts.add(clean(service.spec.externalName));
+    // A twin may offer the same port of the same pods under another number.
     for (const port of service.spec?.ports ?? []) {
-      if (port.port !== target.port) continue;
-      if (typeof port.targetPort === 'number') ports.add(port.targetPort);
+      if (backendPorts(service, port.port, endpointSlices).some((number) => behind.includes(number)))
+        ports.add(port.port);
     }
   }
+  for (const number of behind) ports.add(number);
   for (const slice of endpointSlices) {
     if (!names.includes(slice.metadata?.labels?.['kubernetes.io/service-name'])) continue;
     for (const endpoint of slice.endpoints ?? []) for (const ip of endpoint.addresses ?? []) hosts.add(clean(ip));
   }
   return { hosts: [...hosts], services: names, namespace: home, ports: [...ports], links };
+}
+
+/** The ports of the pods that a port of a Service leads to; a named one is known by the Service's endpoints. */
+function backendPorts(service: Json | undefined, port: number, endpointSlices: readonly Json[]): number[] {
+  const entry = service?.spec?.ports?.find((one: Json) => one.port === port);
+  if (!entry) return [];
+  if (typeof entry.targetPort !== 'string') return [entry.targetPort ?? port];
+  return endpointSlices
+    .filter((slice) => slice.metadata?.labels?.['kubernetes.io/service-name'] === service.metadata.name)
+    .flatMap((slice) => slice.ports ?? [])
+    .filter((one: Json) => (one.name ?? '') === (entry.name ?? ''))
+    .map((one: Json) => one.port);
 }
 
 function isTwin(service: Json, main: Json): boolean {
