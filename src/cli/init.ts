@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { connectKube } from '../engine/kube/connect.ts';
 import { discoverConsumers } from '../engine/kube/discover.ts';
+import { discoveryTarget } from '../engine/kube/target.ts';
 import type { Workload } from '../engine/kube/workload-types.ts';
 import { loadedPlan } from '../engine/plan/load.ts';
 import type { PlanInput } from '../engine/plan/schema.ts';
@@ -35,7 +36,11 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
   try {
     const { namespace } = kube.value.ref;
     const target = values.postgres ?? DEFAULT_POSTGRES;
-    const found = await discoverConsumers(kube.value, { namespace, target, signal });
+    const found = await discoverConsumers(kube.value, {
+      namespace,
+      target: discoveryTarget(target.service, target.port),
+      signal,
+    });
     if (!found.ok) return found;
     for (const one of found.value.unexplained) await write(io.stderr, `note: ${one.workload}: ${one.reason}\n`);
     const images = { image: values.poolerImage, exporterImage: values.exporterImage };

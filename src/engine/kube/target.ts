@@ -17,6 +17,22 @@ export interface ResolvedTarget {
 const clean = (host: string) => host.toLowerCase().replace(/\.$/, '');
 
 /**
+ * A host that names a Service of a namespace: `postgres.db`, `postgres.db.svc`, `postgres.db.svc.cluster.local`. `certain`
+ * when only a cluster writes it so; `db.internal` may be either. Undefined for a short name and for any other host.
+ */
+export function splitServiceHost(host: string): { service: string; namespace: string; certain: boolean } | undefined {
+  const found = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)\.([a-z0-9]([-a-z0-9]*[a-z0-9])?)(\.svc(\..+)?)?$/.exec(clean(host));
+  return found ? { service: found[1]!, namespace: found[3]!, certain: found[5] !== undefined } : undefined;
+}
+
+/** What to look for, from the `postgres.service` of a plan: a Service of the workloads' own namespace, of another, or a host. */
+export function discoveryTarget(service: string, port: number): DiscoveryTarget {
+  const named = splitServiceHost(service);
+  if (named) return { service: named.service, namespace: named.namespace, port, hosts: [service] };
+  return service.includes('.') ? { service, port, hosts: [service] } : { service, port };
+}
+
+/**
  * Everything that leads to the target's Service as seen from `namespace`: the Service, its twins with the same selector,
  * its IPs, its endpoints, ExternalName aliases, and the names the plan adds.
  */

@@ -20,6 +20,7 @@ function parse(oid: number, text: string): string | number | boolean {
 export async function openPostgres(options: PostgresOptions): Promise<Result<Postgres>> {
   const session = await openSession({
     connect: options.connect,
+    ...(options.encrypted ? { encrypted: true } : {}),
     user: options.user,
     password: options.password,
     database: options.database,

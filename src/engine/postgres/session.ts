@@ -11,6 +11,8 @@ import type { Connect } from './types.ts';
 
 export interface SessionOptions {
   readonly connect: Connect;
+  /** Over a network that others can read: TLS first. */
+  readonly encrypted?: boolean;
   readonly user: string;
   readonly password: Secret;
   readonly database: string;
@@ -111,8 +113,12 @@ const gaveUp = (kind: 'timeout' | 'aborted', what: string, ms: number): WizardEr
 
 /** Opens the stream and logs in. Errors: `auth-failed`, the `unreachable` code, `timeout`, `aborted`, and those of `connect`. */
 export async function openSession(options: SessionOptions): Promise<Result<Session>> {
+  if (options.encrypted) {
+    const first = await attempt(options, true);
+    if (first.ok || !/does not support SSL/i.test(first.error.message)) return first;
+  }
   const plain = await attempt(options, false);
-  if (plain.ok) return plain;
+  if (plain.ok || options.encrypted) return plain;
   // `hostssl` lines only: the server's own words say that a plain connection is what it refuses. The certificate is not
   // checked: the stream is a port-forward to a pod that the API server named.
   if (!/no pg_hba\.conf entry.*no encryption|SSL required/i.test(plain.error.message)) return plain;

@@ -9,6 +9,8 @@ export type { Connect, Finding } from '../pgbouncer/types.ts';
 
 export interface PostgresOptions {
   readonly connect: Connect;
+  /** TLS is tried first (not verified, like `sslmode=prefer`); otherwise only where the server insists. */
+  readonly encrypted?: boolean;
   readonly user: string;
   readonly password: Secret;
   readonly database: string;

@@ -5,6 +5,7 @@
 import { discoverConsumers } from '../kube/discover.ts';
 import { listOf, ref } from '../kube/refs.ts';
 import { restoreChange } from '../kube/switch.ts';
+import { discoveryTarget } from '../kube/target.ts';
 import type { Kube, KubeObject, Ref } from '../kube/types.ts';
 import type { Discovery, Workload, WorkloadChange } from '../kube/workload-types.ts';
 import type { PodOwner } from '../pgbouncer/types.ts';
@@ -74,7 +75,7 @@ export class Fleet {
   /** The same for services that reach the pooler already. */
   async discoverPooled(signal: AbortSignal): Promise<Result<Discovery>> {
     const { name, port } = this.#plan.pooler;
-    return discoverConsumers(this.#kube, { namespace: this.namespace, target: { service: name, port }, signal });
+    return discoverConsumers(this.#kube, { namespace: this.namespace, target: discoveryTarget(name, port), signal });
   }
 
   #discover(signal: AbortSignal, only?: readonly string[]): Promise<Result<Discovery>> {
@@ -82,7 +83,7 @@ export class Fleet {
     const { pooler } = this.#plan;
     return discoverConsumers(this.#kube, {
       namespace: this.namespace,
-      target: { service, port },
+      target: discoveryTarget(service, port),
       to: { host: pooler.name, port: pooler.port },
       named: this.services().map((one) => `${one.kind.toLowerCase()}/${one.name}`),
       ...(only ? { only } : {}),

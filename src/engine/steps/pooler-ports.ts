@@ -14,8 +14,8 @@ import { fail, ok, type Result } from '../result.ts';
 import type { Clock } from '../run/clock.ts';
 import type { PoolsView } from '../run/model.ts';
 import { Secret } from '../secret.ts';
+import { findPostgresRoute, isReady, type PostgresRoute } from './postgres-route.ts';
 import type { RunSecrets } from './run-secrets.ts';
-import { findUpstream, portInPod } from './upstream.ts';
 
 export interface PoolerPod {
   readonly name: string;
@@ -152,12 +152,12 @@ export class PoolerPorts {
   }
 
   async #openPostgres(): Promise<Result<Postgres>> {
-    const { kube, namespace, plan, secrets, signal } = this.#options;
+    const { plan, secrets, signal } = this.#options;
     if (!secrets.role) return fail('secret-missing', `the password of ${plan.postgres.role} is not known yet`);
-    const pod = await this.#findPostgresPod();
-    if (!pod.ok) return pod;
+    const route = await this.#route();
+    if (!route.ok) return route;
     return openPostgres({
-      connect: () => kube.portForward(namespace, pod.value.name, pod.value.port),
+      ...route.value,
       user: plan.postgres.role,
       password: secrets.role,
       database: plan.postgres.database,
@@ -194,10 +194,10 @@ export class PoolerPorts {
         next: ['Correct postgres.adminSecret in the plan.'],
       });
     }
-    const pod = await this.#findPostgresPod();
-    if (!pod.ok) return pod;
+    const route = await this.#route();
+    if (!route.ok) return route;
     return openPostgres({
-      connect: () => kube.portForward(namespace, pod.value.name, pod.value.port),
+      ...route.value,
       user,
       password: new Secret(password),
       database: plan.postgres.database,
@@ -211,38 +211,21 @@ export class PoolerPorts {
     return admin?.ok ? admin : this.postgres();
   }
 
-  async #findPostgresPod(): Promise<Result<{ name: string; port: number }>> {
+  /** The way to the server, found once a session: its pod may have moved by the next. */
+  async #route(): Promise<Result<PostgresRoute>> {
     const { kube, namespace, plan, signal } = this.#options;
-    const { postgres } = plan;
-    if (postgres.pod?.name) return ok({ name: postgres.pod.name, port: postgres.port });
-    const upstream = await findUpstream({ kube, namespace, service: postgres.service, port: postgres.port, signal });
-    const selector = postgres.pod?.selector ?? upstream.selector;
-    if (selector) {
-      const listed = await kube.list(listOf('Pod', namespace, { labelSelector: selector }), { signal });
-      if (!listed.ok) return listed;
-      const ready = listed.value.items.filter((one) => isReady(one) && one.metadata.deletionTimestamp === undefined);
-      for (const pod of inOrder(ready)) {
-        const candidate = { name: String(pod.metadata.name), port: portInPod(pod, upstream) };
-        // One pod: it is the one. Several: a standby shows no session of the services, so the primary is looked for.
-        if (ready.length > 1 && (await this.#isStandby(candidate))) continue;
-        this.#postgresPod = candidate.name;
-        return ok(candidate);
-      }
-    }
-    return fail('postgres-unreachable', `no ready pod stands behind the Service ${postgres.service} in ${namespace}`, {
-      next: [
-        'If PostgreSQL runs outside of the cluster, its sessions are read through the pooler once that is deployed.',
-      ],
-      retryable: true,
-    });
+    const isStandby = (connect: Connect) => this.#isStandby(connect);
+    const route = await findPostgresRoute({ kube, namespace, postgres: plan.postgres, isStandby, signal });
+    if (route.ok) this.#postgresPod = route.value.pod;
+    return route;
   }
 
   /** True only when it says so; a pod that can't be asked stays a candidate, so that its error is the one that is told. */
-  async #isStandby(pod: { name: string; port: number }): Promise<boolean> {
-    const { kube, namespace, plan, secrets, signal } = this.#options;
+  async #isStandby(connect: Connect): Promise<boolean> {
+    const { plan, secrets, signal } = this.#options;
     if (!secrets.role) return false;
     const session = await openPostgres({
-      connect: () => kube.portForward(namespace, pod.name, pod.port),
+      connect,
       user: plan.postgres.role,
       password: secrets.role,
       database: plan.postgres.database,
@@ -289,20 +272,6 @@ export class PoolerPorts {
     await this.#watcher?.done;
   }
 }
-
-function isReady(pod: KubeObject): boolean {
-  const conditions: { type: string; status: string }[] = pod.status?.conditions ?? [];
-  return conditions.some((one) => one.type === 'Ready' && one.status === 'True');
-}
-
-/** Labels that operators put on the primary (Patroni, CloudNativePG, Zalando, Crunchy): those pods are asked first. */
-const isPrimary = (pod: KubeObject): boolean =>
-  Object.entries((pod.metadata.labels ?? {}) as Record<string, string>).some(
-    ([key, value]) => /(^|[/-])role$/i.test(key) && /^(primary|master|leader)$/i.test(value),
-  );
-
-const inOrder = (pods: readonly KubeObject[]): KubeObject[] =>
-  [...pods].sort((a, b) => Number(isPrimary(b)) - Number(isPrimary(a)) || (a.metadata.name < b.metadata.name ? -1 : 1));
 
 /** By its port, then by what its image is called; an exporter beside it has neither. */
 export function poolerContainer(pod: KubeObject, port: number): string {

@@ -8,7 +8,13 @@ const pod = (...ports: object[]): KubeObject => ({
   metadata: { name: 'postgres-0' },
   spec: { containers: [{ name: 'postgres', ports }] },
 });
-const service = (more: Partial<Upstream>): Upstream => ({ isService: true, port: 5432, endpointPorts: [], ...more });
+const service = (more: Partial<Upstream>): Upstream => ({
+  isService: true,
+  namespace: 'nova',
+  port: 5432,
+  endpointPorts: [],
+  ...more,
+});
 const using = (host: string) => ({ workloads: [{ consumers: [{ endpoints: [{ host, port: 5432 }] }] }] }) as never;
 
 test('a Service’s port may be another one than the pod’s', () => {
@@ -22,7 +28,7 @@ test('a policy lets both ports through, and any port when a named one can’t be
   expect(egressPorts(service({ targetPort: 6000 }))).toEqual([5432, 6000]);
   expect(egressPorts(service({ targetPort: 'pg', endpointPorts: [5433] }))).toEqual([5432, 5433]);
   expect(egressPorts(service({ targetPort: 'pg' }))).toEqual([]);
-  expect(egressPorts({ isService: false, port: 5439, endpointPorts: [] })).toEqual([5439]);
+  expect(egressPorts({ isService: false, namespace: 'nova', port: 5439, endpointPorts: [] })).toEqual([5439]);
 });
 
 test('the cluster’s domain is never guessed', () => {

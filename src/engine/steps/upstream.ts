@@ -3,6 +3,7 @@
  * let through (it sees them after the Service has been resolved), and the port inside the pod for a port-forward.
  */
 import { listOf, ref } from '../kube/refs.ts';
+import { splitServiceHost } from '../kube/target.ts';
 import type { Kube, KubeObject } from '../kube/types.ts';
 import type { Discovery } from '../kube/workload-types.ts';
 
@@ -12,10 +13,14 @@ interface ServicePort {
 }
 
 export interface Upstream {
-  /** The Service exists in the namespace. */
+  /** There is a Service of that name, and it may be read. */
   readonly isService: boolean;
+  /** Of the Service. */
+  readonly namespace: string;
   /** Label selector of its pods; absent for a Service without one, ExternalName, and anything outside. */
   readonly selector?: string;
+  /** What an ExternalName Service stands for. */
+  readonly externalName?: string;
   /** Of the Service's port, when there is one. */
   readonly targetPort?: number | string;
   readonly port: number;
@@ -31,10 +36,13 @@ interface Where {
   readonly signal: AbortSignal;
 }
 
-/** Reads the Service and its endpoints. A name with dots is a host, not a Service of the namespace. */
-export async function findUpstream({ kube, namespace, service, port, signal }: Where): Promise<Upstream> {
+/** Reads the Service and its endpoints: of the namespace, or of the one that a name with dots gives (`postgres.db.svc`). */
+export async function findUpstream(where: Where): Promise<Upstream> {
+  const { kube, port, signal } = where;
+  const named = splitServiceHost(where.service);
+  const { service, namespace } = named ?? where;
   const found = service.includes('.') ? undefined : await kube.get(ref('Service', namespace, service), { signal });
-  if (!found?.ok) return { isService: false, port, endpointPorts: [] };
+  if (!found?.ok) return { isService: false, namespace, port, endpointPorts: [] };
   const { spec } = found.value;
   const selector = Object.entries((spec?.selector ?? {}) as Record<string, string>)
     .map(([key, value]) => `${key}=${value}`)
@@ -49,8 +57,10 @@ export async function findUpstream({ kube, namespace, service, port, signal }: W
   const own = ((spec?.ports ?? []) as ServicePort[]).find((one) => one.port === port);
   return {
     isService: true,
+    namespace,
     port,
     ...(selector ? { selector } : {}),
+    ...(spec?.type === 'ExternalName' && spec.externalName ? { externalName: String(spec.externalName) } : {}),
     // A headless Service maps nothing: the client's port is the pod's.
     ...(own?.targetPort !== undefined && spec?.clusterIP !== 'None' ? { targetPort: own.targetPort } : {}),
     endpointPorts: [...new Set(endpointPorts.filter((one) => one !== undefined))],
