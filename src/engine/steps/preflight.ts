@@ -226,7 +226,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   ctx.fact('replicas', Object.fromEntries(consumers.map((one) => [one.ref.name, one.replicas])));
   if (names.length === 0 || goOn) return undefined;
   return {
-    cause: `${names.length} ${names.length === 1 ? 'service' : 'services'} can't be switched as they are: ${told}`,
+    cause: `${names.length} ${names.length === 1 ? 'service' : 'services'} can't be switched as ${names.length === 1 ? 'it is' : 'they are'}: ${told}`,
     hint:
       movable + there.length > 0
         ? 'Mend them and retry; or waive this with a reason (--on-blocked skip without a terminal, `skip` in the plan): the others move, and these stay on PostgreSQL.'
