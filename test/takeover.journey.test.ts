@@ -73,6 +73,16 @@ test('a parked run is named with its commands, and rolled back from another mach
   expect(refused.stdout).toContain(`run --run ${runId}`);
   expect(existsSync(join(other, 'state', 'runs', runId))).toBe(false);
 
+  // What the cluster keeps is read without taking anything over.
+  const status = await lab.wizard(other, ['status', '-n', 'nova', '-o', 'json']);
+  expect(status.code).toBe(0);
+  const told = JSON.parse(status.stdout);
+  expect(told).toMatchObject({ runId, outcome: 'parked', live: false, copy: { updatedAt: expect.any(String) } });
+  expect(
+    Object.fromEntries(told.services.map((one: { name: string; state: string }) => [one.name, one.state])),
+  ).toEqual(Object.fromEntries(SERVICES.map((name) => [name, name === 'identity-service' ? 'pooled' : 'direct'])));
+  expect(existsSync(join(other, 'state', 'runs', runId))).toBe(false);
+
   const back = await lab.wizard(other, ['rollback', '--all', '--no-input', '-o', 'json', '--run', runId]);
   expect(`${back.code} ${back.code === 6 ? '' : back.stderr}`).toBe('6 ');
   expect(lab.state().templates).toEqual(original.templates);

@@ -36,6 +36,33 @@ export async function clusterRuns(kube: KubeOptions): Promise<Result<readonly Cl
   }
 }
 
+/** The cluster's copy of one run, over or not, or of the one that was written to last, with who drives it. */
+export async function clusterCopy(runId: string | undefined, kube: KubeOptions): Promise<Result<ClusterRun>> {
+  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
+  if (!connected.ok) return connected;
+  try {
+    const { namespace } = connected.value.ref;
+    const runs = await listRuns(connected.value, namespace);
+    if (!runs.ok) return runs;
+    const newest = runs.value.toSorted((a, b) => (a.ledger.updatedAt < b.ledger.updatedAt ? 1 : -1));
+    const found = newest.find((run) => runId === undefined || run.runId === runId);
+    if (!found) {
+      const ids = runs.value.map((run) => run.runId);
+      return fail(
+        'not-found',
+        runId === undefined
+          ? `The namespace ${namespace} keeps no run.`
+          : `Run ${runId} is not in namespace ${namespace}.${suggestion(runId, ids)}`,
+        { exitCode: 2, next: ['Is this the right context and namespace?'] },
+      );
+    }
+    const lease = await showLease(connected.value, namespace);
+    return ok({ ledger: found.ledger, ...(lease.ok ? drivenBy(found.ledger, lease.value) : {}) });
+  } finally {
+    connected.value.close();
+  }
+}
+
 /** The cluster's copy of one run, over or not. */
 export async function clusterRun(runId: string, kube: KubeOptions): Promise<Result<Ledger>> {
   const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });

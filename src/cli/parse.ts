@@ -117,13 +117,19 @@ function asksForHelp(argv: readonly string[]): boolean {
 /** `noColor` → `color`: how commander names the positive of `--no-color`. */
 const negatedKey = (key: string) => key.charAt(2).toLowerCase() + key.slice(3);
 
+/** As wide as the terminal, within what reads well. */
+const helpWidth = () => Math.max(60, Math.min(process.stdout.columns ?? 100, 100));
+
+/** A line that ends within a sentence goes on in the next one: where a line breaks is the terminal's affair. */
+const reflow = (text: string) => text.replace(/([^.:!?\n])\n(?=\S)/g, '$1 ');
+
 function commanderFor(spec: AnyCommand): CommanderCommand {
   const program = new CommanderCommand(`pgb-wizard ${spec.name}`)
     .exitOverride()
     .configureOutput({ writeErr: () => {}, writeOut: () => {} })
-    .configureHelp({ showGlobalOptions: false, helpWidth: 110 })
+    .configureHelp({ showGlobalOptions: false, helpWidth: helpWidth() })
     .helpOption('-h, --help', 'Show this help')
-    .description(spec.description ?? `${spec.summary}.`)
+    .description(reflow(spec.description ?? `${spec.summary}.`))
     .allowExcessArguments(false);
   for (const argument of spec.arguments ?? []) {
     const word = argument.choices?.join('|') ?? argument.name;
@@ -163,7 +169,7 @@ function rootProgram(table: readonly AnyCommand[]): CommanderCommand {
     .description(
       `${TITLE}\n\nWithout a command: run. New here? Try \`pgb-wizard rehearse\`, a safe copy of the real thing.`,
     )
-    .configureHelp({ helpWidth: 100, subcommandTerm: (command) => command.name() })
+    .configureHelp({ helpWidth: helpWidth(), subcommandTerm: (command) => command.name() })
     .helpOption('-h, --help', 'Show this help; `pgb-wizard COMMAND --help` shows a command')
     .option('-V, --version', 'Show the version');
   for (const spec of table) program.command(spec.name).description(spec.summary);

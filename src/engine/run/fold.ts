@@ -286,13 +286,18 @@ export function phaseViews(state: RunState): readonly PhaseView[] {
       id,
       number: number === undefined ? index : Number(number),
       title: planned.get(id) ?? PHASE_TITLES[id] ?? id,
-      state: phaseState(steps, services.length > 0 && services.every((service) => service.state === 'rolled-back')),
+      state: phaseState(steps, isBack(services)),
       done,
       total: services.length > 0 ? services.length : steps.length,
       stepIds: steps.map((step) => step.id),
     };
   });
 }
+
+/** One that was never switched does not make a phase that went back one that is done. */
+const isBack = (services: readonly { readonly state: string }[]): boolean =>
+  services.some(({ state }) => state === 'rolled-back') &&
+  services.every(({ state }) => state === 'rolled-back' || state === 'direct');
 
 function phaseState(steps: readonly StepView[], rolledBack: boolean): PhaseView['state'] {
   if (rolledBack) return 'rolled-back';
