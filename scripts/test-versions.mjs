@@ -1,45 +1,70 @@
-// Runs the real tests of PgBouncer and PostgreSQL, and the whole rehearsal, against several versions of PgBouncer: the
-// installed one, and the newest of Debian trixie and sid, unpacked beside it (scripts/fetch-pgbouncer.mjs).
+// Runs the real tests of PgBouncer and PostgreSQL, and the whole rehearsal, against several versions of both: the installed
+// ones, and those of Debian trixie and sid, unpacked beside them (scripts/fetch-pgbouncer.mjs, scripts/fetch-postgres.mjs).
+// Each suite's PgBouncer meets the same suite's PostgreSQL; with --every each PgBouncer meets each PostgreSQL.
 //
-//   npm run test:versions [-- --suites trixie,sid] [--no-rehearsal] [--postgres FOLDER_WITH_PROGRAMS]
+//   npm run test:versions [-- --suites trixie,sid] [--every] [--no-rehearsal] [--postgres FOLDER_WITH_PROGRAMS]
 //
-// Ends with one line a version and exit code 1 when any of them failed.
+// Ends with one line a pair and exit code 1 when any of them failed.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
   options: {
     suites: { type: 'string', default: 'trixie,sid' },
+    every: { type: 'boolean', default: false },
     'no-rehearsal': { type: 'boolean', default: false },
     postgres: { type: 'string' },
   },
 });
 const version = (program) => execFileSync(program, ['--version'], { encoding: 'utf8' }).split('\n')[0].trim();
-const programs = [{ name: 'installed', env: {}, label: version('pgbouncer') }];
-for (const suite of values.suites.split(',').filter(Boolean)) {
-  const fetched = spawnSync(process.execPath, ['scripts/fetch-pgbouncer.mjs', '--suite', suite], {
+
+function fetched(script, suite) {
+  const done = spawnSync(process.execPath, [script, '--suite', suite], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const program = fetched.stdout.trim().split('\n').at(-1);
-  if (fetched.status !== 0 || !program) {
-    console.error(`PgBouncer of ${suite} could not be unpacked`);
+  const place = done.stdout.trim().split('\n').at(-1);
+  if (done.status !== 0 || !place) {
+    console.error(`${script} could not unpack anything of ${suite}`);
     process.exit(1);
   }
-  programs.push({ name: suite, env: { PGB_PGBOUNCER: program }, label: version(program) });
+  return place;
 }
-const postgres = values.postgres ? { PGB_POSTGRES_BIN: values.postgres } : {};
+
+const poolers = [{ suite: 'installed', env: {}, label: version('pgbouncer') }];
+const servers = [
+  {
+    suite: 'installed',
+    env: values.postgres ? { PGB_POSTGRES_BIN: values.postgres } : {},
+    label: version(join(values.postgres ?? pgBin(), 'postgres')),
+  },
+];
+for (const suite of values.suites.split(',').filter(Boolean)) {
+  const program = fetched('scripts/fetch-pgbouncer.mjs', suite);
+  poolers.push({ suite, env: { PGB_PGBOUNCER: program }, label: version(program) });
+  if (values.postgres) continue;
+  const bin = fetched('scripts/fetch-postgres.mjs', suite);
+  servers.push({ suite, env: { PGB_POSTGRES_BIN: bin }, label: version(join(bin, 'postgres')) });
+}
+const pairs = poolers.flatMap((pooler) =>
+  servers
+    .filter((server) => values.every || values.postgres || server.suite === pooler.suite)
+    .map((server) => ({
+      env: { ...pooler.env, ...server.env },
+      label: `${pooler.label.replace(/ \(.*/, '')}, ${server.label.replace(/^postgres \(PostgreSQL\)/, 'PostgreSQL').replace(/ \(.*/, '')}`,
+    })),
+);
 
 const rows = [];
-for (const { name, env, label } of programs) {
-  const all = { ...process.env, ...env, ...postgres };
-  console.log(`\n${label} (${name})`);
+for (const { env, label } of pairs) {
+  const all = { ...process.env, ...env };
+  console.log(`\n${label}`);
   const tests = spawnSync(
     process.execPath,
-    ['scripts/test.mjs', '--project', 'real', 'src/engine/pgbouncer', 'src/engine/postgres', 'test/traps'],
+    ['scripts/test.mjs', '--project', 'real', 'src/engine', 'test/traps', 'test/credentials', 'test/doctor'],
     { env: all, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const counted = tests.stdout.trim().split('\n').at(-1);
@@ -71,13 +96,15 @@ function rehearsal(env, testsPassed) {
   }
 }
 
-const server = execFileSync(join(values.postgres ?? pgBin(), 'postgres'), ['--version'], { encoding: 'utf8' }).trim();
-console.log(`\n${server}`);
+console.log('');
 for (const row of rows)
   console.log(`${row.ok ? 'passed' : 'FAILED'}  ${row.label}: ${row.tests}; rehearsal: ${row.rehearsal}`);
 process.exitCode = rows.every((row) => row.ok) ? 0 : 1;
 
+/** Where the tests find PostgreSQL: the newest of Debian's folders, else beside the one on PATH. */
 function pgBin() {
-  const found = /BINDIR = (\S+)/.exec(execFileSync('pg_config', { encoding: 'utf8' }));
-  return found?.[1] ?? '/usr/bin';
+  const debian = '/usr/lib/postgresql';
+  const [newest] = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  if (newest !== undefined) return join(debian, newest, 'bin');
+  return dirname(realpathSync(execFileSync('which', ['postgres'], { encoding: 'utf8' }).trim()));
 }

@@ -1,6 +1,5 @@
 /** Hazards planted on a real PostgreSQL are all found, with the service; a clean database has none. */
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import type { ClientConfig } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseVersion } from '../pgbouncer/config.ts';
 import type { PodOwner } from '../pgbouncer/types.ts';
@@ -9,6 +8,7 @@ import { type TestPostgres, until } from '../testing/servers.ts';
 import { readActivity } from './activity.ts';
 import { capacityFindings, readCapacity } from './capacity.ts';
 import { findHazards } from './hazards.ts';
+import { Client } from './pg-client.ts';
 import type { Driver, Postgres } from './types.ts';
 
 let postgres: TestPostgres;
@@ -162,25 +162,18 @@ describe('hazards', () => {
   test('a logical replication slot is a hazard while somebody reads it', async () => {
     await postgres.sql("select pg_create_logical_replication_slot('cdc', 'test_decoding')", 'nova');
     expect((await look()).findings).toEqual([]);
-    const args = [
-      '-h',
-      '127.0.0.1',
-      '-p',
-      String(postgres.port),
-      '-U',
-      'postgres',
-      '-d',
-      'nova',
-      '--slot',
-      'cdc',
-      '--start',
-      '-f',
-      '-',
-    ];
-    const consumer = spawn(join(postgres.bin, 'pg_recvlogical'), args, {
-      env: { ...process.env, PGPASSWORD: postgres.superPassword.reveal() },
-      stdio: 'ignore',
-    });
+    // As Debezium and its like read a slot: the replication protocol. Not every package of PostgreSQL has pg_recvlogical.
+    const consumer = new Client({
+      host: '127.0.0.1',
+      port: postgres.port,
+      user: 'postgres',
+      password: postgres.superPassword.reveal(),
+      database: 'nova',
+      replication: 'database',
+    } as ClientConfig);
+    await consumer.connect();
+    // It streams until the connection ends, and its end is all that this promise says.
+    const streaming = consumer.query('START_REPLICATION SLOT cdc LOGICAL 0/0').catch(() => undefined);
     const report = await until('the slot to be active', async () => {
       const now = await look();
       return now.findings.length > 0 ? now : undefined;
@@ -188,7 +181,8 @@ describe('hazards', () => {
     expect(report.findings).toMatchObject([
       { id: 'logical-replication', severity: 'block', detail: expect.stringContaining('slot cdc') },
     ]);
-    consumer.kill();
+    await consumer.end();
+    await streaming;
     await until('the slot to be free', async () => (await look()).findings.length === 0);
     await postgres.sql("select pg_drop_replication_slot('cdc')", 'nova');
   });
