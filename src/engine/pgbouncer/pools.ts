@@ -121,6 +121,7 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
   const states = new Map<string, PoolerState>();
   const opening = new Map<string, Promise<AdminConsole | undefined>>();
   let history: PoolSample[] = [];
+  let queries = 0;
   let discovery: string | undefined;
 
   const openFor = (state: PoolerState): Promise<AdminConsole | undefined> => {
@@ -175,7 +176,9 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
         queryUs: number(row, 'total_query_time'),
         waitUs: number(row, 'total_wait_time'),
       };
-      rates.set(database, ratesBetween(state.totals.get(database), now));
+      const before = state.totals.get(database);
+      if (before && database !== 'pgbouncer' && now.queries >= before.queries) queries += now.queries - before.queries;
+      rates.set(database, ratesBetween(before, now));
       state.totals.set(database, now);
     }
     state.rows = poolRows(state.pod, pools.value, rates);
@@ -196,7 +199,7 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
         ...((state.error ?? discovery) ? { error: state.error ?? discovery } : {}),
       };
     });
-    return { poolers, rows: [...states.values()].flatMap((state) => state.rows), history, everyMs };
+    return { poolers, rows: [...states.values()].flatMap((state) => state.rows), history, everyMs, queries };
   };
 
   const discover = async (): Promise<void> => {

@@ -81,3 +81,27 @@ test('an error and a login page are told', () => {
   });
   expect(parsePrometheus('<html>sign in</html>').ok).toBe(false);
 });
+
+const exporters = () => {
+  const queries = promQueries('nova');
+  return {
+    [queries.up]: vector('2'),
+    [queries.clientsWaiting]: vector('0'),
+    [queries.serversActive]: vector('7'),
+    [queries.maxWaitMs]: vector('0'),
+    [queries.queryTimeMs]: vector('3.5'),
+  };
+};
+
+test.each([
+  ['traffic', vector('0.025'), { errorRatio: 0.025 }],
+  ['no traffic (0/0)', vector('NaN'), {}],
+  ['no series', empty, { errorProblem: 'the query has no series' }],
+  ['a refusal', '{"status":"error","error":"parse error"}', { errorProblem: 'Prometheus: parse error' }],
+])('the plan’s query for failed requests: %s', async (_, answer, told) => {
+  const errorRate = 'sum(rate(failed[1m])) / sum(rate(all[1m]))';
+  const kube = await prometheus({ ...exporters(), [errorRate]: answer });
+  expect(await readPrometheus(kube, { ...place, errorRate }, 'nova')).toEqual(
+    ok({ up: 2, clientsWaiting: 0, serversActive: 7, maxWaitMs: 0, queryTimeMs: 3.5, ...told }),
+  );
+});

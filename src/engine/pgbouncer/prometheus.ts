@@ -12,6 +12,8 @@ export interface PrometheusPlace {
   readonly namespace: string;
   readonly service: string;
   readonly port: number;
+  /** PromQL that answers the share of failed HTTP requests of the services, 0 to 1. */
+  readonly errorRate?: string;
 }
 
 export interface PrometheusReading {
@@ -22,10 +24,16 @@ export interface PrometheusReading {
   readonly maxWaitMs: number;
   /** Mean over the last minute; absent without traffic. */
   readonly queryTimeMs?: number;
+  /** Of `errorRate`; absent without a query or without traffic. */
+  readonly errorRatio?: number;
+  /** Why `errorRate` has no answer: refused, or no series at all. */
+  readonly errorProblem?: string;
 }
 
+type Metric = Exclude<keyof PrometheusReading, 'errorRatio' | 'errorProblem'>;
+
 /** PromQL by what it tells; `database` is the alias in `[databases]`. */
-export function promQueries(database: string): Readonly<Record<keyof PrometheusReading, string>> {
+export function promQueries(database: string): Readonly<Record<Metric, string>> {
   const of = `{database=${JSON.stringify(database)}}`;
   return {
     up: 'sum(pgbouncer_up)',
@@ -36,8 +44,8 @@ export function promQueries(database: string): Readonly<Record<keyof PrometheusR
   };
 }
 
-/** The number of an instant query's answer; undefined when there is no series, or no number (0/0 without traffic). */
-export function parsePrometheus(body: string): Result<number | undefined> {
+/** An instant query's answer: how many series, and the first one's number; none when it is no number (0/0 without traffic). */
+export function parsePrometheus(body: string): Result<{ readonly series: number; readonly value?: number }> {
   let answer: { status?: string; error?: string; data?: { result?: { value?: [number, string] }[] } };
   try {
     answer = JSON.parse(body) as typeof answer;
@@ -46,8 +54,9 @@ export function parsePrometheus(body: string): Result<number | undefined> {
   }
   if (answer.status !== 'success')
     return fail('query-failed', `Prometheus: ${sanitiseLine(answer.error ?? answer.status ?? 'no status', 200)}`);
-  const value = Number(answer.data?.result?.[0]?.value?.[1] ?? Number.NaN);
-  return ok(Number.isFinite(value) ? value : undefined);
+  const result = answer.data?.result ?? [];
+  const value = Number(result[0]?.value?.[1] ?? Number.NaN);
+  return ok({ series: result.length, ...(Number.isFinite(value) ? { value } : {}) });
 }
 
 /** Asks all of it. `not-found` when no pod stands behind the Service, `query-failed` when it knows no pooler. */
@@ -59,16 +68,18 @@ export async function readPrometheus(
 ): Promise<Result<PrometheusReading>> {
   const pod = await podOf(kube, at, signal);
   if (!pod.ok) return pod;
-  const values: Partial<Record<keyof PrometheusReading, number>> = {};
-  for (const [name, query] of Object.entries(promQueries(database)) as [keyof PrometheusReading, string][]) {
+  const ask = async (query: string) => {
     const answer = await getFromPod(kube, pod.value, `/api/v1/query?query=${encodeURIComponent(query)}`, {
       ...(signal ? { signal } : {}),
       timeoutMs: 5000,
     });
+    return answer.ok ? parsePrometheus(answer.value.body) : answer;
+  };
+  const values: Partial<Record<Metric, number>> = {};
+  for (const [name, query] of Object.entries(promQueries(database)) as [Metric, string][]) {
+    const answer = await ask(query);
     if (!answer.ok) return answer;
-    const value = parsePrometheus(answer.value.body);
-    if (!value.ok) return value;
-    if (value.value !== undefined) values[name] = value.value;
+    if (answer.value.value !== undefined) values[name] = answer.value.value;
   }
   const { up, clientsWaiting, serversActive, maxWaitMs, queryTimeMs } = values;
   if (up === undefined || clientsWaiting === undefined || serversActive === undefined || maxWaitMs === undefined) {
@@ -76,7 +87,18 @@ export async function readPrometheus(
       next: ['Is the exporter scraped? Set pooler.serviceMonitor, or a scrape configuration for port 9127.'],
     });
   }
-  return ok({ up, clientsWaiting, serversActive, maxWaitMs, ...(queryTimeMs === undefined ? {} : { queryTimeMs }) });
+  const http = at.errorRate === undefined ? undefined : await ask(at.errorRate);
+  const problem =
+    http && (http.ok ? (http.value.series === 0 ? 'the query has no series' : undefined) : http.error.message);
+  return ok({
+    up,
+    clientsWaiting,
+    serversActive,
+    maxWaitMs,
+    ...(queryTimeMs === undefined ? {} : { queryTimeMs }),
+    ...(http?.ok && http.value.value !== undefined ? { errorRatio: http.value.value } : {}),
+    ...(problem === undefined ? {} : { errorProblem: problem }),
+  });
 }
 
 async function podOf(

@@ -113,6 +113,10 @@ const poolerSchema = z.strictObject({
       namespace: dnsLabel('Namespace of Prometheus').default('monitoring'),
       service: objectName('Service of Prometheus').default('prometheus'),
       port: port('Port of Prometheus').default(9090),
+      errorRate: text(
+        'PromQL that answers the share of failed HTTP requests of the services, 0 to 1, like sum(rate(http_requests_total{namespace="nova",status=~"5.."}[1m])) / sum(rate(http_requests_total{namespace="nova"}[1m]))',
+        2000,
+      ).optional(),
     })
     .describe('A Prometheus as a second source for the gates (guide 3.2)')
     .optional(),

@@ -11,14 +11,38 @@ export interface GateSample {
   readonly queryTimeMs?: number;
   /** Longest query that a watched service runs at this moment, and the longest that is still no news, ms. */
   readonly longestQuery?: { readonly observedMs: number; readonly limitMs: number };
-  /** Response time now and in the recorded baseline, ms. */
-  readonly responseTime?: { readonly observedMs: number; readonly baselineMs: number };
-  /** Failed requests or queries since the sample before. */
-  readonly requests?: { readonly failed: number; readonly total: number };
+  /** Response time of the slowest watched service, ms. */
+  readonly responseTime?: ResponseSample;
+  /** What failed since the sample before, by who tells. */
+  readonly failures?: FailureSample;
+  /** The guide's alerts as Prometheus sees them, when the plan names one. */
+  readonly prometheus?: { readonly agrees: boolean; readonly observed: string };
   /** Client connections in PostgreSQL, and what the plan computed for this moment. */
   readonly pgConnections?: { readonly observed: number; readonly expected: number };
   /** Direct connections that services which were switched still hold. */
   readonly directLeft?: number;
+}
+
+export interface ResponseSample {
+  readonly service: string;
+  /** Median, and the range in which the true one lies with 95 % certainty. */
+  readonly observedMs: number;
+  readonly lowMs: number;
+  readonly highMs: number;
+  readonly answers: number;
+  readonly baselineMs: number;
+  /** The baseline and the percent of the plan, or the noise of the measurement where that is more. */
+  readonly limitMs: number;
+}
+
+export interface FailureSample {
+  /** `source` completes "3 of 120 …". */
+  readonly counts: readonly (
+    | { readonly source: string; readonly failed: number; readonly total: number }
+    | { readonly source: string; readonly percent: number }
+  )[];
+  /** Sources that belong to it and could not be asked. */
+  readonly unread: readonly string[];
 }
 
 export type GateId =
@@ -31,7 +55,8 @@ export type GateId =
   | 'error-rate'
   | 'log-errors'
   | 'pg-connections'
-  | 'direct-left';
+  | 'direct-left'
+  | 'prometheus';
 
 export interface Gates {
   /** Takes a sample and returns all gates. A gate fails after N failing samples in a row, and passes again with one good one. */

@@ -4,6 +4,7 @@ import { poolRow, timeAt } from '../../../test/corruption/sample-run.ts';
 import { loadedPlan } from '../plan/load.ts';
 import { NOVA_PLAN } from '../plan/nova.ts';
 import { createGates, type GateId, type GateSample, overall } from './gates.ts';
+import type { FailureSample } from './gates-types.ts';
 
 const limits = loadedPlan(NOVA_PLAN, 'x').plan.gates;
 const gateOf = (samples: readonly Omit<GateSample, 'at'>[], id: GateId, change = {}) => {
@@ -12,6 +13,11 @@ const gateOf = (samples: readonly Omit<GateSample, 'at'>[], id: GateId, change =
   for (const [index, sample] of samples.entries()) views = gates.observe({ at: timeAt(index), ...sample });
   return views.find((gate) => gate.id === id)!;
 };
+/** A baseline of 100 ms and a limit of 10 % above. */
+const times = (observedMs: number, lowMs: number, baselineMs = 100) => ({
+  responseTime: { service: 'auth-service', observedMs, lowMs, highMs: 140, answers: 12, baselineMs, limitMs: 110 },
+});
+const failures = (counts: FailureSample['counts'], unread: string[] = []) => ({ failures: { counts, unread } });
 const waiting = (count: number) => ({ pools: [poolRow({ clWaiting: count })] });
 
 test('nothing measured is inconclusive, never a pass', () => {
@@ -27,6 +33,7 @@ test('nothing measured is inconclusive, never a pass', () => {
     'log-errors',
     'pg-connections',
     'direct-left',
+    'prometheus',
   ]);
   expect(new Set(views.map((gate) => gate.verdict))).toEqual(new Set(['inconclusive']));
 });
@@ -95,9 +102,16 @@ test.each([
   [110.2, 'fail'],
   [80, 'pass'],
 ])('response time %s ms against a baseline of 100 ms: %s', (observedMs, verdict) => {
-  expect(gateOf([{ responseTime: { observedMs, baselineMs: 100 } }], 'response-time', { consecutive: 1 }).verdict).toBe(
-    verdict,
-  );
+  expect(gateOf([times(observedMs, observedMs)], 'response-time', { consecutive: 1 }).verdict).toBe(verdict);
+});
+
+test('a median above the limit whose range reaches below it says neither slower nor not', () => {
+  expect(gateOf([times(115, 104)], 'response-time', { consecutive: 1 })).toMatchObject({
+    verdict: 'inconclusive',
+    observed:
+      'auth-service 115 ms (95 % sure: 104 to 140 ms, 12 answers), baseline 100 ms (+15.0 %), slower from 110 ms',
+  });
+  expect(gateOf([times(115, 111)], 'response-time', { consecutive: 1 }).verdict).toBe('fail');
 });
 
 test.each([
@@ -112,14 +126,47 @@ test.each([
 });
 
 test('no traffic and no baseline are not measured', () => {
-  expect(gateOf([{ requests: { failed: 0, total: 0 } }], 'error-rate').verdict).toBe('inconclusive');
-  expect(gateOf([{ responseTime: { observedMs: 5, baselineMs: 0 } }], 'response-time').verdict).toBe('inconclusive');
+  expect(gateOf([failures([{ source: 'health requests', failed: 0, total: 0 }])], 'error-rate').verdict).toBe(
+    'inconclusive',
+  );
+  expect(gateOf([times(5, 5, 0)], 'response-time').verdict).toBe('inconclusive');
 });
 
 test('one failed request in a thousand is above 0 %', () => {
-  expect(gateOf([{ requests: { failed: 1, total: 1000 } }], 'error-rate', { consecutive: 1 })).toMatchObject({
+  const health = failures([{ source: 'health requests', failed: 1, total: 1000 }]);
+  expect(gateOf([health], 'error-rate', { consecutive: 1 })).toMatchObject({
     verdict: 'fail',
-    observed: '1 of 1000 (0.100 %)',
+    observed: '1 of 1000 health requests (0.100 %)',
+  });
+  expect(gateOf([health], 'error-rate', { consecutive: 1, errorRate: 0.1 }).verdict).toBe('pass');
+});
+
+test('the worst source of failures counts, and one that could not be asked leaves it open', () => {
+  const good = { source: 'health requests', failed: 0, total: 12 };
+  const http = { source: 'HTTP requests by Prometheus', percent: 2.5 };
+  expect(gateOf([failures([good, http])], 'error-rate', { consecutive: 1 })).toMatchObject({
+    verdict: 'fail',
+    observed: '0 of 12 health requests, 2.5 % of HTTP requests by Prometheus',
+  });
+  expect(gateOf([failures([good], ['the logs of the poolers'])], 'error-rate')).toMatchObject({
+    verdict: 'inconclusive',
+    observed: '0 of 12 health requests, could not be read: the logs of the poolers',
+  });
+  expect(gateOf([failures([http], ['the logs of the poolers'])], 'error-rate', { consecutive: 1 }).verdict).toBe(
+    'fail',
+  );
+  // Errors without a counted query are failures all the same.
+  expect(
+    gateOf([failures([{ source: 'queries', failed: 3, total: 0 }])], 'error-rate', { consecutive: 1 }),
+  ).toMatchObject({ verdict: 'fail', observed: '3 of 3 queries (100.0 %)' });
+});
+
+test('Prometheus confirms or contradicts; it never fails a gate by itself', () => {
+  const prometheus = (agrees: boolean) => ({ prometheus: { agrees, observed: '3 clients waiting' } });
+  expect(gateOf([prometheus(true)], 'prometheus').verdict).toBe('pass');
+  expect(gateOf(Array(5).fill(prometheus(false)), 'prometheus')).toMatchObject({
+    verdict: 'inconclusive',
+    observed: '3 clients waiting',
   });
 });
 

@@ -7,7 +7,7 @@
  * the sum over all pooler pods.
  */
 import type { PlanGates } from '../plan/schema.ts';
-import type { GateId, GateSample, Gates } from './gates-types.ts';
+import type { FailureSample, GateId, GateSample, Gates, ResponseSample } from './gates-types.ts';
 import type { GateView, PoolRow, Verdict } from './model.ts';
 
 export type { GateId, GateSample, Gates } from './gates-types.ts';
@@ -21,7 +21,8 @@ const CONSOLE_DATABASE = 'pgbouncer';
 interface Measurement {
   readonly value: number;
   readonly observed: string;
-  readonly within: boolean;
+  /** Undefined: it was measured, and does not say either way. */
+  readonly within: boolean | undefined;
 }
 
 interface Gate {
@@ -49,19 +50,19 @@ export function createGates(limits: PlanGates, without: ReadonlySet<GateId> = ne
     observe(sample) {
       views = gates.map((gate, index) => {
         const seen = gate.measure(sample);
-        if (seen?.within) failing[index] = 0;
-        else if (seen) failing[index]!++;
+        if (seen?.within === true) failing[index] = 0;
+        else if (seen?.within === false) failing[index]!++;
         const inRow = failing[index]!;
         // Below N in a row the gate keeps its verdict: one slow moment neither fails it nor proves it.
         const before = views[index]!.verdict;
         let verdict: Verdict;
-        if (!seen) verdict = 'inconclusive';
+        if (seen?.within === undefined) verdict = 'inconclusive';
         else if (seen.within) verdict = 'pass';
         else if (inRow >= limits.consecutive) verdict = 'fail';
         else verdict = before === 'fail' ? 'fail' : before;
-        const single: Verdict = !seen ? 'inconclusive' : seen.within ? 'pass' : 'fail';
+        const single: Verdict = seen?.within === undefined ? 'inconclusive' : seen.within ? 'pass' : 'fail';
         const note =
-          seen && !seen.within && inRow < limits.consecutive ? ` (${inRow} of ${limits.consecutive} in a row)` : '';
+          seen?.within === false && inRow < limits.consecutive ? ` (${inRow} of ${limits.consecutive} in a row)` : '';
         const entry = { at: sample.at, verdict: single, ...(seen ? { value: seen.value } : {}) };
         return {
           id: gate.id,
@@ -160,33 +161,14 @@ function definitions(limits: PlanGates): readonly Gate[] {
     {
       id: 'response-time',
       title: 'response time against the baseline',
-      limit: `at most ${number(limits.responseTimeWithin)} % above`,
-      measure: ({ responseTime }) => {
-        if (!responseTime || !usable(responseTime.observedMs) || !(responseTime.baselineMs > 0)) return undefined;
-        const { observedMs, baselineMs } = responseTime;
-        const percent = (observedMs / baselineMs - 1) * 100;
-        return {
-          value: percent,
-          observed: `${number(observedMs)} ms, baseline ${number(baselineMs)} ms (${percent > 0 ? '+' : ''}${percent.toFixed(1)} %)`,
-          // A hair's breadth of floating point must not fail a value that is exactly on the limit.
-          within: percent <= limits.responseTimeWithin + 1e-9,
-        };
-      },
+      limit: `at most ${number(limits.responseTimeWithin)} % above; differences below 5 ms and answers within 20 ms are noise`,
+      measure: ({ responseTime }) => (responseTime ? measureResponseTime(responseTime) : undefined),
     },
     {
       id: 'error-rate',
-      title: 'failed requests',
+      title: 'failed requests and queries',
       limit: `at most ${number(limits.errorRate)} %`,
-      measure: ({ requests }) => {
-        // No traffic proves nothing.
-        if (!requests || !(requests.total > 0) || !usable(requests.failed)) return undefined;
-        const percent = (requests.failed / requests.total) * 100;
-        return {
-          value: percent,
-          observed: `${requests.failed} of ${requests.total} (${percent.toFixed(percent > 0 && percent < 1 ? 3 : 1)} %)`,
-          within: percent <= limits.errorRate + 1e-9,
-        };
-      },
+      measure: ({ failures }) => (failures ? measureFailures(failures, limits.errorRate) : undefined),
     },
     {
       id: 'log-errors',
@@ -214,8 +196,57 @@ function definitions(limits: PlanGates): readonly Gate[] {
       limit: 'none',
       measure: ({ directLeft }) => atMost(directLeft, 0, (n) => plural(n, 'connection')),
     },
+    {
+      id: 'prometheus',
+      title: 'Prometheus',
+      limit: `waiting ${limits.clientsWaiting}, active ${limits.serversActive}, wait ${number(limits.maxWaitMs)} ms, query ${number(limits.queryTimeMs)} ms`,
+      // A scrape is up to a minute old: it contradicts the consoles, which a human has to settle; it never overrules them.
+      measure: ({ prometheus }) =>
+        prometheus && {
+          value: prometheus.agrees ? 0 : 1,
+          observed: prometheus.observed,
+          within: prometheus.agrees ? true : undefined,
+        },
+    },
   ];
 }
+
+/** Slower only when the whole range of the median is above the limit; a range that spans it says neither. */
+function measureResponseTime(sample: ResponseSample): Measurement | undefined {
+  const { observedMs, lowMs, highMs, baselineMs, limitMs, answers, service } = sample;
+  if (!usable(observedMs) || !(baselineMs > 0)) return undefined;
+  const percent = (observedMs / baselineMs - 1) * 100;
+  const text = `${service} ${number(observedMs)} ms (95 % sure: ${number(lowMs)} to ${number(highMs)} ms, ${plural(answers, 'answer')}), baseline ${number(baselineMs)} ms (${percent > 0 ? '+' : ''}${percent.toFixed(1)} %), slower from ${number(limitMs)} ms`;
+  // A hair's breadth of floating point must not fail a value that is exactly on the limit.
+  const above = (ms: number) => ms > limitMs * (1 + 1e-9);
+  return { value: percent, observed: text, within: above(lowMs) ? false : above(observedMs) ? undefined : true };
+}
+
+/** The worst source counts. One that could not be asked leaves it open unless another shows a failure. */
+function measureFailures({ counts, unread }: FailureSample, most: number): Measurement | undefined {
+  let worst = 0;
+  const told: string[] = [];
+  for (const count of counts) {
+    if ('percent' in count) {
+      if (!usable(count.percent)) continue;
+      worst = Math.max(worst, count.percent);
+      told.push(`${precise(count.percent)} % of ${count.source}`);
+      continue;
+    }
+    // No traffic proves nothing; a failure without a success is one.
+    const total = Math.max(count.total, count.failed);
+    if (!(total > 0)) continue;
+    const percent = (count.failed / total) * 100;
+    worst = Math.max(worst, percent);
+    told.push(`${count.failed} of ${total} ${count.source}${count.failed > 0 ? ` (${precise(percent)} %)` : ''}`);
+  }
+  const observed = [...told, ...(unread.length > 0 ? [`could not be read: ${unread.join(', ')}`] : [])].join(', ');
+  if (worst > most + 1e-9) return { value: worst, observed, within: false };
+  if (unread.length > 0) return { value: worst, observed, within: undefined };
+  return told.length > 0 ? { value: worst, observed, within: true } : undefined;
+}
+
+const precise = (percent: number): string => percent.toFixed(percent > 0 && percent < 1 ? 3 : 1);
 
 function servicePools(pools: readonly PoolRow[] | undefined): readonly PoolRow[] | undefined {
   return pools?.filter((row) => row.database !== CONSOLE_DATABASE);

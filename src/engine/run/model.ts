@@ -167,6 +167,8 @@ export interface PoolsView {
   /** Oldest first, bounded; one entry a sample. */
   readonly history: readonly PoolSample[];
   readonly everyMs: number;
+  /** Queries that the poolers have ended while they were watched; grows. */
+  readonly queries?: number;
   readonly postgres?: PostgresView;
 }
 

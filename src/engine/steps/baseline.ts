@@ -11,12 +11,13 @@ import { fail, ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
 import { sanitiseLines } from '../sanitise.ts';
 import { healthTarget } from './health-target.ts';
-import { longestQueries, measureResponse, podReady, podsByWorkload, quantile, whyNoPods } from './looks.ts';
+import { longestQueries, podReady, podsByWorkload, whyNoPods } from './looks.ts';
 import { isNotSwitched, wasPooledBefore } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
+import { measureResponse, quantile } from './response-times.ts';
 import type { Step, StepContext } from './types.ts';
 
-const RESPONSES = 12;
+const RESPONSES = 20;
 
 /** Response times before anything moved; no change, so nothing to confirm. */
 export const responses = (info: StepInfo): Step => ({

@@ -3,9 +3,10 @@ import { CHECKLIST } from '../plan/checklist.ts';
 import { ok } from '../result.ts';
 import type { ChecklistItem, StepInfo } from '../run/model.ts';
 import { GateWatch, gatesFor } from './gate-watch.ts';
-import { type Look, lookAtHealth, lookAtLogs, lookAtPods, podsOf, withPods } from './looks.ts';
+import { type Look, lookAtHealth, lookAtPods, podsOf, withPods } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { lookAtPoolerLogs } from './pooler-logs.ts';
+import { lookAtLogs } from './service-logs.ts';
 import type { Step, StepContext } from './types.ts';
 
 type Item = (typeof CHECKLIST)[number];

@@ -14,14 +14,14 @@ const info = { id: 'p2.decide', guide: '-', title: 'Decision', phase: 'p2', kind
 test('going on beside gates that nobody could measure is waived by whoever allowed it, and no pass', async () => {
   const silent = async () => fail('cluster-unreachable', 'the cluster is silent');
   const policy = { approve: 'all', onFailure: 'stop', onInconclusive: 'accept' } as const;
-  const evidence: Verdict[] = [];
+  const evidence: { check: string; verdict: Verdict; observed: string }[] = [];
   const ctx = {
-    plan: loadedPlan(NOVA_PLAN, 'a test').plan,
+    plan: loadedPlan({ ...NOVA_PLAN, pooler: { ...NOVA_PLAN.pooler, prometheus: {} } }, 'a test').plan,
     kube: { get: async () => fail('not-found', 'no such Secret'), list: silent },
     fleet: { namespace: 'nova', service: () => undefined, podOwners: silent },
     pooler: { watch: () => {}, sample: async () => undefined, pods: silent, postgres: silent, activity: silent },
     secrets: { role: generatePassword(), admin: generatePassword(), stats: generatePassword() },
-    clock: realClock(),
+    clock: { ...realClock(), sleep: async () => {} },
     signal: new AbortController().signal,
     asks: new AskBroker({ who: 'alice@bastion', policy, opened: () => {}, changed: () => {}, answered: () => {} }),
     policy,
@@ -31,14 +31,21 @@ test('going on beside gates that nobody could measure is waived by whoever allow
     gates: () => {},
     waitingFor: () => {},
     decided: () => {},
-    evidence: (one: { verdict: Verdict }) => evidence.push(one.verdict),
+    evidence: (one: (typeof evidence)[number]) => evidence.push(one),
   } as unknown as StepContext;
   const ended = await decideStep(info, '0s', ['auth-service']).verify(ctx);
   expect(ended).toMatchObject({
     ok: true,
     value: { verdict: 'waived', note: expect.stringContaining('waived by the policy of this run') },
   });
-  expect(evidence).toContain('inconclusive');
+  // A Prometheus that the plan names is one of the gates that decide.
+  expect(evidence).toContainEqual(
+    expect.objectContaining({
+      check: 'gate: Prometheus',
+      verdict: 'inconclusive',
+      observed: 'could not be asked: no such Secret',
+    }),
+  );
 });
 
 test('leaving in the middle of a soak ends the step with the reason, and nothing else', async () => {

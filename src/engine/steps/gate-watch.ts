@@ -3,18 +3,29 @@
  * soaks share. A measurement that fails is repeated soon: N in a row is meant to tell a spike from a state, and a state
  * should be known in seconds, not after N observation intervals.
  */
-import { createGates } from '../run/gates.ts';
-import type { GateSample, Gates } from '../run/gates-types.ts';
+import type { KubeObject } from '../kube/types.ts';
+import type { PlanService } from '../plan/schema.ts';
+import { ok, type Result } from '../result.ts';
+import { createGates, overall } from '../run/gates.ts';
+import type { FailureSample, GateId, GateSample, Gates, ResponseSample } from '../run/gates-types.ts';
 import type { GateView, PoolsView } from '../run/model.ts';
 import { Arrivals } from './arrival.ts';
 import { healthTarget } from './health-target.ts';
-import { lookAtPostgres, lookAtUse, measureResponse, podsByWorkload, quantile } from './looks.ts';
+import { lookAtPostgres, lookAtUse, podsByWorkload } from './looks.ts';
 import { lookAtPoolerLogs } from './pooler-logs.ts';
+import { askPrometheus } from './prometheus-look.ts';
+import { measureResponse, medianRange, quantile, type ResponseBaseline, responseLimit } from './response-times.ts';
+import { databaseErrorsOf } from './service-logs.ts';
 import type { StepContext } from './types.ts';
 
 /** Real time between measurements while a gate is failing but has not failed N times in a row. */
 const SUSPICIOUS_EVERY_MS = 1500;
-const RESPONSES_PER_LOOK = 7;
+/** A dozen: the range of their median leaves out the lowest and the highest. */
+const RESPONSES_PER_LOOK = 12;
+/** Asked beyond that, while the range of the median spans the limit. */
+const RESPONSES_IN_DOUBT = 48;
+/** Looks that the end of a watch adds for what the last one could not measure. */
+const LAST_LOOKS = 3;
 /** A query below this is not slow, whatever was seen before. */
 const SLOW_AT_LEAST_MS = 2000;
 /**
@@ -24,8 +35,6 @@ const SLOW_AT_LEAST_MS = 2000;
 const LEAST_BETWEEN_LOOKS_MS = 250;
 /** Services asked in one look; the others follow in the next ones. */
 const SERVICES_PER_LOOK = 3;
-/** Below this a difference is the network's and the port-forward's, not the service's. */
-const NOISE_MS = 20;
 
 export interface Measured {
   readonly sample: GateSample;
@@ -37,7 +46,12 @@ export class GateWatch {
   readonly #ctx: StepContext;
   readonly #gates: Gates;
   readonly #services: readonly string[];
-  #logsSince = performance.now();
+  readonly #began = performance.now();
+  #logsSince = this.#began;
+  /** When the logs of each service were read last. */
+  readonly #readSince = new Map<string, number>();
+  #queriesBefore: number | undefined;
+  #responseTime: ResponseSample | undefined;
   #next = 0;
   readonly texts = new Set<string>();
   /** Which of the services showed clients on the poolers over the looks. */
@@ -74,6 +88,7 @@ export class GateWatch {
   ): Promise<readonly GateView[]> {
     const { clock, signal } = this.#ctx;
     const until = clock.now() + ms;
+    let lastLooks = LAST_LOOKS;
     for (;;) {
       const { views, pools } = await this.look();
       signal.throwIfAborted();
@@ -84,7 +99,12 @@ export class GateWatch {
         await clock.sleep(SUSPICIOUS_EVERY_MS, signal);
         continue;
       }
-      if (left <= 0) return views;
+      if (left <= 0) {
+        // The verdict is the last look's: a pooler that was being replaced in that moment gets another one.
+        if (overall(views) !== 'inconclusive' || lastLooks-- === 0) return views;
+        await clock.sleep(SUSPICIOUS_EVERY_MS, signal);
+        continue;
+      }
       const began = performance.now();
       await clock.passTime(Math.min(everyMs, left), signal);
       const rest = LEAST_BETWEEN_LOOKS_MS - (performance.now() - began);
@@ -103,8 +123,19 @@ export class GateWatch {
     const logs = await lookAtPoolerLogs(ctx, Math.max(1, (since - this.#logsSince) / 1000));
     this.#logsSince = since;
     for (const line of logs.lines ?? []) this.texts.add(line);
-    const response = await this.#responses();
+    const turns = await this.#turn();
+    const response = await this.#responses(turns.ok ? turns.value : []);
     const longest = await this.#longest();
+    const prometheus = await askPrometheus(ctx);
+    const queries = whole && pools.queries !== undefined ? pools.queries : undefined;
+    const failures = await this.#failures({
+      turns,
+      health: response,
+      queries: queries === undefined ? undefined : queries - (this.#queriesBefore ?? queries),
+      poolerErrors: logs.verdict === 'inconclusive' ? undefined : Number(logs.data?.errors ?? 0),
+      http: prometheus,
+    });
+    if (queries !== undefined) this.#queriesBefore = queries;
     const switched = new Set(
       ctx
         .state()
@@ -125,7 +156,8 @@ export class GateWatch {
       ...(logs.verdict === 'inconclusive' ? {} : { logErrors: Number(logs.data?.kinds ?? 0) }),
       ...(longest ? { longestQuery: longest } : {}),
       ...(response.time ? { responseTime: response.time } : {}),
-      ...(response.requests ? { requests: response.requests } : {}),
+      failures,
+      ...(prometheus ? { prometheus: { agrees: prometheus.agrees, observed: prometheus.observed } } : {}),
       ...(activity.ok
         ? {
             directLeft: [...activity.value.direct].reduce(
@@ -170,43 +202,118 @@ export class GateWatch {
     return worst;
   }
 
-  /** Health endpoints of the watched services against their recorded baseline. */
-  async #responses(): Promise<{ time?: GateSample['responseTime']; requests?: GateSample['requests'] }> {
+  /** The pods of the services whose turn it is in this look, with the reason when they can't be listed. */
+  async #turn(): Promise<Result<readonly Turn[]>> {
+    const { fleet } = this.#ctx;
+    const pods = await podsByWorkload(this.#ctx);
+    if (!pods.ok) return pods;
+    const turns = this.#services.flatMap((name) => {
+      const service = fleet.service(name);
+      const own = pods.value.get(name) ?? [];
+      return service && own.length > 0 ? [{ service, pods: own }] : [];
+    });
+    if (turns.length === 0) return ok([]);
+    const first = this.#next;
+    this.#next += Math.min(SERVICES_PER_LOOK, turns.length);
+    return ok(turns.slice(0, SERVICES_PER_LOOK).map((_, index) => turns[(first + index) % turns.length]!));
+  }
+
+  /** Health endpoints against their recorded baseline: the slowest against its limit, and how many requests were answered. */
+  async #responses(turns: readonly Turn[]): Promise<{ time?: ResponseSample; asked: number; answered: number }> {
     const ctx = this.#ctx;
-    const kept = (ctx.state().facts.responseBaseline ?? {}) as Record<string, { medianMs: number; p90Ms: number }>;
-    let worst: GateSample['responseTime'];
+    const kept = (ctx.state().facts.responseBaseline ?? {}) as unknown as Record<string, ResponseBaseline>;
+    let worst: ResponseSample | undefined;
     let asked = 0;
     let answered = 0;
-    const pods = await podsByWorkload(ctx);
-    const turn = Array.from(
-      { length: Math.min(SERVICES_PER_LOOK, this.#services.length) },
-      () => this.#services[this.#next++ % this.#services.length]!,
-    );
-    for (const name of pods.ok ? turn : []) {
-      const service = ctx.fleet.service(name);
-      const own = (pods.ok ? pods.value.get(name) : undefined) ?? [];
-      const pod = own[this.#next % Math.max(1, own.length)];
-      if (!service || !pod || !healthTarget(service, pod)) continue;
-      const times = await measureResponse(ctx, service, pod, RESPONSES_PER_LOOK);
+    for (const { service, pods } of turns) {
+      const pod = pods[this.#next % pods.length]!;
+      if (!healthTarget(service, pod)) continue;
+      let times = await measureResponse(ctx, service, pod, RESPONSES_PER_LOOK);
       asked += RESPONSES_PER_LOOK;
       answered += times.length;
-      const median = quantile(times, 0.5);
-      const before = kept[name];
-      if (median === undefined || !before) continue;
-      // The baseline's own spread is its noise: a median below its 90th percentile is no change that was seen.
-      const within = ctx.plan.gates.responseTimeWithin / 100;
-      const baselineMs = Math.max(before.medianMs, before.p90Ms / (1 + within), NOISE_MS);
-      if (!worst || median / baselineMs > worst.observedMs / worst.baselineMs)
-        worst = { observedMs: median, baselineMs };
+      const before = kept[service.name];
+      if (!before) continue;
+      let sample = responseSample(service.name, times, before, ctx.plan.gates.responseTimeWithin);
+      if (sample && sample.observedMs > sample.limitMs && sample.lowMs <= sample.limitMs) {
+        const more = await measureResponse(ctx, service, pod, RESPONSES_IN_DOUBT);
+        asked += RESPONSES_IN_DOUBT;
+        answered += more.length;
+        times = [...times, ...more].sort((a, b) => a - b);
+        sample = responseSample(service.name, times, before, ctx.plan.gates.responseTimeWithin);
+      }
+      if (!sample) continue;
+      if (!worst || sample.lowMs / sample.limitMs > worst.lowMs / worst.limitMs) worst = sample;
     }
-    return {
-      ...(worst ? { time: worst } : {}),
-      ...(asked > 0 ? { requests: { failed: asked - answered, total: asked } } : {}),
-    };
+    // Services without an endpoint have their turn too; then the newest times are still the ones of the look before.
+    if (asked > 0) this.#responseTime = worst;
+    return { ...(this.#responseTime ? { time: this.#responseTime } : {}), asked, answered };
+  }
+
+  /** What failed since the look before: requests of ours, and what poolers, services and Prometheus tell of the others'. */
+  async #failures(told: {
+    readonly turns: Result<readonly Turn[]>;
+    readonly health: { readonly asked: number; readonly answered: number };
+    readonly queries: number | undefined;
+    readonly poolerErrors: number | undefined;
+    readonly http: Awaited<ReturnType<typeof askPrometheus>>;
+  }): Promise<FailureSample> {
+    const counts: FailureSample['counts'][number][] = [];
+    const unread: string[] = [];
+    const { health, queries, poolerErrors, http } = told;
+    if (health.asked > 0)
+      counts.push({ source: 'health requests', failed: health.asked - health.answered, total: health.asked });
+    if (poolerErrors === undefined) unread.push('the logs of the poolers');
+    else counts.push({ source: 'queries by the logs of the poolers', failed: poolerErrors, total: queries ?? 0 });
+    if (queries === undefined) unread.push('the counters of the poolers');
+    let own = 0;
+    for (const { service, pods } of told.turns.ok ? told.turns.value : []) {
+      const now = performance.now();
+      const since = this.#readSince.get(service.name) ?? this.#began;
+      const errors = await databaseErrorsOf(this.#ctx, service.name, pods, (now - since) / 1000);
+      if (!errors.ok) {
+        unread.push(`the logs of ${service.name}`);
+        continue;
+      }
+      this.#readSince.set(service.name, now);
+      own += errors.value.length;
+      for (const line of errors.value.slice(0, 5)) this.texts.add(line);
+    }
+    if (told.turns.ok) counts.push({ source: 'queries by the logs of the services', failed: own, total: queries ?? 0 });
+    else unread.push('the pods of the services');
+    if (http?.errorPercent !== undefined)
+      counts.push({ source: 'HTTP requests by Prometheus', percent: http.errorPercent });
+    if (http?.errorProblem !== undefined) unread.push(`HTTP errors in Prometheus (${http.errorProblem})`);
+    return { counts, unread };
   }
 }
 
-/** The plan's gates for these services: without the two that ask HTTP endpoints when none of them has one. */
+function responseSample(
+  service: string,
+  times: readonly number[],
+  before: ResponseBaseline,
+  percent: number,
+): ResponseSample | undefined {
+  const observedMs = quantile(times, 0.5);
+  const range = medianRange(times);
+  if (observedMs === undefined || !range) return undefined;
+  return {
+    service,
+    observedMs,
+    lowMs: range.low,
+    highMs: range.high,
+    answers: times.length,
+    baselineMs: before.medianMs,
+    limitMs: responseLimit(before, percent),
+  };
+}
+
+/** A service whose turn it is, with its pods. */
+interface Turn {
+  readonly service: PlanService;
+  readonly pods: readonly KubeObject[];
+}
+
+/** The plan's gates for these services: without those that have nothing to ask here. */
 export async function gatesFor(ctx: StepContext, services: readonly string[]): Promise<Gates> {
   const pods = await podsByWorkload(ctx);
   const asked = services.some((name) => {
@@ -214,7 +321,10 @@ export async function gatesFor(ctx: StepContext, services: readonly string[]): P
     const own = (pods.ok ? pods.value.get(name) : undefined) ?? [];
     return service !== undefined && own.some((pod) => healthTarget(service, pod) !== undefined);
   });
-  return createGates(ctx.plan.gates, new Set(pods.ok && !asked ? (['response-time', 'error-rate'] as const) : []));
+  const without = new Set<GateId>();
+  if (pods.ok && !asked) without.add('response-time');
+  if (!ctx.plan.pooler.prometheus) without.add('prometheus');
+  return createGates(ctx.plan.gates, without);
 }
 
 /** The most server connections each service was ever seen to use, over the whole run: what its pool is sized by afterwards. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { errorLines, newComplaints, shapeOf, shapesOf } from './log-lines.ts';
+import { errorLines, newComplaints, newDatabaseErrors, shapeOf, shapesOf } from './log-lines.ts';
 
 test.each([
   '2026-01-01T00:00:00Z ERROR could not load the profile',
@@ -37,4 +37,27 @@ test('what a service complained about before the switch is not the switch’s do
 test('a refused connection is news each time', () => {
   const line = 'ERROR connection refused: postgres:5432';
   expect(newComplaints([line], new Set([shapeOf(line)]))).toHaveLength(1);
+});
+
+test.each([
+  "error: relation missing { severity: 'ERROR', code: '42P01' }",
+  'ERROR: prepared statement "stmtcache_1" already exists (SQLSTATE 42P05)',
+  '{"level":"info","sqlState":"08006","msg":"retrying"}',
+  'WARN connection lost: server closed the connection unexpectedly',
+])('an error of the database: %s', (line) => {
+  expect(newDatabaseErrors([line], new Set())).toHaveLength(1);
+});
+
+test.each([
+  'ERROR duplicate key value violates unique constraint (SQLSTATE 23505)',
+  'retry after serialization failure, SQLSTATE 40001',
+  'GET /items 200 code=12345',
+  'ERROR could not parse the template',
+])('no error of the database: %s', (line) => {
+  expect(newDatabaseErrors([line], new Set())).toEqual([]);
+});
+
+test('a state that was logged before the switch too is not the switch’s doing', () => {
+  const line = 'ERROR column "x" does not exist (SQLSTATE 42703)';
+  expect(newDatabaseErrors([line], new Set(shapesOf([line])))).toEqual([]);
 });

@@ -59,3 +59,17 @@ export function newComplaints(lines: readonly string[], before: ReadonlySet<stri
     .filter((line) => isComplaint(line) && (CONNECTION.test(line) || !before.has(shapeOf(line))))
     .map((line) => sanitiseLine(line, 300));
 }
+
+/**
+ * SQLSTATEs as drivers print them: `SQLSTATE 42P05`, `SQL State: 08006`, `code: '57P01'`, `"code":"53300"`. Classes that a
+ * pooler, a lost session or a full server brings; those of the application's own data (22, 23) and of retries (40) are its
+ * daily bread.
+ */
+const SQLSTATE = /\b(?:sql_?\s?state|code)\W{1,4}((?:08|0A|25|26|28|34|3D|3F|42|53|54|55|57|58|F0|XX)[0-9A-Z]{3})\b/i;
+
+/** Those of the new complaints that come from the database or the way to it. */
+export function newDatabaseErrors(lines: readonly string[], before: ReadonlySet<string>): string[] {
+  return lines
+    .filter((line) => CONNECTION.test(line) || (SQLSTATE.test(line) && !before.has(shapeOf(line))))
+    .map((line) => sanitiseLine(line, 300));
+}

@@ -3,10 +3,9 @@
  * decides more than its own verdict.
  */
 
-import { getFromPod, openPodHttp } from '../kube/pod-http.ts';
+import { getFromPod } from '../kube/pod-http.ts';
 import { listOf } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
-import { readPrometheus } from '../pgbouncer/prometheus.ts';
 import type { PodOwner, PoolerClients } from '../pgbouncer/types.ts';
 import type { PlanService } from '../plan/schema.ts';
 import type { Activity } from '../postgres/types.ts';
@@ -15,7 +14,6 @@ import type { Verdict } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { isOver, workloadOf } from './fleet.ts';
 import { healthTarget } from './health-target.ts';
-import { errorLines, newComplaints, shapesOf } from './log-lines.ts';
 import type { LookContext, StepContext } from './types.ts';
 
 export interface Look {
@@ -98,88 +96,6 @@ export function lookAtPods(pods: readonly KubeObject[], service: string): Look {
   };
 }
 
-/** Containers that only carry traffic or credentials; their words are not the service's. */
-const BYSTANDER =
-  /^(istio-proxy|istio-init|linkerd-proxy|envoy|envoy-sidecar|vault-agent|consul-dataplane|cloud-sql-proxy|datadog-agent|otel.*|fluent-?bit|filebeat|promtail)$/;
-
-/** The containers of a pod whose log tells about the database: those that were switched, else all but known side-cars. */
-export function talkingContainers(ctx: StepContext, service: string, pod: KubeObject): string[] {
-  const names: string[] = (pod.spec?.containers ?? []).map((one: { name: string }) => one.name);
-  const switched = new Set(ctx.fleet.original(service)?.sources.map((one) => one.container) ?? []);
-  const own = names.filter((name) => switched.has(name));
-  if (own.length > 0) return own;
-  const main: unknown = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
-  if (typeof main === 'string' && names.includes(main)) return [main];
-  const talking = names.filter((name) => !BYSTANDER.test(name));
-  return talking.length > 0 ? talking : names;
-}
-
-const HEAD_BYTES = 128 * 1024;
-
-/**
- * What a service complained about before it was switched: one of its pods, from the start of its log, because that is
- * what the new pods' logs will begin with. Kept as digests of shapes; without it every complaint counts as new.
- */
-export async function rememberComplaints(ctx: StepContext, service: string): Promise<void> {
-  if (ctx.state().facts[complaintsKey(service)] !== undefined) return;
-  const pods = await podsOf(ctx, service);
-  const pod = pods.ok ? pods.value.find(podReady) : undefined;
-  if (!pod) return;
-  const shapes: string[] = [];
-  for (const container of talkingContainers(ctx, service, pod)) {
-    const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, {
-      container,
-      limitBytes: HEAD_BYTES,
-      signal: ctx.signal,
-    });
-    if (log.ok) shapes.push(...shapesOf(log.value.split('\n')));
-  }
-  ctx.fact(complaintsKey(service), [...new Set(shapes)]);
-}
-
-const complaintsKey = (service: string): string => `complaints.${service}`;
-
-/** The logs of the given pods since a moment; counts lines that look like errors and were not there before the switch. */
-export async function lookAtLogs(
-  ctx: StepContext,
-  service: string,
-  pods: readonly KubeObject[],
-  sinceSeconds?: number,
-): Promise<Look> {
-  const before = new Set((ctx.state().facts[complaintsKey(service)] as string[] | undefined) ?? []);
-  let lines = 0;
-  let old = 0;
-  const bad: string[] = [];
-  for (const pod of pods) {
-    for (const container of talkingContainers(ctx, service, pod)) {
-      const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, {
-        container,
-        tail: 500,
-        ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
-        signal: ctx.signal,
-      });
-      if (!log.ok) return couldNot(log.error.message);
-      const own = log.value.split('\n').filter((line) => line !== '');
-      lines += own.length;
-      const fresh = newComplaints(own, before);
-      old += errorLines(own).length - fresh.length;
-      bad.push(...fresh);
-      ctx.logLines(
-        `${pod.metadata.name}/${container}`,
-        own.slice(-5).map((line) => sanitiseLine(line, 400)),
-      );
-    }
-  }
-  const known = old > 0 ? `; ${old} of a kind that was logged before the switch too` : '';
-  return {
-    verdict: bad.length === 0 ? 'pass' : 'fail',
-    observed: bad.length === 0 ? `0 of ${lines} lines${known}` : `${bad.length} of ${lines} lines: ${bad[0]}${known}`,
-    expected: 'no error lines that were not there before',
-    data: { errors: bad.length, lines, old },
-    lines: bad.slice(-20),
-  };
-}
-
 /** `:8080/ready`, or nothing when the service has no endpoint that is known. */
 export function endpointText(service: PlanService, pods: readonly KubeObject[]): string | undefined {
   const target = pods[0] && healthTarget(service, pods[0]);
@@ -251,38 +167,6 @@ function healthWord(body: string): 'healthy' | 'unhealthy' | 'silent' {
   }
 }
 
-/** Response times of a service's health endpoint at one of its pods, one request after the other. Milliseconds, sorted. */
-export async function measureResponse(
-  ctx: StepContext,
-  service: PlanService,
-  pod: KubeObject,
-  count: number,
-): Promise<number[]> {
-  const times: number[] = [];
-  const target = healthTarget(service, pod);
-  if (!target) return times;
-  const http = await openPodHttp(
-    ctx.kube,
-    { namespace: ctx.fleet.namespace, name: pod.metadata.name, port: target.port },
-    { signal: ctx.signal },
-  );
-  if (!http.ok) return times;
-  try {
-    // The first answer pays for the connection inside the pod; it is asked for and not counted.
-    for (let i = 0; i <= count; i++) {
-      const answer = await http.value.get(target.path);
-      if (!answer.ok) break;
-      if (i > 0 && answer.value.status < 500) times.push(answer.value.ms);
-    }
-  } finally {
-    http.value.close();
-  }
-  return times.sort((a, b) => a - b);
-}
-
-export const quantile = (sorted: readonly number[], q: number): number | undefined =>
-  sorted.length === 0 ? undefined : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
-
 /** Who is connected to PostgreSQL how, with the pods as they are now. */
 export async function lookAtPostgres(ctx: LookContext): Promise<Result<Activity>> {
   const owners = await ctx.fleet.podOwners(ctx.signal);
@@ -349,35 +233,4 @@ function addressesOfServers(seen: PoolerClients): ReadonlyMap<number, string> {
     }
   }
   return addresses;
-}
-
-/**
- * The guide's alerts (3.2) as Prometheus sees them. Inconclusive when it cannot be asked or does not scrape the exporters;
- * undefined when the plan names none.
- */
-export async function lookAtPrometheus(ctx: StepContext): Promise<Look | undefined> {
-  const { prometheus } = ctx.plan.pooler;
-  if (!prometheus) return undefined;
-  const seen = await readPrometheus(ctx.kube, prometheus, ctx.plan.postgres.database, ctx.signal);
-  if (!seen.ok) return couldNot(seen.error.message);
-  const { gates, pooler } = ctx.plan;
-  const { up, clientsWaiting, serversActive, maxWaitMs, queryTimeMs } = seen.value;
-  const bad = [
-    ...(up < pooler.replicas ? [`pgbouncer_up of ${up} poolers`] : []),
-    ...(clientsWaiting > gates.clientsWaiting ? [`${clientsWaiting} clients waiting`] : []),
-    ...(serversActive > gates.serversActive ? [`${serversActive} servers active`] : []),
-    ...(maxWaitMs > gates.maxWaitMs ? [`longest wait ${Math.round(maxWaitMs)} ms`] : []),
-    ...(queryTimeMs !== undefined && queryTimeMs > gates.queryTimeMs
-      ? [`query time ${Math.round(queryTimeMs)} ms`]
-      : []),
-  ];
-  return {
-    // A scrape is up to a minute old: it contradicts the consoles, it does not overrule them.
-    verdict: bad.length === 0 ? 'pass' : 'inconclusive',
-    observed:
-      bad.length > 0
-        ? `${bad.join(', ')}, which the consoles do not say now`
-        : `${up} poolers up, ${clientsWaiting} waiting, ${serversActive} active${queryTimeMs === undefined ? '' : `, ${queryTimeMs.toFixed(1)} ms a query`}`,
-    expected: `waiting at most ${gates.clientsWaiting}, active at most ${gates.serversActive}, query time at most ${gates.queryTimeMs} ms`,
-  };
 }

@@ -6,17 +6,9 @@ import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
 import { type Arrivals, arrivalKey, arrivalOf } from './arrival.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
 import { lookAtLoadBalancer } from './load-balancer.ts';
-import {
-  endpointText,
-  type Look,
-  lookAtHealth,
-  lookAtLogs,
-  lookAtPods,
-  lookAtPrometheus,
-  podsOf,
-  withPods,
-} from './looks.ts';
+import { endpointText, type Look, lookAtHealth, lookAtPods, podsOf, withPods } from './looks.ts';
 import { ensureSecrets } from './p1-credentials.ts';
+import { lookAtLogs } from './service-logs.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
 const pooledOf = (ctx: StepContext, services: readonly string[]): string[] =>
@@ -57,20 +49,11 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
         observed: `${describe(seen)}${seen.length < looks ? `; ${looks - seen.length} more looks saw not every pooler` : ''}`,
         data: { samples: seen.length, looks },
       });
-      const second = await lookAtPrometheus(ctx);
-      if (second) {
-        ctx.evidence({
-          check: 'Prometheus',
-          verdict: second.verdict,
-          observed: second.observed,
-          ...(second.expected ? { expected: second.expected } : {}),
-        });
-      }
       const judged = judge(ctx, views, watch, services.length === 1 ? services[0] : undefined);
       if (judged.verdict === 'fail') return ok(judged);
       const arrived = await lookAtArrivals(ctx, watch.arrivals);
       if (arrived.verdict === 'fail') return ok(arrived);
-      const doubt = !enough || second?.verdict === 'inconclusive' || judged.verdict === 'inconclusive';
+      const doubt = !enough || judged.verdict === 'inconclusive';
       return ok(doubt ? { verdict: 'inconclusive' } : arrived);
     },
   };

@@ -34,11 +34,13 @@ export async function lookAtPoolerLogs(
   const logs = await poolerLogs(ctx, { tail: 2000, sinceSeconds: Math.max(1, Math.ceil(sinceSeconds)) });
   if (!logs.ok) return { ...couldNot(logs.error.message), ids: [] };
   let lines = 0;
+  let errors = 0;
   const ids = new Set<string>();
   const bad: string[] = [];
   for (const log of logs.value) {
     const scan = scanPoolerLog(log.lines);
     lines += scan.lines;
+    errors += scan.errors;
     for (const entry of scan.entries.filter((one) => one.severity !== 'info')) {
       ids.add(entry.id);
       bad.push(`${log.pod}: ${entry.text}${entry.count > 1 ? ` (${entry.count} times)` : ''}`);
@@ -51,7 +53,7 @@ export async function lookAtPoolerLogs(
         ? `0 of ${lines} lines of ${logs.value.length} poolers`
         : `${bad.length} kinds of error: ${bad[0]}`,
     expected: 'no errors',
-    data: { lines, kinds: ids.size },
+    data: { lines, errors, kinds: ids.size },
     lines: bad.slice(0, 20),
     ids: [...ids],
   };

@@ -13,7 +13,8 @@ import { fail, ok, type Result } from '../result.ts';
 import type { RunState } from '../run/fold.ts';
 import type { ChangePreview } from '../run/model.ts';
 import type { Fleet } from './fleet.ts';
-import { lookAtPostgres, rememberComplaints } from './looks.ts';
+import { lookAtPostgres } from './looks.ts';
+import { rememberComplaints } from './service-logs.ts';
 import type { StepContext, StepResult } from './types.ts';
 
 /** A direct session may outlive its pod by a FIN in flight; after this it is a finding, not a race. */
