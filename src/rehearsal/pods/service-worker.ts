@@ -62,5 +62,11 @@ port.on('message', (message: ToWorker) => {
       for (const close of ways.get(message.owner) ?? []) close();
       ways.delete(message.owner);
       return;
+    case 'end':
+      for (const pod of [...pods.values()]) pod.kill();
+      for (const close of [...ways.values()].flat()) close();
+      // The thread ends by itself when its last socket has: one that is torn down around them can spin for ever in Node.
+      port.close();
+      return;
   }
 });

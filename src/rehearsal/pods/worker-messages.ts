@@ -31,7 +31,8 @@ export type ToWorker =
   | { type: 'terminate'; id: string }
   | { type: 'kill'; id: string }
   | { type: 'egress'; id: number; owner: string; request: EgressRequest }
-  | { type: 'close-egress'; owner: string };
+  | { type: 'close-egress'; owner: string }
+  | { type: 'end' };
 
 export interface LoadCounts {
   queries: number;

@@ -1,4 +1,5 @@
 /** The worker threads of a cluster: one for the poolers' outgoing connections, the others for service pods. */
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,9 +152,30 @@ export async function createWorkerPool(options: {
     },
     async close() {
       closing = true;
-      await Promise.all([egress, ...services].map((worker) => worker.terminate()));
+      await Promise.all([egress, ...services].map(end));
     },
   };
+}
+
+/** How long a thread has to close its sockets by itself, and then to be torn down. */
+const END_MS = 2000;
+
+/**
+ * Ends a thread. Tearing one down around open sockets can make Node 20 spin in its clean-up for ever, and `process.exit`
+ * then waits for it for ever: so it is asked first. Should it happen all the same, the process ends by a signal.
+ */
+async function end(worker: Worker): Promise<void> {
+  const gone = once(worker, 'exit').then(() => true);
+  const within = (work: Promise<unknown>) =>
+    Promise.race([
+      work.then(() => true),
+      new Promise<false>((resolve) => setTimeout(() => resolve(false), END_MS).unref()),
+    ]);
+  worker.ref();
+  worker.postMessage({ type: 'end' } satisfies ToWorker);
+  if (await within(gone)) return;
+  if (await within(worker.terminate())) return;
+  process.once('exit', () => process.kill(process.pid, 'SIGKILL'));
 }
 
 /** The bundled worker beside this code; run from source it is bundled first, because Node 20 starts no TypeScript. */
