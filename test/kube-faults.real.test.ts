@@ -197,6 +197,29 @@ describe('the lock', () => {
     expect(await showLease(kube, 'nova')).toMatchObject({ ok: true, value: { holder: '' } });
   });
 
+  test('a lock that was taken without an answer is known as our own', async () => {
+    const stop = new AbortController();
+    for (const method of ['PUT', 'POST']) {
+      if (method === 'POST') cluster.store.delete('leases.coordination.k8s.io', 'nova', 'pgb-wizard');
+      cluster.api.faults.add({ method, path: '/leases', times: 1, action: { type: 'drop', when: 'after' } });
+      const taken = await acquireLease(kube, options('alice@a', stop.signal));
+      if (!taken.ok) throw new Error(taken.error.message);
+      expect(taken.value.isSafe()).toBe(true);
+      await taken.value.release();
+    }
+  });
+
+  test('a clock that is put back does not make a dead holder live longer', async () => {
+    const stop = new AbortController();
+    const alice = await acquireLease(kube, options('alice@a', stop.signal));
+    if (!alice.ok) throw new Error(alice.error.message);
+    let ran = 0;
+    const back = { monotonic: () => (ran += 20_000), wall: () => Date.now() + ran - (ran > 20_000 ? 7_200_000 : 0) };
+    const bob = await acquireLease(kube, { ...options('bob@b', stop.signal), onExpired: async () => true }, back);
+    expect(bob.ok && bob.value.epoch).toBe(alice.value.epoch + 1);
+    if (bob.ok) await bob.value.release();
+  });
+
   test('a laptop that slept is not safe until it has renewed', async () => {
     const stop = new AbortController();
     let slept = 0;

@@ -78,6 +78,8 @@ export interface Lab {
   mark(): void;
   /** A new, empty state folder: a machine that has never seen a run. */
   newHome(): string;
+  /** Those made so far, newest first. */
+  homes(): string[];
   wizard(
     home: string,
     args: readonly string[],
@@ -172,6 +174,7 @@ export async function openLab(options: { password?: string; faults?: readonly st
       mkdirSync(home, { mode: 0o700 });
       return home;
     },
+    homes: () => Array.from({ length: homes }, (_, k) => join(root, `home-${homes - k}`)),
     wizard: (home, args, more = {}) => wizard(cluster, home, args, more),
     state: () => ({
       templates: Object.fromEntries(

@@ -12,22 +12,8 @@ import { join } from 'node:path';
 import type { JournalLine } from '../../src/engine/run/events.ts';
 import { journalPath, runDir } from '../../src/engine/run/paths.ts';
 import { type Random, seeded } from '../corruption/random.ts';
+import type { Slice } from '../slices.ts';
 import { journalOf, type Lab, type LabState, openLab, runsIn, SERVICES, type Session } from './lab.ts';
-
-export interface CrashResult {
-  readonly tried: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly leaked: number;
-  /** Kills by kind of place. */
-  readonly places: Readonly<Record<string, number>>;
-  /** Different places (label without run id) that were hit, and how many an uninterrupted run and rollback pass. */
-  readonly covered: number;
-  readonly known: number;
-  readonly failures: readonly string[];
-  /** What happened beside the kills, like a gate that failed because the machine was busy. */
-  readonly notes: readonly string[];
-}
 
 export type Finding = 'lost' | 'doubled' | 'leaked';
 type Direction = 'forward' | 'back';
@@ -42,19 +28,11 @@ const RUN_ID = /\b[0-9a-f]{8}\b/g;
 const plain = (label: string) => label.replace(RUN_ID, '*');
 const prefix = (label: string) => label.replace(/\b[0-9a-f]{8}\b.*$/, '');
 
-export async function runCrashMatrix(options: {
-  readonly sample: number;
-  readonly seed: number;
-  readonly say?: (line: string) => void;
-}): Promise<CrashResult> {
-  const say = options.say ?? (() => {});
-  const random = seeded(options.seed);
+/** Kills until the slice has tried its share. */
+export async function runCrashMatrix({ sample, seed, shard, covered: before, say, report }: Slice): Promise<void> {
+  const random = seeded(seed);
   let lab = await openLab();
-  const counts = { lost: 0, doubled: 0, leaked: 0 };
-  const failures: string[] = [];
-  const notes: string[] = [];
-  const places: Record<string, number> = {};
-  const covered = new Set<string>();
+  const covered = new Set(before);
   let tried = 0;
   try {
     let reference = await referenceRuns(lab);
@@ -62,32 +40,42 @@ export async function runCrashMatrix(options: {
     say(
       `an uninterrupted run passes ${reference.forward.passed.length} kill points, its rollback ${reference.back.passed.length}`,
     );
-    for (let cycle = 1; tried < options.sample; cycle++) {
-      const before = tried;
-      const outcome = await killedCycle(lab, reference, random, options.sample - tried, covered);
+    // Each shard looks after its own places first, so that several of them don't all try the same.
+    const own = new Set([...known].sort().filter((_, index) => index % shard.of === shard.index - 1));
+    const wanted = (place: string) => (covered.has(place) ? 0 : own.has(place) ? 2 : 1);
+    for (let cycle = 1; tried < sample; cycle++) {
+      const outcome = await killedCycle(lab, reference, random, sample - tried, wanted);
       tried += outcome.kills.length;
+      const counts: Record<string, number> = {};
       for (const kill of outcome.kills) {
         const kind = kill.split(' ')[0]!;
-        places[kind] = (places[kind] ?? 0) + 1;
+        counts[kind] = (counts[kind] ?? 0) + 1;
         covered.add(plain(kill));
       }
-      notes.push(...outcome.notes.map((note) => `seed ${options.seed} cycle ${cycle}: ${note}`));
-      for (const [finding, text] of outcome.findings) {
-        counts[finding]++;
-        failures.push(`seed ${options.seed} cycle ${cycle}: ${finding}: ${text}`);
-      }
+      const where = `seed ${seed} cycle ${cycle}`;
+      const count = (kind: Finding) => outcome.findings.filter(([finding]) => finding === kind).length;
+      report({
+        tried: outcome.kills.length,
+        lost: count('lost'),
+        doubled: count('doubled'),
+        leaked: count('leaked'),
+        counts,
+        covered: [...new Set(outcome.kills.map(plain))],
+        known: known.size,
+        failures: outcome.findings.map(([finding, text]) => `${where}: ${finding}: ${text}`),
+        notes: outcome.notes.map((note) => `${where}: ${note}`),
+      });
       say(
-        `cycle ${cycle}: ${tried - before} kills, ${outcome.findings.length} findings; ${tried} tried, ${covered.size} of ${known.size} places`,
+        `cycle ${cycle}: ${outcome.kills.length} kills, ${outcome.findings.length} findings; ${tried} tried, ${covered.size} of about ${known.size} places`,
       );
       for (const [finding, text] of outcome.findings) say(`  ${finding}: ${text}`);
-      if (outcome.findings.length > 0 && tried < options.sample) {
+      if (outcome.findings.length > 0 && tried < sample) {
         // What a finding left behind must not be blamed on the next cycle.
         await lab.close();
         lab = await openLab();
         reference = await referenceRuns(lab);
       }
     }
-    return { tried, ...counts, places, covered: covered.size, known: known.size, failures, notes };
   } finally {
     await lab.close();
   }
@@ -100,8 +88,21 @@ export interface Reference {
   readonly back: Session;
 }
 
-/** The ends to compare with, and the places that are passed on the way. */
-export async function referenceRuns(lab: Lab): Promise<Reference> {
+/** The ends to compare with, and the places that are passed on the way. A busy machine may fail a gate: then once more. */
+export async function referenceRuns(lab: Lab, tries = 3): Promise<Reference> {
+  try {
+    return await uninterrupted(lab);
+  } catch (thrown) {
+    if (tries === 1) throw thrown;
+    for (const home of lab.homes()) {
+      for (const runId of runsIn(home)) await lab.wizard(home, backArgs(runId));
+    }
+    await lab.sweep();
+    return referenceRuns(lab, tries - 1);
+  }
+}
+
+async function uninterrupted(lab: Lab): Promise<Reference> {
   const home = lab.newHome();
   const original = lab.state();
   const forward = await lab.wizard(home, startArgs(lab), { killAt: 'list' });
@@ -131,21 +132,21 @@ async function killedCycle(
   reference: Reference,
   random: Random,
   most: number,
-  covered: ReadonlySet<string>,
+  wanted: Wanted,
 ): Promise<CycleOutcome> {
   const findings: [Finding, string][] = [];
   const notes: string[] = [];
   const kills: string[] = [];
   const home = lab.newHome();
   lab.mark();
-  const forwardPlaces = choose(reference.forward.passed, random, Math.ceil(most * 0.7), covered);
+  const forwardPlaces = choose(reference.forward.passed, random, Math.ceil(most * 0.7), wanted);
   const forward = await killAndResume({ lab, home, random, places: forwardPlaces, direction: 'forward', kills, notes });
   findings.push(...forward.findings);
   if (forward.runId !== undefined && forward.findings.length === 0) {
     findings.push(...checkEnd(lab, home, forward.runId, 'forward', reference));
     const runId = forward.runId;
     lab.mark();
-    const backPlaces = choose(reference.back.passed, random, most - kills.length, covered);
+    const backPlaces = choose(reference.back.passed, random, most - kills.length, wanted);
     const back = await killAndResume({ lab, home, random, places: backPlaces, direction: 'back', kills, notes, runId });
     findings.push(...back.findings);
     if (back.findings.length === 0) findings.push(...checkEnd(lab, home, runId, 'back', reference));
@@ -157,15 +158,17 @@ async function killedCycle(
 /** Distance of two kills, in places: near enough to be quick, far enough that every session gets something done. */
 const STRIDE = { forward: 40, back: 16 } as const;
 
-/** Places along the way, those not yet hit first, in the order of the reference. */
-function choose(passed: readonly string[], random: Random, most: number, covered: ReadonlySet<string>): Place[] {
+/** How much a place is wanted: not at all (0) when it was tried, most when it is this slice's own. */
+type Wanted = (place: string) => number;
+
+/** Places along the way, those most wanted first, in the order of the reference. */
+function choose(passed: readonly string[], random: Random, most: number, wanted: Wanted): Place[] {
   const stride = passed.length > 300 ? STRIDE.forward : STRIDE.back;
   const chosen: number[] = [];
   for (let at = random.below(stride); at < passed.length && chosen.length < most; at += stride) {
-    const end = Math.min(passed.length, at + stride);
-    const fresh = [];
-    for (let i = at; i < end; i++) if (!covered.has(plain(passed[i]!))) fresh.push(i);
-    chosen.push(fresh.length > 0 ? random.pick(fresh) : at + random.below(end - at));
+    const near = passed.slice(at, at + stride).map((label, i) => ({ at: at + i, worth: wanted(plain(label)) }));
+    const best = Math.max(...near.map((one) => one.worth));
+    chosen.push(random.pick(near.filter((one) => one.worth === best)).at);
   }
   let last = 0;
   return chosen.map((at) => {
@@ -317,6 +320,3 @@ export function withoutIntent(lab: Lab, lines: readonly JournalLine[]): [Finding
 
 const isLedger = (url: string, method: string, body: Buffer) =>
   /\/configmaps/.test(url) && (/pgb-wizard-run-/.test(url) || (method === 'POST' && body.includes('"ledger.json"')));
-
-export const crashLine = ({ tried, lost, doubled, leaked }: CrashResult) =>
-  `tried ${tried}, lost ${lost}, doubled ${doubled}, leaked ${leaked}`;

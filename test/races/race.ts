@@ -16,7 +16,7 @@ export interface RaceResult {
 export async function runRaces(options: {
   readonly sample: number;
   readonly seed: number;
-  readonly say?: (line: string) => void;
+  readonly each?: (race: number, result: RaceResult) => void;
 }): Promise<RaceResult> {
   const random = seeded(options.seed);
   const lab = await openLab();
@@ -37,7 +37,7 @@ export async function runRaces(options: {
         failures.push(`${said} at the same time`);
       } else if (wrote.length === 2) inTurn++;
       else if (codes.join() !== '3,7') failures.push(`${said}: the loser should say who holds the lock (exit 7)`);
-      if (race % 20 === 0) options.say?.(`${race} races, ${doubled} double writes, ${failures.length} failures`);
+      options.each?.(race, { races: race, doubled, lost, inTurn, failures });
       await lab.sweep();
     }
     return { races: options.sample, doubled, lost, inTurn, failures };

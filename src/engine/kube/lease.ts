@@ -84,12 +84,16 @@ export async function acquireLease(
     }
     const lease = got.value;
     const current = record(lease);
+    // Our own write, whose answer was lost: the nonce is this start's alone.
+    if (current.holder === holder) return ok(new Held(kube, options, lease, holder, clock));
     const free = current.holder === '' || options.replaceHolders?.includes(current.holder) === true;
     if (!free) {
       const key = JSON.stringify([lease.spec, lease.metadata.resourceVersion]);
       if (observed?.key !== key) observed = { key, monotonic: clock.monotonic(), wall: clock.wall() };
-      // The challenger believes the slower clock: a sleep of ours must not look like silence of theirs.
-      const silentMs = Math.min(clock.monotonic() - observed.monotonic, clock.wall() - observed.wall);
+      // The challenger believes the slower clock: a sleep of ours must not look like silence of theirs. A wall clock that
+      // was put back says nothing.
+      const [ran, passed] = [clock.monotonic() - observed.monotonic, clock.wall() - observed.wall];
+      const silentMs = passed < ran - SLEPT_MS ? ran : Math.min(ran, passed);
       if (silentMs < current.durationSeconds * 1000) {
         options.onHeld?.(current, silentMs);
         if (options.wait !== true && options.onExpired === undefined) return locked(current);

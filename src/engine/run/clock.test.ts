@@ -31,3 +31,28 @@ test('both waits end with the reason of the signal', async () => {
     await expect(wait(1, abort.signal)).rejects.toBe(reason);
   }
 });
+
+test('a clock that is put back does not take the run back, and one that is put right does not take it ahead twice', () => {
+  let [wall, monotonic] = [1_000_000_000, 0];
+  const clock = realClock(1, 0, { wall: () => wall, monotonic: () => monotonic });
+  const pass = (ms: number) => {
+    wall += ms;
+    monotonic += ms;
+  };
+  const began = clock.now();
+  pass(1000);
+  expect(clock.now()).toBe(began + 1000);
+  wall -= 7_200_000;
+  pass(500);
+  expect(clock.now()).toBe(began + 1500);
+  wall += 7_200_000;
+  pass(500);
+  expect(clock.now()).toBe(began + 2000);
+  // A sleep: the wall clock went on, the other one did not.
+  wall += 3_600_000;
+  expect(clock.now()).toBe(began + 3_602_000);
+  expect(clock.monotonic()).toBe(2000);
+  // Slewed by a second: run time waits for it.
+  wall -= 1000;
+  expect(clock.now()).toBe(began + 3_602_000);
+});

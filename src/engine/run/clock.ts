@@ -7,9 +7,12 @@
  * real time and 4 h of run time, so that the record and every limit speak of one time only.
  */
 export interface Clock {
-  /** Milliseconds since the epoch, in run time. */
+  /**
+   * Milliseconds since the epoch, in run time. Follows the machine's clock forward (it slept, or was put right) and never
+   * goes back when that is put back: from then on it is ahead of the machine's clock by so much.
+   */
   now(): number;
-  /** Milliseconds that never go backwards, in run time. */
+  /** Milliseconds that never go backwards, in run time. Waiting is measured with it: it knows no sleep and no jump. */
   monotonic(): number;
   /** Waits `ms` of real time. Rejects with the signal's reason when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -19,12 +22,36 @@ export interface Clock {
   readonly scale: number;
 }
 
+/** What a machine says of the time, ms. */
+export interface Machine {
+  wall(): number;
+  monotonic(): number;
+}
+
+const thisMachine: Machine = { wall: () => Date.now(), monotonic: () => performance.now() };
+
+/** The wall clock against the monotonic one moved by more: it was set, or the machine slept. Less is the usual slewing. */
+export const JUMP_MS = 5000;
+
 /**
  * The real clock. `scale` above 1 shortens `passTime` only. `notBefore` (ms since the epoch) is the last moment of a run
  * that is resumed: run time never goes back, even when an earlier session skipped ahead.
  */
-export function realClock(scale = 1, notBefore = 0): Clock {
-  let skippedMs = Math.max(0, notBefore - Date.now());
+export function realClock(scale = 1, notBefore = 0, machine: Machine = thisMachine): Clock {
+  let skippedMs = Math.max(0, notBefore - machine.wall());
+  let offset = machine.wall() - machine.monotonic();
+  let setBackMs = 0;
+  let last = 0;
+  const now = (): number => {
+    const wall = machine.wall();
+    const jump = wall - machine.monotonic() - offset;
+    offset += jump;
+    if (jump < -JUMP_MS) setBackMs -= jump;
+    // Put right again: what it was ahead by is taken off first.
+    else if (jump > JUMP_MS) setBackMs -= Math.min(setBackMs, jump);
+    last = Math.max(last, wall + setBackMs + skippedMs);
+    return last;
+  };
   const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {
@@ -46,8 +73,8 @@ export function realClock(scale = 1, notBefore = 0): Clock {
     });
   return {
     scale,
-    now: () => Date.now() + skippedMs,
-    monotonic: () => performance.now() + skippedMs,
+    now,
+    monotonic: () => machine.monotonic() + skippedMs,
     sleep,
     async passTime(ms, signal) {
       // In slices, so that a screen that shows a countdown sees it move and `now()` stays continuous.

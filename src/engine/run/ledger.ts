@@ -48,6 +48,9 @@ export class LedgerKeeper {
 
   async #save(status: Ledger['status'], epoch: number | undefined, signal?: AbortSignal): Promise<Result<void>> {
     const { state, journal } = this.#core;
+    // The copy names the newest line. One that a power cut can still take would make the journal here look overtaken.
+    const synced = journal.sync();
+    if (!synced.ok) return synced;
     const now: Ledger = {
       v: 1,
       runId: state.runId,

@@ -9,6 +9,7 @@ import type { Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { diagnoseFailure } from '../steps/diagnose-failure.ts';
 import { Fleet } from '../steps/fleet.ts';
+import { ensureSecrets } from '../steps/p1-credentials.ts';
 import { ensureOriginals } from '../steps/p1-prepare.ts';
 import { PoolerPorts } from '../steps/pooler-ports.ts';
 import type { RunSecrets } from '../steps/run-secrets.ts';
@@ -262,6 +263,9 @@ export function openSession(ports: SessionPorts): RunHandle {
       const originals = await ensureOriginals(ctx);
       if (!originals.ok) return { outcome: 'parked', cause: originals.error.message, error: originals.error };
     }
+    // The pools are on the screen from here on, and a way back can see who is connected; what needs them says what is missing.
+    if (core.state.steps.some((step) => step.id === 'p1.credentials' && step.state === 'pass'))
+      await ensureSecrets(ctx);
     const compared = await reconcile(kube, fleet, core.state, signal);
     if (!compared.ok) return { outcome: 'parked', cause: compared.error.message, error: compared.error };
     const { rows, corrections } = compared.value;

@@ -1,6 +1,7 @@
 /** The guide's decision points: a soak with live gates, then a human (or the gates, without a terminal) decides. */
 import { parseDuration } from '../plan/duration.ts';
 import { ok } from '../result.ts';
+import { JUMP_MS } from '../run/clock.ts';
 import { overall } from '../run/gates.ts';
 import type { Answer, Ask, GateView, StepInfo } from '../run/model.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
@@ -66,6 +67,21 @@ async function decide(
     soakUntil: new Date(until).toISOString(),
     recommendation: recommend(views, until - ctx.clock.now()),
   });
+  // Time in which nobody looked (the machine slept, its clock was put forward) is no soak: its end moves on.
+  const ahead = () => ctx.clock.now() - ctx.clock.monotonic();
+  let known = ahead();
+  const notWatched = () => {
+    const lost = ahead() - known;
+    known += lost;
+    if (lost <= JUMP_MS || ctx.clock.now() - lost >= until) return;
+    until += lost;
+    lookUntil = until;
+    keepUntil();
+    ctx.message(
+      'warn',
+      `the clock went ahead by ${Math.round(lost / 1000)} s in which nobody looked; the soak ends that much later`,
+    );
+  };
   const closed = new AbortController();
   const signal = AbortSignal.any([ctx.signal, closed.signal]);
   let answer: DecideAnswer | undefined;
@@ -79,10 +95,18 @@ async function decide(
   );
   try {
     for (;;) {
-      await soakUntil(ctx, signal, watch, lookUntil, ctx.clock.now() < until, (seen) => {
-        views = seen;
-        ctx.asks.update(current());
-      });
+      await soakUntil(
+        ctx,
+        signal,
+        watch,
+        () => lookUntil,
+        ctx.clock.now() < until,
+        (seen) => {
+          notWatched();
+          views = seen;
+          ctx.asks.update(current());
+        },
+      );
       ctx.signal.throwIfAborted();
       if (answer?.action === 'extend') {
         until = Math.max(until, ctx.clock.now()) + (answer.extendMs ?? 10 * 60_000);
@@ -113,16 +137,17 @@ async function soakUntil(
   ctx: StepContext,
   signal: AbortSignal,
   watch: GateWatch,
-  until: number,
+  /** It may move on while it is waited for. */
+  until: () => number,
   soaking: boolean,
   onLook: (views: readonly GateView[]) => void,
 ): Promise<void> {
-  const wholeMs = until - ctx.clock.now();
+  const wholeMs = until() - ctx.clock.now();
   let lastLooks = 3;
   while (!signal.aborted) {
-    const left = until - ctx.clock.now();
     const { views } = await watch.look();
     onLook(views);
+    const left = until() - ctx.clock.now();
     if (ctx.policy && views.some((view) => view.verdict === 'fail')) return;
     const suspicious = GateWatch.suspicious(views);
     // The gates decide by the last look: what it could not measure is looked at again a few times.

@@ -87,12 +87,13 @@ export class GateWatch {
     onLook?: (views: readonly GateView[], leftMs: number, pools?: PoolsView) => void,
   ): Promise<readonly GateView[]> {
     const { clock, signal } = this.#ctx;
-    const until = clock.now() + ms;
+    // A clock that is put forward watches nothing.
+    const until = clock.monotonic() + ms;
     let lastLooks = LAST_LOOKS;
     for (;;) {
       const { views, pools } = await this.look();
       signal.throwIfAborted();
-      const left = until - clock.now();
+      const left = until - clock.monotonic();
       onLook?.(views, Math.max(0, left), pools);
       if (views.some((view) => view.verdict === 'fail')) return views;
       if (GateWatch.suspicious(views)) {

@@ -177,6 +177,9 @@ async function finalState(ctx: StepContext): Promise<Result<Record<string, JsonV
 export const post = (info: StepInfo): Step => ({
   info,
   async verify(ctx) {
+    // A session that begins here has asked nobody for the console's password yet.
+    const ready = await ensureSecrets(ctx);
+    if (!ready.ok) return ready;
     const due = new Date(ctx.clock.now() + 48 * 3_600_000).toISOString();
     const view = await ctx.pooler.sample();
     const clients = await clientsByService(ctx);
