@@ -246,9 +246,7 @@ test('cells by RFC 4180, and none that a spreadsheet would run', () => {
     fc.property(fc.string(), (text) => {
       const cell = csvCell(text);
       const content = cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell;
-      expect(content.replace(/^'/, '')).toBe(
-        content.startsWith("'") && !text.startsWith("'") ? text : text.replace(/^'/, ''),
-      );
+      expect([text, `'${text}`]).toContain(content);
       expect(content).not.toMatch(/^[=+\-@\t\r]/);
     }),
   );
