@@ -33,6 +33,17 @@ export const runIdFlag = {
   }),
 };
 
+export const newRunIdFlag = {
+  runId: parsed(
+    'ID',
+    'Id of the new run: the one of a Role that names its objects',
+    parseName('8 of a-z and 0-9', /^[a-z0-9]{8}$/),
+    {
+      initially: 'a random one',
+    },
+  ),
+};
+
 export const outputFlag = {
   output: choice(['json', 'yaml', 'wide'], 'Format of the data on standard output', { short: 'o', group: 'output' }),
 };

@@ -1,33 +1,74 @@
-/** `rbac`: the permissions of a plan as a Role and its RoleBinding. No cluster is asked. */
-import { neededAccess, renderRbac } from '../engine/kube/access.ts';
-import type { Need } from '../engine/kube/option-types.ts';
+/** `rbac`: the permissions of a plan as a Role, and a RoleBinding for whoever is named. */
+import { neededAccess } from '../engine/kube/access-needs.ts';
+import { renderRbac } from '../engine/kube/access-roles.ts';
 import type { Plan } from '../engine/plan/schema.ts';
 import { ok, type Result } from '../engine/result.ts';
-import { accessInput } from '../engine/steps/plan-facts.ts';
+import type { KubeOptions } from '../engine/run/options.ts';
+import { manifestsOf } from '../engine/steps/permissions.ts';
+import { type AccessFacts, accessInput, workloadIdOf } from '../engine/steps/plan-facts.ts';
 import type { Invocation } from './command.ts';
 import type { rbacFlags } from './commands/rbac.ts';
 import { write } from './io.ts';
 import { stringify } from './lazy/yaml.ts';
 import { print } from './output.ts';
-import { planOf } from './session.ts';
+import { kubeOptions, planOf } from './session.ts';
+import { version } from './version.ts';
 
-/** Stands for the id that a run will have. */
-const SOME_RUN = 'ffffffff';
 /** Newer servers ask for more verbs; a Role may hold them early. */
 const NEWEST_MINOR = 99;
 
-export async function rbac({ values, io }: Invocation<typeof rbacFlags>): Promise<Result<number>> {
-  const plan = await planOf(values.plan);
-  if (!plan.ok) return plan;
-  const objects = renderRbac(needsOf(plan.value.plan, values.namespace), 'pgb-wizard', values.user);
+export async function rbac({ values, io, signal }: Invocation<typeof rbacFlags>): Promise<Result<number>> {
+  const loaded = await planOf(values.plan);
+  if (!loaded.ok) return loaded;
+  const { plan } = loaded.value;
+  const namespace = values.namespace ?? plan.namespace;
+  const references =
+    values.runId === undefined
+      ? ok(undefined)
+      : await readReferences(plan, kubeOptions(values, plan.namespace), signal);
+  if (!references.ok) return references;
+  const needs = neededAccess(
+    accessInput(plan, {
+      namespace,
+      serverMinor: NEWEST_MINOR,
+      cleanup: true,
+      ...(values.runId === undefined ? {} : { runId: values.runId }),
+      ...(references.value ? { references: references.value } : {}),
+      ...(values.passwordSecret === undefined ? {} : { passwordSecret: values.passwordSecret }),
+      ...(await manifestsOf(plan, namespace)),
+    }),
+  );
+  const objects = renderRbac(needs, values.user === undefined ? {} : { user: values.user });
   if (values.output === 'json') await print(io, 'json', { apiVersion: 'v1', kind: 'List', items: objects });
   else await write(io.stdout, objects.map((object) => stringify(object)).join('---\n'));
+  if (values.user === undefined) await write(io.stderr, 'note: no RoleBinding without --user NAME\n');
+  if (values.runId !== undefined)
+    await write(io.stderr, `note: for one run; start it with \`pgb-wizard run --run-id ${values.runId}\`\n`);
   return ok(0);
 }
 
-/** A rule can't name objects whose names hold the id of a run that does not exist yet. */
-export function needsOf(plan: Plan, namespace = plan.namespace): Need[] {
-  return neededAccess(accessInput(plan, namespace, SOME_RUN, NEWEST_MINOR)).map((need) =>
-    need.name?.includes(SOME_RUN) ? { ...need, name: undefined } : need,
-  );
+/** The Secrets and ConfigMaps that the workloads of the plan refer to. Their contents are not read. */
+async function readReferences(
+  plan: Plan,
+  kube: KubeOptions,
+  signal: AbortSignal,
+): Promise<Result<NonNullable<AccessFacts['references']>>> {
+  const { connectKube } = await import('../engine/kube/connect.ts');
+  const { realClock } = await import('../engine/run/clock.ts');
+  const { ref } = await import('../engine/kube/refs.ts');
+  const { referencesOf } = await import('../engine/kube/sources.ts');
+  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version, signal });
+  if (!connected.ok) return connected;
+  try {
+    const references = new Map<string, ReturnType<typeof referencesOf>>();
+    for (const service of plan.phases.flatMap((phase) => phase.services)) {
+      const where = ref(service.kind, connected.value.ref.namespace, service.name);
+      const live = await connected.value.get(where, { signal });
+      if (live.ok) references.set(workloadIdOf(service), referencesOf(live.value));
+      else if (live.error.code !== 'not-found') return live;
+    }
+    return ok(references);
+  } finally {
+    connected.value.close();
+  }
 }

@@ -35,7 +35,7 @@ export type RunValues = Values<
     typeof passwordFlags &
     typeof displayFlags &
     typeof outputFlag
-> & { readonly fresh?: boolean };
+> & { readonly fresh?: boolean; readonly runId?: string };
 
 /** The plan that is taken when none is named and this file is in the working folder. */
 export const PLAN_FILE = 'pgb-wizard.yaml';
@@ -120,6 +120,9 @@ export async function chooseFirst(request: SessionRequest): Promise<Result<Chose
   if (values.run !== undefined && values.fresh) {
     return fail('usage', '--run resumes a run and --fresh starts one; they cannot be given together.');
   }
+  if (values.run !== undefined && values.runId !== undefined) {
+    return fail('usage', '--run resumes a run and --run-id names a new one; they cannot be given together.');
+  }
   if (values.run !== undefined && isDry(values)) {
     return fail('usage', '--dry-run looks at a whole plan from its start; it cannot be given with --run.');
   }
@@ -179,11 +182,12 @@ export async function completeOptions(request: SessionRequest, chosen: Chosen): 
     kube,
     loadedPlan: plan.value,
     // A dry run leaves a journal to read, and must never be taken for a run that waits.
-    stateDir: isDry(values) ? join(folder, 'dry-runs') : folder,
+    stateDir: isDry(values) ? dryRunDir(folder, values.runId) : folder,
     operator: me.identity,
     host: me.host,
     toolVersion: version,
     resume: chosen.resume?.runId,
+    newRunId: values.runId,
     fromCluster: chosen.resume?.fromCluster,
     secrets,
     policy: policy.value,
@@ -200,6 +204,10 @@ export async function prepareRun(request: SessionRequest): Promise<Result<RunOpt
   const chosen = await chooseFirst(request);
   return chosen.ok ? completeOptions(request, chosen.value) : chosen;
 }
+
+/** A chosen id may be looked at many times before its run: each look has a folder of its own. */
+const dryRunDir = (folder: string, runId: string | undefined): string =>
+  join(folder, 'dry-runs', ...(runId === undefined ? [] : [`${runId}-${Date.now().toString(36)}`]));
 
 export const isDry = (values: Pick<RunValues, 'dryRun'>) => values.dryRun !== undefined && values.dryRun !== 'none';
 
@@ -247,11 +255,24 @@ export async function remoteRun(runId: string, kube: KubeOptions): Promise<Resul
   return ok({ runId, plan: ledger.value.data.plan, planHash: ledger.value.planHash, fromCluster: ledger.value });
 }
 
+/** The run that an earlier `--run-id` has started here; nothing to resume when there is none. */
+async function ownRun(folder: string, runId: string): Promise<Result<Resumable | undefined>> {
+  const ids = runIds(folder);
+  if (!ids.ok) return ids;
+  if (!ids.value.includes(runId)) return ok(undefined);
+  const { findRun } = await import('./runs.ts');
+  const run = findRun(folder, runId);
+  return run.ok ? ok({ runId, plan: run.value.state.plan, planHash: run.value.state.planHash }) : run;
+}
+
 /** The run to resume: the named one, or one that waits on this cluster and namespace; undefined for a new run. */
 async function chooseRun(request: SessionRequest, context: string | undefined): Promise<Result<Resumable | undefined>> {
   const { values, mode, io } = request;
   const folder = stateDir(io.env);
   if (values.fresh || isDry(values)) return ok(undefined);
+  // The same command again goes on with the run that it started.
+  const own = values.runId === undefined ? undefined : await ownRun(folder, values.runId);
+  if (own !== undefined) return own;
   if (values.run !== undefined) {
     const { findRun } = await import('./runs.ts');
     const run = findRun(folder, values.run);

@@ -3,6 +3,7 @@ import {
   changeFlags,
   clusterFlags,
   displayFlags,
+  newRunIdFlag,
   outputFlag,
   passwordFlags,
   planFlag,
@@ -14,6 +15,7 @@ import { parseScale } from '../values.ts';
 export const runFlags = {
   ...planFlag,
   ...runIdFlag,
+  ...newRunIdFlag,
   fresh: toggle('Start a new run even when one waits to be resumed'),
   timeScale: parsed('N', 'On a rehearsal cluster (`rehearse --serve`): how many times faster soaks pass', parseScale),
   ...changeFlags,

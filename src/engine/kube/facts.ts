@@ -1,6 +1,7 @@
 /** What a live workload says about itself: replicas, strategy, probes, and what speaks against changing it now (6.2, 6.3). */
 import { templateOf } from './fingerprint.ts';
 import { refOf, workloadId } from './refs.ts';
+import { referencesOf } from './sources.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { Finding, Severity, Workload } from './workload-types.ts';
 
@@ -78,6 +79,7 @@ export function workloadFacts(object: KubeObject, around: Surroundings): Workloa
       })),
     ),
     images: containers.map((c) => ({ container: c.name, image: c.image ?? '' })),
+    references: referencesOf(object),
     object,
   };
   return { ...facts, findings: findingsOf(object, facts, around) };

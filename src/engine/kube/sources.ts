@@ -14,9 +14,18 @@ export interface ReadSources extends EnvironmentSources {
 
 const PARALLEL = 8;
 
-/** Names of the objects a template refers to. */
-export function referencedObjects(template: Json): { kind: 'Secret' | 'ConfigMap'; name: string }[] {
-  const names = new Map<string, { kind: 'Secret' | 'ConfigMap'; name: string }>();
+export interface Reference {
+  readonly kind: 'Secret' | 'ConfigMap';
+  readonly name: string;
+}
+
+/** The objects a workload's template refers to, as far as an address may be in them. */
+export function referencesOf(object: KubeObject): Reference[] {
+  return referencedObjects(templateOf(object)).filter((one) => !isBoilerplate(one.name));
+}
+
+function referencedObjects(template: Json): Reference[] {
+  const names = new Map<string, Reference>();
   const add = (kind: 'Secret' | 'ConfigMap', name: string | undefined) => {
     if (name) names.set(`${kind}/${name}`, { kind, name });
   };
@@ -52,11 +61,9 @@ export async function readSources(
   links: Readonly<Record<string, string>>,
   signal?: AbortSignal,
 ): Promise<Result<ReadSources>> {
-  const wanted = new Map<string, { kind: 'Secret' | 'ConfigMap'; name: string }>();
+  const wanted = new Map<string, Reference>();
   for (const object of objects) {
-    for (const one of referencedObjects(templateOf(object))) {
-      if (!isBoilerplate(one.name)) wanted.set(`${one.kind}/${one.name}`, one);
-    }
+    for (const one of referencesOf(object)) wanted.set(`${one.kind}/${one.name}`, one);
   }
   const found = new Map<string, KubeObject>();
   const unreadable: string[] = [];

@@ -37,9 +37,12 @@ export const runSuffix = (runId: string): string =>
 export const ownedName = (workload: string, runId: string): string =>
   `${workload.slice(0, 240)}-pgb-${runSuffix(runId)}`;
 
+/** Which run an object was made for. */
+export const RUN_LABEL = 'pgb-wizard.dev/run';
+
 export const ownedLabels = (runId: string): Record<string, string> => ({
   'app.kubernetes.io/managed-by': 'pgb-wizard',
-  'pgb-wizard.dev/run': runId.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 63),
+  [RUN_LABEL]: runId.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 63),
 });
 
 export function planEdits(

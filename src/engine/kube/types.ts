@@ -141,7 +141,7 @@ export interface KubeIdentity {
   readonly namespace: string;
   /** From SelfSubjectReview; absent when the server does not say. */
   readonly user?: string;
-  /** UID of the `kube-system` namespace when readable, else of the own namespace: the cluster's identity in the record. */
+  /** UID of the namespace: it tells this cluster from others, in the journal and in the record. Absent when it can't be read. */
   readonly clusterUid?: string;
 }
 

@@ -137,6 +137,8 @@ export interface Workload {
   readonly terminationGraceSeconds: number;
   readonly paused: boolean;
   readonly midRollout: boolean;
+  /** Secrets and ConfigMaps that its pods take variables or files from. */
+  readonly references: readonly { readonly kind: 'Secret' | 'ConfigMap'; readonly name: string }[];
   /** `app=identity-service`: selects the pods. */
   readonly podSelector: string;
   readonly containerPorts: readonly { readonly container: string; readonly name?: string; readonly port: number }[];

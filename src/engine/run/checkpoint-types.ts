@@ -7,7 +7,7 @@ export interface CheckpointEntry {
   readonly context: string;
   readonly server: string;
   readonly namespace: string;
-  /** uid of the namespace kube-system, which identifies a cluster better than its address. */
+  /** uid of the namespace, which tells one cluster from another better than its address does; empty when it can't be read. */
   readonly clusterUid: string;
   readonly planName: string;
   readonly planHash: string;

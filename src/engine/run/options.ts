@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly toolVersion: string;
   /** Run id to resume. */
   readonly resume?: string;
+  /** Id of a new run, when somebody needed it beforehand (a Role that names the objects of the run). */
+  readonly newRunId?: string;
   /** The cluster's copy of that run, when this machine has no journal of it: one is rebuilt from it. */
   readonly fromCluster?: Ledger;
   readonly secrets: SecretInputs;

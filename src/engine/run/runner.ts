@@ -278,7 +278,7 @@ async function finish(ports: RunnerPorts, step: Step, result: StepResult): Promi
     return { kind: 'next' };
   }
   const failure = result.failure ?? failureFromEvidence(evidence, verdict);
-  return failed(ports, step, failure, verdict);
+  return failed(ports, step, failure, verdict, failure.error);
 }
 
 /** Writes the failure down and asks what to do about it. */

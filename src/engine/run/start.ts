@@ -46,7 +46,7 @@ export async function startRun(options: RunOptions, signal?: AbortSignal): Promi
   }
   const scale = earlier.value?.timeScale ?? options.timeScale;
   const clock = realClock(scale, earlier.value ? Date.parse(earlier.value.updatedAt) : 0);
-  const runId = options.resume ?? newRunId();
+  const runId = options.resume ?? options.newRunId ?? newRunId();
 
   const connecting = new AbortController();
   const connected = onAbort([signal], () => connecting.abort());

@@ -3,7 +3,8 @@
  * the pooler at the end; and the response times of the services' own health endpoints before they move.
  */
 import { listOf, ref, refOf } from '../kube/refs.ts';
-import type { KubeObject } from '../kube/types.ts';
+import { ownedLabels, RUN_LABEL } from '../kube/switch-plan.ts';
+import type { KubeObject, Ref } from '../kube/types.ts';
 import { baselineJob, checkBaselineHeadroom, compareBaselines, parsePgbench } from '../postgres/baseline.ts';
 import { readCapacity } from '../postgres/capacity.ts';
 import type { BaselineResult } from '../postgres/types.ts';
@@ -87,7 +88,7 @@ export function baselineStep(info: StepInfo, which: 'before' | 'after'): Step {
           text: `${object.kind}/${object.metadata.name} (removed afterwards)`,
         })),
         commands: [
-          `kubectl create job ${nameOf(ctx, which)} --image=${imageOf(ctx)} -n ${ctx.fleet.namespace} -- pgbench -n -M extended -f select.sql -c ${clients} -T ${seconds} -h ${host} -p ${port} -U ${ctx.plan.postgres.role} ${ctx.plan.postgres.database}`,
+          `kubectl create job ${nameOf(which)} --image=${imageOf(ctx)} -n ${ctx.fleet.namespace} -- pgbench -n -M extended -f select.sql -c ${clients} -T ${seconds} -h ${host} -p ${port} -U ${ctx.plan.postgres.role} ${ctx.plan.postgres.database}`,
         ],
         departures: [
           "The guide's pgbench writes a million transactions into production, needs tables that only -i makes (it drops and creates them), names no port and gives no password; -d means --debug before version 17. This one reads only, is short, and takes the password from a Secret.",
@@ -152,7 +153,8 @@ export function baselineStep(info: StepInfo, which: 'before' | 'after'): Step {
 const SERVICE_TIME_MS = 1.5;
 const hopMs = (ctx: StepContext) => Math.round(ctx.plan.baseline.clients * SERVICE_TIME_MS);
 
-const nameOf = (ctx: StepContext, which: 'before' | 'after') => `pgb-wizard-baseline-${which}-${ctx.runId}`;
+/** Without the id of the run, so that a Role can name them; the lock of the namespace keeps two runs from meeting here. */
+const nameOf = (which: 'before' | 'after') => `pgb-wizard-baseline-${which}`;
 /** The plan's; else the one PostgreSQL runs from, which every node of this cluster may pull and which brings pgbench. */
 const imageOf = (ctx: StepContext): string => {
   const seen = ctx.state().facts.postgresImage;
@@ -167,7 +169,7 @@ const target = (ctx: StepContext, which: 'before' | 'after') =>
 function objectsOf(ctx: StepContext, which: 'before' | 'after'): Result<KubeObject[]> {
   const { plan, secrets } = ctx;
   if (!secrets.role) return fail('secret-missing', `the password of ${plan.postgres.role} is not known`);
-  const name = nameOf(ctx, which);
+  const name = nameOf(which);
   const seconds =
     ctx.rehearsal && ctx.clock.scale > 1
       ? Math.max(3, Math.ceil(plan.baseline.seconds / ctx.clock.scale))
@@ -176,7 +178,7 @@ function objectsOf(ctx: StepContext, which: 'before' | 'after'): Result<KubeObje
     {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name, namespace: ctx.fleet.namespace, labels: { 'app.kubernetes.io/managed-by': 'pgb-wizard' } },
+      metadata: { name, namespace: ctx.fleet.namespace, labels: ownedLabels(ctx.runId) },
       type: 'Opaque',
       immutable: true,
       data: { password: Buffer.from(secrets.role.reveal(), 'utf8').toString('base64') },
@@ -191,6 +193,7 @@ function objectsOf(ctx: StepContext, which: 'before' | 'after'): Result<KubeObje
       passwordSecret: { name, key: 'password' },
       clients: plan.baseline.clients,
       seconds,
+      labels: ownedLabels(ctx.runId),
     }) as KubeObject[]),
   ]);
 }
@@ -218,21 +221,53 @@ async function create(ctx: StepContext, object: KubeObject): Promise<Result<void
     },
     async (auditId) => {
       const made = await ctx.kube.create(where, object, { auditId });
-      // Left by a session that was cut off: the names are this run's own.
-      return made.ok || made.error.code === 'already-exists' ? ok({}) : made;
+      if (made.ok) return ok({});
+      if (made.error.code !== 'already-exists') return made;
+      const left = await removeForeign(ctx, where, object);
+      if (!left.ok) return left;
+      if (!left.value) return ok({});
+      const again = await ctx.kube.create(where, object, { auditId });
+      return again.ok ? ok({}) : again;
     },
   );
   return sent.ok ? ok(undefined) : sent;
 }
 
+const GONE_LIMIT_MS = 30_000;
+const LOOK_EVERY_MS = 300;
+
+/** What another run left behind has another password, or is over already: it goes. True when the name is free now. */
+async function removeForeign(ctx: StepContext, where: Ref, object: KubeObject): Promise<Result<boolean>> {
+  const began = ctx.clock.monotonic();
+  for (;;) {
+    const live = await ctx.kube.get(where, { signal: ctx.signal });
+    if (!live.ok) return live.error.code === 'not-found' ? ok(true) : live;
+    const labels: Record<string, string> = live.value.metadata.labels ?? {};
+    // Left by a session of this very run that was cut off.
+    if (labels[RUN_LABEL] === object.metadata.labels[RUN_LABEL]) return ok(false);
+    if (labels['app.kubernetes.io/managed-by'] !== 'pgb-wizard' || ctx.clock.monotonic() - began > GONE_LIMIT_MS) {
+      return fail('already-exists', `${where.kind} ${where.name} is there and is not this run's`, {
+        next: [`Look at it and delete it: kubectl describe ${where.kind.toLowerCase()} ${where.name}`],
+      });
+    }
+    if (live.value.metadata.deletionTimestamp === undefined) {
+      const gone = await ctx.kube.delete(where, { uid: live.value.metadata.uid, propagationPolicy: 'Background' });
+      if (!gone.ok && gone.error.code !== 'not-found') return gone;
+    }
+    await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
+  }
+}
+
 /** Waits for the Job and reads its log. */
 async function collect(ctx: StepContext, which: 'before' | 'after'): Promise<Result<BaselineResult>> {
-  const name = nameOf(ctx, which);
+  const name = nameOf(which);
   const limitMs = (ctx.plan.baseline.seconds + 90) * 1000;
   const began = ctx.clock.monotonic();
+  let uid: string;
   for (;;) {
     const job = await ctx.kube.get(ref('Job', ctx.fleet.namespace, name), { signal: ctx.signal });
     if (!job.ok) return job;
+    uid = job.value.metadata.uid;
     const conditions: { type: string; status: string; message?: string }[] = job.value.status?.conditions ?? [];
     const done = conditions.find((one) => (one.type === 'Complete' || one.type === 'Failed') && one.status === 'True');
     if (done) break;
@@ -248,7 +283,9 @@ async function collect(ctx: StepContext, which: 'before' | 'after'): Promise<Res
     signal: ctx.signal,
   });
   if (!pods.ok) return pods;
-  const [pod] = pods.value.items;
+  const pod = pods.value.items.find((one) =>
+    (one.metadata.ownerReferences ?? []).some((owner: { uid: string }) => owner.uid === uid),
+  );
   if (!pod)
     return fail('not-found', `the pod of ${name} is gone before its log was read`, { next: ['Retry the step.'] });
   const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, { container: 'pgbench', signal: ctx.signal });
@@ -258,7 +295,7 @@ async function collect(ctx: StepContext, which: 'before' | 'after'): Promise<Res
 }
 
 async function cleanUp(ctx: StepContext, which: 'before' | 'after'): Promise<Result<void>> {
-  const name = nameOf(ctx, which);
+  const name = nameOf(which);
   const { namespace } = ctx.fleet;
   for (const where of [
     ref('Job', namespace, name),

@@ -1,5 +1,4 @@
 /** Before anything is written: can this run end well here, and where would it stop? */
-import { checkAccess, neededAccess } from '../kube/access.ts';
 import { crossCheck } from '../kube/discover.ts';
 import { ref } from '../kube/refs.ts';
 import type { Discovery } from '../kube/workload-types.ts';
@@ -11,20 +10,13 @@ import { DRIVERS } from '../postgres/drivers.ts';
 import { findHazards } from '../postgres/hazards.ts';
 import type { Postgres } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
-import type { Verdict } from '../run/model.ts';
 import { takeRolePassword } from './credentials-source.ts';
 import { driversOf } from './drivers-of.ts';
 import { blockersOf } from './eligibility.ts';
 import { readClients, unexplainedClients } from './live-clients.ts';
 import { lookAtPostgres } from './looks.ts';
-import {
-  accessInput,
-  assumedPoolerVersion,
-  isPoolerVersionTold,
-  NO_IMAGE,
-  poolerImage,
-  workloadIdOf,
-} from './plan-facts.ts';
+import { checkPermissions } from './permissions.ts';
+import { assumedPoolerVersion, isPoolerVersionTold, NO_IMAGE, poolerImage, workloadIdOf } from './plan-facts.ts';
 import { explainRefusal } from './role-facts.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
@@ -44,16 +36,18 @@ export const preflight: Step = {
     };
     const version = await versions(ctx);
     note(version.failure);
-    note(await permissions(ctx, version.minor));
     note(image(ctx));
     ctx.waitingFor('reading every workload of the namespace');
+    // What the templates refer to has to be readable too, so they come first.
     const found = await ctx.fleet.discover(ctx.signal);
-    if (!found.ok) return found;
+    const refused = await checkPermissions(ctx, version.minor, found.ok ? found.value : undefined);
+    note(refused);
+    if (!found.ok) return refused ? ok(sumUp(failures)) : found;
     const planned = checkPlanAgainst(ctx.plan, [
       ...found.value.workloads.map((one) => one.ref.name),
       ...found.value.notConsumers.map((one) => one.workload.ref.name),
     ]);
-    if (!planned.ok) return planned;
+    if (!planned.ok) return refused ? ok(sumUp(failures)) : planned;
     note(services(ctx, found.value));
     owners(ctx, found.value);
     note(await database(ctx, found.value));
@@ -64,12 +58,14 @@ export const preflight: Step = {
 function sumUp(failures: readonly StepFailure[]): StepResult {
   const [first] = failures;
   if (!first) return { verdict: 'pass' };
+  const error = failures.find((one) => one.error)?.error;
   return {
     verdict: 'fail',
     failure: {
       cause: failures.map((one) => one.cause).join('; '),
       hint: failures.map((one) => one.hint).join(' '),
       symptoms: failures.flatMap((one) => one.symptoms ?? []),
+      ...(error ? { error } : {}),
     },
   };
 }
@@ -115,36 +111,6 @@ function image(ctx: StepContext): StepFailure | undefined {
     expected: 'pooler.image or pooler.manifests in the plan',
   });
   return named ? undefined : { cause: NO_IMAGE.cause, hint: NO_IMAGE.hint };
-}
-
-async function permissions(ctx: StepContext, minor: number): Promise<StepFailure | undefined> {
-  ctx.waitingFor('access reviews');
-  const needs = neededAccess(accessInput(ctx.plan, ctx.fleet.namespace, ctx.runId, minor));
-  const rows = await checkAccess(ctx.kube, needs, { signal: ctx.signal });
-  if (!rows.ok) {
-    ctx.evidence({ check: 'permissions', verdict: 'inconclusive', observed: rows.error.message });
-    return undefined;
-  }
-  const denied = rows.value.filter((row) => row.allowed === false && !row.optional);
-  const unknown = rows.value.filter((row) => row.allowed === 'unknown');
-  const verdict: Verdict = denied.length > 0 ? 'fail' : unknown.length > 0 ? 'inconclusive' : 'pass';
-  const name = (row: (typeof rows.value)[number]) =>
-    `${row.verb} ${row.resource}${row.subresource ? `/${row.subresource}` : ''}${row.name ? ` ${row.name}` : ''}`;
-  ctx.evidence({
-    check: 'permissions',
-    verdict,
-    observed:
-      denied.length > 0
-        ? `missing: ${denied.map((row) => `${name(row)} (will fail at ${row.neededBy})`).join('; ')}`
-        : `${rows.value.filter((row) => row.allowed === true).length} of ${rows.value.length} allowed`,
-    expected: 'every permission of the plan',
-    data: { denied: denied.map(name), checked: rows.value.length },
-  });
-  if (denied.length === 0) return undefined;
-  return {
-    cause: `${denied.length} permissions are missing; the first one would stop the run at ${denied[0]!.neededBy}`,
-    hint: 'Apply the Role that `pgb-wizard rbac -o yaml` prints, then retry.',
-  };
 }
 
 /** Every service of the plan: it is there, it reaches PostgreSQL directly, and it can be moved as it is now. */
@@ -216,11 +182,11 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   const others = found.workloads.filter(
     (one) => !planned.some((service) => workloadIdOf(service) === one.id) && one.ref.name !== ctx.plan.pooler.name,
   );
-  if (others.length > 0 || found.unexplained.length > 0) {
-    ctx.message(
-      'warn',
-      `reach PostgreSQL but are not in the plan: ${[...others.map((one) => one.id), ...found.unexplained.map((one) => `${one.workload} (${one.reason})`)].join(', ')}`,
-    );
+  if (others.length > 0)
+    ctx.message('warn', `reach PostgreSQL but are not in the plan: ${others.map((one) => one.id).join(', ')}`);
+  if (found.unexplained.length > 0) {
+    const told = found.unexplained.map((one) => `${one.workload} (${one.reason})`);
+    ctx.message('warn', `may reach PostgreSQL, and could not be judged: ${told.join(', ')}`);
   }
   const consumers = found.workloads.filter((one) => planned.some((service) => workloadIdOf(service) === one.id));
   ctx.fact('replicas', Object.fromEntries(consumers.map((one) => [one.ref.name, one.replicas])));

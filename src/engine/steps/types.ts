@@ -6,7 +6,7 @@
 import type { Kube } from '../kube/types.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import type { Plan } from '../plan/schema.ts';
-import type { Result } from '../result.ts';
+import type { Result, WizardError } from '../result.ts';
 import type { AskBroker } from '../run/asks.ts';
 import type { Clock } from '../run/clock.ts';
 import type { RunEvent } from '../run/events.ts';
@@ -100,6 +100,8 @@ export interface StepFailure {
   readonly logTail?: readonly string[];
   /** Texts for the doctor (log lines, error messages, events). */
   readonly symptoms?: readonly string[];
+  /** What a run without a human ends with; a failed gate otherwise. */
+  readonly error?: WizardError;
 }
 
 export interface StepResult {

@@ -15,6 +15,12 @@ export interface RehearsalUser {
   admin?: boolean;
 }
 
+export interface JudgedRequest {
+  readonly who: Identity;
+  readonly wanted: Attributes;
+  readonly allowed: boolean;
+}
+
 export interface Access {
   /** Who the request is to be carried out as; throws 401 for a missing or unknown token, 403 for a refused impersonation. */
   authenticate(request: IncomingMessage): Identity;
@@ -27,6 +33,8 @@ export interface Access {
   heldRules(who: Identity, namespace: string | undefined): PolicyRule[];
   /** A new token for a ServiceAccount. */
   issueToken(namespace: string, name: string): string;
+  /** Told of every request that was judged (reviews are none). Returns the unsubscribe function. */
+  observe(listener: (judged: JudgedRequest) => void): () => void;
   /** Makes a token unknown, or known again: expiry on demand. */
   revoke(token: string): void;
   restore(token: string): void;
@@ -36,9 +44,11 @@ export function createAccess(users: readonly RehearsalUser[], store: RehearsalSt
   const byToken = new Map(users.map((user) => [user.token, identityOf(user)]));
   const revoked = new Set<string>();
   const rbac = createRbac(store);
+  const observers = new Set<(judged: JudgedRequest) => void>();
 
   function authorize(who: Identity, wanted: Attributes): void {
     const decision = rbac.decide(who, wanted);
+    for (const observer of observers) observer({ who, wanted, allowed: decision.allowed });
     if (!decision.allowed) throw refusal(who, wanted, decision.reason);
   }
 
@@ -69,6 +79,10 @@ export function createAccess(users: readonly RehearsalUser[], store: RehearsalSt
         groups: [...serviceAccountGroups(namespace), 'system:authenticated'],
       });
       return token;
+    },
+    observe: (listener) => {
+      observers.add(listener);
+      return () => observers.delete(listener);
     },
     revoke: (token) => revoked.add(token),
     restore: (token) => revoked.delete(token),

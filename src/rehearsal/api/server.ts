@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json, PodRuntime } from '../contract.ts';
-import { createAccess, type RehearsalUser } from './access.ts';
+import { createAccess, type JudgedRequest, type RehearsalUser } from './access.ts';
 import { createCertificates } from './certificates.ts';
 import { createDispatcher } from './dispatch.ts';
 import { failure, isApiStatusError } from './errors.ts';
@@ -69,6 +69,8 @@ export interface ApiServer {
   restore(token: string): void;
   /** Told of every request after it was handled, for tests of what a client sends. Returns the unsubscribe function. */
   observe(listener: (request: ObservedRequest) => void): () => void;
+  /** Told of what each request wanted, who asked, and whether they may, for tests of permissions. */
+  observeAccess(listener: (judged: JudgedRequest) => void): () => void;
   close(): Promise<void>;
 }
 
@@ -251,6 +253,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       observers.add(listener);
       return () => observers.delete(listener);
     },
+    observeAccess: access.observe,
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
