@@ -101,9 +101,8 @@ export async function checkPermissions(
   const message = `${count}; the first one (${tell(first)}) would stop the run at ${first.neededBy}`;
   // A Role that names the objects of one run is none for another.
   const otherRun = denied.every((row) => row.name?.includes(ctx.runId));
-  const hint = otherRun
-    ? 'The Role seems to be made for another run: start this one with the --run-id of the Role.'
-    : `Have the Role applied that \`pgb-wizard rbac${who ? ` --user ${who}` : ''} -o yaml\` prints, then retry.`;
+  const apply = `Have the Role applied that \`pgb-wizard rbac${who ? ` --user ${who}` : ''} -o yaml\` prints, then retry.`;
+  const hint = otherRun ? `${apply} Or start the run with the --run-id that the Role was made for.` : apply;
   return {
     cause: message,
     hint,
