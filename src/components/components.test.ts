@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { progressBar, sparkline, stackedBar } from './bars.ts';
 import { bridge, bucket, chart } from './chart.ts';
 import { clockTime, compact, duration, limitWords } from './format.ts';
+import { gateLines } from './gates.ts';
 import { fitLine, lineWidth, padStart, span, textOf, truncateMiddle, widthOf, wrapWords } from './line.ts';
 import { asciiLine, paintLine } from './paint.ts';
 import { ASCII, isUtf8Locale, THEME_NAMES, themeOf, UNICODE } from './theme.ts';
@@ -148,4 +149,27 @@ test('what frames are drawn with is measured as one cell each, fast or slow', ()
   expect(widthOf('▶\uFE0F')).toBe(2);
   expect(widthOf('集群')).toBe(4);
   expect(widthOf('◽')).toBe(2);
+});
+
+test('what a gate has seen is not cut while its limit or its history has room', () => {
+  const gate = (title: string, observed: string, limit: string) => ({
+    id: title,
+    title,
+    observed,
+    limit,
+    verdict: 'pass' as const,
+    history: [{ at: '2026-01-01T00:00:00.000Z', verdict: 'pass' as const, value: 1 }],
+  });
+  const gates = [
+    gate('active connections to PostgreSQL, all poolers', '0 active', 'at most 40'),
+    gate('longest query of the switched services', '0 ms, limit 2000 ms', 'at most 10 times the longest before'),
+    gate('connections in PostgreSQL against the pools', '20, computed 20', 'within 2'),
+  ];
+  for (const width of [100, 120, 160]) {
+    const rows = gateLines(gates, width, UNICODE);
+    for (const [index, row] of rows.entries()) {
+      expect(lineWidth(row), `${width}`).toBeLessThanOrEqual(width);
+      expect(textOf(row), `${width}`).toContain(gates[index]!.observed);
+    }
+  }
 });

@@ -1,24 +1,26 @@
 /** Gates with what was seen, their limits and their history. */
 import type { GateView } from '../engine/run/model.ts';
 import { sparkline } from './bars.ts';
-import { type Line, padEnd, span } from './line.ts';
+import { type Line, padEnd, span, widthOf } from './line.ts';
 import { verdictSign } from './states.ts';
 import type { Glyphs } from './theme.ts';
 
+/** Cells of the sign, the verdict and the blanks between the columns. */
+const FIXED = 14;
+/** `20, computed 20` and `0 of 21 (0.0 %)` fit. */
+const SEEN_LEAST = 20;
+
 export function gateLines(gates: readonly GateView[], width: number, glyphs: Glyphs): Line[] {
   if (gates.length === 0) return [[span(' no gate is measured here', 'muted')]];
-  const longest = (pick: (gate: GateView) => string) => Math.max(...gates.map((gate) => pick(gate).length));
-  // What a gate is about and what was seen come first; its history takes what is left, and the limit where there is room.
+  const longest = (pick: (gate: GateView) => string) => Math.max(...gates.map((gate) => widthOf(pick(gate))));
+  // What a gate is about and what was seen come first: a number that is cut tells nothing. The limit takes what is left.
   const name = Math.max(8, Math.min(longest((gate) => gate.title) + 1, Math.floor(width * 0.38)));
-  const limit =
-    width >= 90
-      ? Math.min(
-          26,
-          longest((gate) => gate.limit),
-        ) + 2
-      : 0;
-  const trail = width >= 80 ? Math.min(40, Math.max(8, Math.floor(width * 0.11))) : 0;
-  const seen = Math.max(6, Math.min(60, width - name - limit - trail - 14));
+  const history = width >= 80 ? 8 : 0;
+  const rest = width - name - history - FIXED;
+  const wanted = longest((gate) => gate.observed) + 1;
+  const seen = Math.max(6, Math.min(60, wanted, width >= 90 ? Math.max(SEEN_LEAST, Math.floor(rest * 0.55)) : rest));
+  const limit = width >= 90 ? Math.max(0, Math.min(28, longest((gate) => gate.limit) + 2, rest - seen)) : 0;
+  const trail = history === 0 ? 0 : Math.min(40, history + rest - seen - limit);
   return gates.map((gate) => {
     const sign = verdictSign(gate.verdict, glyphs);
     return [

@@ -109,7 +109,7 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
 
   const lines = linesOf({
     snapshot,
-    ui: withoutStalePrompt(ui, snapshot),
+    ui: withoutStalePrompt(ui, { snapshot, now }),
     columns,
     rows,
     now,

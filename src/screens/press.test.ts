@@ -72,6 +72,13 @@ describe('confirming', () => {
     ]);
   });
 
+  test('an extension says how long it is, in the unit of the soak', () => {
+    const snapshot = SITUATIONS.decide();
+    const ask = snapshot.ask?.kind === 'decide' ? snapshot.ask : undefined;
+    const short = { ...snapshot, ask: { ...ask!, soakMs: 15_000 } };
+    expect(type(short, ['x']).ui.prompt?.detail).toEqual(['By 15 s.']);
+  });
+
   test('continuing is no override once the soak is over and every gate passes', () => {
     const due = SITUATIONS.decideDue();
     const clean = {
@@ -81,6 +88,33 @@ describe('confirming', () => {
     expect(type(clean, ['c', 'y', 'enter']).sent).toHaveLength(1);
     // One gate could not be measured: a human says why that is good enough.
     expect(type(due, ['c', 'y', 'enter']).sent).toEqual([]);
+  });
+
+  test('what a decision was asked on must still be so when it is answered', () => {
+    const due = SITUATIONS.decideDue();
+    const ask = due.ask?.kind === 'decide' ? due.ask : undefined;
+    const passing = { ...due, ask: { ...ask!, gates: ask!.gates.slice(0, 3) } };
+    const failing = {
+      ...due,
+      ask: { ...ask!, gates: ask!.gates.slice(0, 3).map((gate) => ({ ...gate, verdict: 'fail' as const })) },
+    };
+    const open = type(passing, ['c']);
+    expect(open.ui.prompt?.detail[0]).toContain('Every gate passes');
+    const after = press(open.ui, 'enter', sceneOf(failing));
+    expect(after.intents).toEqual([]);
+    expect(after.ui.prompt).toBeUndefined();
+    expect(after.ui.notice?.text).toContain('meanwhile a gate fails');
+    // The soak ends under the hands of somebody who types why not to wait for it.
+    const soaking = { ...SITUATIONS.decide(), ask: { ...ask!, gates: ask!.gates.slice(0, 3) } };
+    const before = { ...sceneOf(soaking), now: Date.parse(ask!.soakUntil) - 1000 };
+    const early = [...'c', ...'because'].reduce<Pressed>((state, key) => press(state.ui, key, before), {
+      ui: FIRST_UI,
+      intents: [],
+    });
+    expect(early.ui.prompt?.title).toContain('the soak is not over');
+    const late = press(early.ui, '!', { ...before, now: Date.parse(ask!.soakUntil) + 1000 });
+    expect(late.ui.prompt?.text).toBe('because!');
+    expect(late.ui.prompt?.title).not.toContain('soak');
   });
 
   test('the phase of an open decision is rolled back by answering the decision', () => {

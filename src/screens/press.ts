@@ -1,4 +1,5 @@
 /** Keys to intents: a pure function of what is shown and what was pressed. */
+import { limitWords } from '../components/format.ts';
 import type { Ask, Intent, RollbackScope, RunSnapshot } from '../engine/run/model.ts';
 import { type Action, actionElsewhere, actionFor, type Keymap, keyName, type Place, placeOf } from './keys.ts';
 import { openPrompt, type Prompt, pressInPrompt, typeInto } from './prompt.ts';
@@ -37,13 +38,13 @@ export function press(before: UiState, key: string, scene: Scene): Pressed {
 }
 
 function pressOne(before: UiState, key: string, scene: Scene): Pressed {
-  const ui = withoutStalePrompt(before, scene.snapshot);
+  const ui = withoutStalePrompt(before, scene);
   if (ui.leaving && (key === 'ctrl+c' || key === 'q')) return { ui, intents: [], effect: 'leave-now' };
   if (ui.prompt !== undefined) return pressPrompt(ui, ui.prompt, key);
   if (ui.filtering !== undefined) return pressFilter(ui, ui.filtering, key);
   const cleared: UiState = ui.notice === undefined ? ui : { ...ui, notice: undefined };
   // A prompt that vanished under the fingers must not hand its keys to the screen below.
-  if (before.prompt !== undefined) return say(cleared, 'that question is no longer open; nothing was sent');
+  if (before.prompt !== undefined) return say(cleared, ui.notice?.text ?? 'nothing was sent');
   const place = placeOf(cleared, scene.snapshot);
   const action = actionFor(key, place, scene.keymap);
   if (action === undefined) {
@@ -59,7 +60,7 @@ function pressOne(before: UiState, key: string, scene: Scene): Pressed {
 
 /** A chunk of text: it fills an open field, it scrolls when every character does, and nothing else. */
 export function pasted(before: UiState, text: string, scene: Scene): Pressed {
-  const ui = withoutStalePrompt(before, scene.snapshot);
+  const ui = withoutStalePrompt(before, scene);
   if (ui.prompt !== undefined) return stay({ ...ui, prompt: typeInto(ui.prompt, text) });
   if (ui.filtering !== undefined)
     return stay({ ...ui, filtering: (ui.filtering + text.replace(/\p{C}/gu, '')).slice(0, 200) });
@@ -70,16 +71,28 @@ export function pasted(before: UiState, text: string, scene: Scene): Pressed {
   return keys.reduce<Pressed>((state, key) => press(state.ui, key, scene), stay(ui));
 }
 
-/** A prompt about an ask that is no longer open must not be answered. */
-export function withoutStalePrompt(ui: UiState, snapshot: RunSnapshot | undefined): UiState {
-  const action = ui.prompt?.action;
-  if (action?.kind !== 'answer' || action.askId === snapshot?.ask?.id) return ui;
-  return {
-    ...ui,
-    prompt: undefined,
-    notice: { text: 'that question is no longer open; nothing was sent', tone: 'warn' },
-  };
+/**
+ * A prompt about an ask that is no longer open must not be answered, and no more one whose ground has moved: gates and the
+ * soak go on while a human types, and "every gate passes" must be true when Enter is pressed.
+ */
+export function withoutStalePrompt(ui: UiState, { snapshot, now }: Pick<Scene, 'snapshot' | 'now'>): UiState {
+  const { prompt } = ui;
+  if (prompt?.action.kind !== 'answer') return ui;
+  const open = snapshot?.ask;
+  if (prompt.action.askId !== open?.id) return promptGone(ui, 'that question is no longer open; nothing was sent');
+  if (prompt.premise === undefined || open.kind !== 'decide') return ui;
+  const override = overrideOf(open, now);
+  if (override !== undefined && override !== prompt.premise)
+    return promptGone(ui, `nothing was sent: meanwhile ${override}`);
+  // What got better is only said anew: a reason that is half typed stays, and goes into the record.
+  return { ...ui, prompt: { ...prompt, ...continueWords(override) } };
 }
+
+const promptGone = (ui: UiState, text: string): UiState => ({
+  ...ui,
+  prompt: undefined,
+  notice: { text, tone: 'warn' },
+});
 
 function placesOf(action: Action): string {
   const names = (action.where ?? []).map((place) =>
@@ -403,6 +416,11 @@ export function overrideOf(open: Extract<Ask, { kind: 'decide' }>, now: number):
   return undefined;
 }
 
+const continueWords = (override: string | undefined): Pick<Prompt, 'title' | 'detail'> =>
+  override === undefined
+    ? { title: 'Continue?', detail: ['Every gate passes and the soak is over.'] }
+    : { title: `Continue although ${override}?`, detail: ['This is an override; the record says who and why.'] };
+
 function decide(
   ui: UiState,
   action: 'continue' | 'extend',
@@ -412,19 +430,16 @@ function decide(
   if (action === 'extend') {
     return ask(ui, {
       title: 'Extend the soak?',
-      detail: [`By ${Math.round(open.soakMs / 60_000)} min.`],
+      detail: [`By ${limitWords(open.soakMs)}.`],
       reason: 'optional',
       action: { kind: 'answer', askId: open.id, answer: { kind: 'decide', action: 'extend', extendMs: open.soakMs } },
     });
   }
   const override = overrideOf(open, scene.now);
   return ask(ui, {
-    title: override === undefined ? 'Continue?' : `Continue although ${override}?`,
-    detail:
-      override === undefined
-        ? ['Every gate passes and the soak is over.']
-        : ['This is an override; the record says who and why.'],
+    ...continueWords(override),
     ...(override === undefined ? {} : { reason: 'required' as const }),
+    premise: override ?? '',
     action: { kind: 'answer', askId: open.id, answer: { kind: 'decide', action: 'continue' } },
   });
 }

@@ -26,6 +26,8 @@ export interface Prompt {
   readonly stage: 'reason' | 'typed' | 'yes' | 'enter';
   readonly text: string;
   readonly given?: string;
+  /** Of a decision: why continuing was an override when the question was put ('' when it was none). */
+  readonly premise?: string;
   readonly action: PromptAction;
 }
 

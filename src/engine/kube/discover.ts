@@ -3,10 +3,13 @@
  * ConfigMaps they refer to, and the scan of every pod template (kubernetes.md 2.2).
  */
 import { fail, ok, type Result } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
 import { toConsumer } from './consumers.ts';
 import { serviceLinks } from './environment.ts';
 import { type Surroundings, workloadFacts } from './facts.ts';
+import { templateOf } from './fingerprint.ts';
 import { type ArgoApplications, classifyManager } from './managers.ts';
+import { missingReferences } from './missing-refs.ts';
 import { KINDS, listOf, workloadId } from './refs.ts';
 import { type ScanResult, scanTemplate } from './scan.ts';
 import { type ReadSources, readSources } from './sources.ts';
@@ -143,6 +146,11 @@ function assemble(
       severity: 'block',
       text: 'Only an init container of it uses the database; those stay direct.',
     });
+  }
+  const gaps = consumers.length > 0 ? missingReferences(templateOf(object), sources) : [];
+  if (gaps.length > 0) {
+    const text = `Its pods refer to ${gaps.map((gap) => sanitiseLine(gap, 300)).join(', ')}, which does not exist: those that run go on, and no new one would start.`;
+    findings.push({ code: 'missing-reference', severity: 'block', text });
   }
   if (manager.class === 'WILL_REVERT_NOW') {
     findings.push({ code: 'manager', severity: 'block', text: manager.reasons[0] ?? manager.managers.join(', ') });

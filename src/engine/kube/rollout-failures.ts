@@ -22,6 +22,8 @@ export interface Sign {
 
 const SECONDS = 1000;
 
+const PULL_HINT = 'This change does not touch the image: look at the registry, the node, or at who changed the image.';
+
 const WAITING: Record<string, { cause: RolloutCause; patienceMs: number; hint?: string }> = {
   CreateContainerConfigError: {
     cause: 'config-error',
@@ -34,12 +36,12 @@ const WAITING: Record<string, { cause: RolloutCause; patienceMs: number; hint?: 
   ErrImagePull: {
     cause: 'image-pull',
     patienceMs: 60 * SECONDS,
-    hint: 'The image did not change: the registry or the node has the problem, not this change.',
+    hint: PULL_HINT,
   },
   ImagePullBackOff: {
     cause: 'image-pull',
     patienceMs: 60 * SECONDS,
-    hint: 'The image did not change: the registry or the node has the problem, not this change.',
+    hint: PULL_HINT,
   },
   ImageInspectError: { cause: 'image-pull', patienceMs: 60 * SECONDS },
   CreateContainerError: { cause: 'container-start', patienceMs: 30 * SECONDS },
@@ -97,13 +99,15 @@ export function signsOf(pod: KubeObject, baseline: Baseline): Sign[] {
       (waiting?.reason === 'CrashLoopBackOff' && restarts >= 1)
     ) {
       const code = last?.exitCode === undefined ? '' : ` with exit code ${last.exitCode}`;
+      // A program that is meant to serve and ends well is as gone as one that crashes, and its log looks innocent.
+      const word = last?.exitCode === 0 ? 'ends by itself' : 'crashes';
       signs.push({
         ...at,
         key: `${uid}/${status.name}/crash`,
         cause: 'crash-loop',
         patienceMs: 0,
         crashed: true,
-        message: `${where} crashes${code} (${restarts} ${restarts === 1 ? 'restart' : 'restarts'})`,
+        message: `${where} ${word}${code} (${restarts} ${restarts === 1 ? 'restart' : 'restarts'})`,
       });
     }
     const known = waiting?.reason ? WAITING[waiting.reason] : undefined;
@@ -140,6 +144,8 @@ const READY_LEAST_MS = 8 * SECONDS;
 /** When no older pod shows how long a start takes. */
 const READY_UNKNOWN_MS = 30 * SECONDS;
 const READY_OBSERVATIONS = 3;
+/** The probe got no answer at all. */
+const SILENT = /connection refused|timeout|deadline exceeded|no route to host|connection reset|\bEOF\b/i;
 
 /**
  * A container that runs and whose readiness probe keeps failing, much longer than the older pods needed. `runningMs`
@@ -173,7 +179,9 @@ export function readinessStall(
       `pod ${name} runs for ${Math.round(runningMs / SECONDS)} s and is not Ready: ${unhealthy.message}`,
       500,
     ),
-    hint: 'The application is up and says that it is not well: look at its log, and at whether the pooler accepts its login.',
+    hint: SILENT.test(unhealthy.message)
+      ? 'The container runs, and nothing in it answers its probe: it may hang while it starts. Look at its log.'
+      : 'The application is up and says that it is not well: look at its log, and at whether the pooler accepts its login.',
   };
 }
 

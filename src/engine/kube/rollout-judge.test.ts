@@ -123,7 +123,7 @@ describe('a real cluster’s rollouts, replayed', () => {
     )!.t;
     const { verdict, at } = replay(lines, { name: 'web', from: 700 });
     expect(verdict).toMatchObject({ outcome: 'failed', cause: 'image-pull' });
-    expect(verdict!.hint).toContain('did not change');
+    expect(verdict!.hint).toContain('does not touch the image');
     expect(at - first).toBeGreaterThanOrEqual(60_000);
     expect(at - first).toBeLessThan(61_000);
   });

@@ -252,7 +252,8 @@ class Follower {
       ...(sign?.container ? { container: sign.container } : {}),
       logTail,
       events: bad ? this.#eventLines(view) : [],
-      progress: this.#progress(view, stage, bad ? result.message : this.#lastText || result.message),
+      // What it last waited for is true only of a wait that was cut short.
+      progress: this.#progress(view, stage, (result.outcome === 'aborted' && this.#lastText) || result.message),
       newPods: view?.newPods.map(podInfo) ?? [],
       oldPods: view?.oldPods.map(podInfo) ?? [],
       ...(view?.target ? { target: view.target } : {}),

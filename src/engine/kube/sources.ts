@@ -10,6 +10,8 @@ export interface ReadSources extends EnvironmentSources {
   readonly unreadable: readonly string[];
   /** The raw object, for copies with one key changed. */
   object(kind: 'Secret' | 'ConfigMap', name: string): KubeObject | undefined;
+  /** The cluster was asked for it, and answered: what is not an `object` then is not there, or in `unreadable`. */
+  read(kind: 'Secret' | 'ConfigMap', name: string): boolean;
 }
 
 const PARALLEL = 8;
@@ -90,6 +92,7 @@ export async function readSources(
     secret: (name) => data('Secret', name),
     configMap: (name) => data('ConfigMap', name),
     object: (kind, name) => found.get(`${kind}/${name}`),
+    read: (kind, name) => wanted.has(`${kind}/${name}`),
   });
 }
 

@@ -98,6 +98,7 @@ export interface Finding {
     | 'proxy-sidecar'
     | 'unreadable'
     | 'external-source'
+    | 'missing-reference'
     | 'immutable'
     | 'already-pooled'
     | 'other';

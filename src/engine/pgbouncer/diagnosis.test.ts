@@ -33,6 +33,14 @@ describe('a line is named by its sharpest row', () => {
   });
 });
 
+test('a probe that the application does not answer says nothing about the pooler', () => {
+  const refused = 'dial tcp 10.244.0.153:8000: connect: connection refused';
+  expect(
+    diagnose([`Warning Unhealthy: Readiness probe failed: Get "http://10.244.0.153:8000/health": ${refused}`]),
+  ).toEqual([]);
+  expect(diagnose([`ERROR pgbouncer: ${refused}`])).toHaveLength(1);
+});
+
 test('ids are unique, and every row says what to do', () => {
   expect(new Set(DIAGNOSES.map((row) => row.id)).size).toBe(DIAGNOSES.length);
   for (const row of DIAGNOSES)

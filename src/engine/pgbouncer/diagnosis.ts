@@ -31,6 +31,9 @@ const CONSEQUENCE_OF: Readonly<Record<string, readonly string[]>> = {
   'upstream-unreachable': ['upstream-dns', 'upstream-tls'],
 };
 
+/** The kubelet's own words on an application that does not answer its probe: nothing in them is about a pooler. */
+const PROBE = /(?:readiness|liveness|startup) probe (?:failed|errored)/i;
+
 /** What the facts add to a row: the observed value, or a sharper fix. */
 function observed(row: Diagnosis, line: string, facts: DiagnosisFacts): { observed: string; fix: string } {
   const seen = sanitiseLine(line, 300);
@@ -82,6 +85,7 @@ export function diagnoseRows(
   const hits = new Map<string, { row: Diagnosis; line: string }>();
   for (const text of texts) {
     for (const line of text.slice(0, 1_000_000).split(/\r?\n/)) {
+      if (PROBE.test(line)) continue;
       const row = DIAGNOSES.find((each) => each.symptom.some((pattern) => pattern.test(line)));
       if (row && !hits.has(row.id) && (row.also ?? []).every((pattern) => texts.some((each) => pattern.test(each)))) {
         hits.set(row.id, { row, line });

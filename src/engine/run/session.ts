@@ -142,11 +142,16 @@ export function openSession(ports: SessionPorts): RunHandle {
     asks,
     ...(options.policy ? { policy: options.policy } : {}),
     state: () => core.state,
-    waitingFor(text, limitMs) {
+    waitingFor(text, limitMs, waitedMs) {
       // The screen says `waiting for` itself.
       const line = sanitiseLine(text, 200).replace(/^waiting for /, '');
       const before = live.state.waitingFor;
-      const since = before?.text === line ? before.since : core.timestamp();
+      const since =
+        waitedMs !== undefined
+          ? core.timestamp(clock.now() - waitedMs)
+          : before?.text === line
+            ? before.since
+            : core.timestamp();
       live.set({
         waitingFor: {
           text: line,

@@ -332,7 +332,7 @@ async function waitForPods(ctx: StepContext): Promise<Result<void>> {
     signal: ctx.signal,
     onProgress: (update) => {
       ctx.rollout(ctx.plan.pooler.name, update.progress);
-      ctx.waitingFor(update.waitingFor, ROLLOUT_LIMIT_MS);
+      ctx.waitingFor(update.waitingFor, ROLLOUT_LIMIT_MS, update.progress.elapsedMs);
     },
   });
   if (verdict.outcome === 'aborted') return fail('aborted', 'interrupted');

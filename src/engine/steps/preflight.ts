@@ -141,9 +141,12 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
     else blocked[service.name] = other ? other.reason : 'not found';
   }
   // Once each, with everybody it is true of: thirty services that say the same are one thing to know.
-  for (const [text, of] of warnings) ctx.message('warn', `${of.join(', ')}: ${text}`);
+  // What it is about comes first: of a long list of names a narrow line shows nothing else.
+  for (const [text, of] of warnings) ctx.message('warn', `${text} (${of.join(', ')})`);
   const names = Object.keys(blocked);
-  const told = names.map((name) => `${name}: ${blocked[name]}`).join('; ');
+  const told = byReason(blocked)
+    .map(([reason, of]) => `${of.join(', ')}: ${reason}`)
+    .join('; ');
   const there = Object.keys(pooledBefore);
   const movable = wanted.length - names.length - there.length;
   // Without a terminal the policy says beforehand whether to go on without them; a human says so by waiving this step.
@@ -184,9 +187,11 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   );
   if (others.length > 0)
     ctx.message('warn', `reach PostgreSQL but are not in the plan: ${others.map((one) => one.id).join(', ')}`);
-  if (found.unexplained.length > 0) {
-    const told = found.unexplained.map((one) => `${one.workload} (${one.reason})`);
-    ctx.message('warn', `may reach PostgreSQL, and could not be judged: ${told.join(', ')}`);
+  // What is missing altogether blocks its service above; the rest may hold an address that nobody here can see.
+  const unseen = found.unexplained.filter((one) => !names.some((name) => one.workload.endsWith(`/${name}`)));
+  if (unseen.length > 0) {
+    const listed = unseen.map((one) => `${one.workload} (${one.reason})`);
+    ctx.message('warn', `may reach PostgreSQL, and could not be judged: ${listed.join(', ')}`);
   }
   const consumers = found.workloads.filter((one) => planned.some((service) => workloadIdOf(service) === one.id));
   ctx.fact('replicas', Object.fromEntries(consumers.map((one) => [one.ref.name, one.replicas])));
@@ -198,6 +203,13 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
         ? 'Mend them and retry; or waive this with a reason (--on-blocked skip without a terminal, `skip` in the plan): the others move, and these stay on PostgreSQL.'
         : 'Mend them, then retry.',
   };
+}
+
+/** Who has the same reason, once each: a database that is down makes one reason of thirty. */
+function byReason(blocked: Readonly<Record<string, string>>): [string, string[]][] {
+  const out = new Map<string, string[]>();
+  for (const [name, reason] of Object.entries(blocked)) out.set(reason, [...(out.get(reason) ?? []), name]);
+  return [...out];
 }
 
 function owners(ctx: StepContext, found: Discovery): void {

@@ -191,7 +191,7 @@ export async function follow(
     signal: ctx.signal,
     onProgress: (update) => {
       ctx.rollout(service, update.progress);
-      ctx.waitingFor(update.waitingFor, limitMs);
+      ctx.waitingFor(update.waitingFor, limitMs, update.progress.elapsedMs);
     },
   });
 }
@@ -279,7 +279,7 @@ async function leftDirect(ctx: StepContext, service: string): Promise<StepResult
     const left = activity.value.gone.filter((one) => one.service === service);
     // A FIN in flight ends most of them in a moment; nothing of what is left then is known to be harmless.
     if (remain === 0 && left.length > 0 && waited < LEFT_DIRECT_LIMIT_MS) {
-      ctx.waitingFor(`sessions of ${left.length} ended pods of ${service} to close`, LEFT_DIRECT_LIMIT_MS);
+      ctx.waitingFor(`sessions of ${left.length} ended pods of ${service} to close`, LEFT_DIRECT_LIMIT_MS, waited);
       await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
       continue;
     }
@@ -317,7 +317,7 @@ async function leftDirect(ctx: StepContext, service: string): Promise<StepResult
         },
       };
     }
-    ctx.waitingFor(`${remain} direct connections of ${service} to close`, LEFT_DIRECT_LIMIT_MS);
+    ctx.waitingFor(`${remain} direct connections of ${service} to close`, LEFT_DIRECT_LIMIT_MS, waited);
     await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
   }
 }

@@ -68,8 +68,11 @@ export interface StepContext {
   /** Watches that what was switched stays so, until the end of the session; a change we take back ourselves leaves it. */
   readonly fights: { add(change: WorkloadChange): void; remove(change: WorkloadChange): void };
   state(): RunState;
-  /** What is waited for, for the screen; never empty while something runs. */
-  waitingFor(text: string, limitMs?: number): void;
+  /**
+   * What is waited for, for the screen; never empty while something runs. `waitedMs`: how much of the limit is gone, where
+   * one wait has many texts; without it the wait begins when the text changes.
+   */
+  waitingFor(text: string, limitMs?: number, waitedMs?: number): void;
   evidence(evidence: Omit<Evidence, 'at'>): void;
   fact(key: string, value: JsonValue): void;
   message(level: 'info' | 'warn' | 'error', text: string): void;
