@@ -5,7 +5,7 @@ import { discoverConsumers } from '../src/engine/kube/discover.ts';
 import { watchForFights } from '../src/engine/kube/fights.ts';
 import type { Fight } from '../src/engine/kube/option-types.ts';
 import { followRollout } from '../src/engine/kube/rollout.ts';
-import { changeMatch, createObjects, planSwitch, sendChange } from '../src/engine/kube/switch.ts';
+import { changedByOthers, changeMatch, createObjects, planSwitch, sendChange } from '../src/engine/kube/switch.ts';
 import type { Kube } from '../src/engine/kube/types.ts';
 import type { Discovery, RolloutVerdict, Workload, WorkloadChange } from '../src/engine/kube/workload-types.ts';
 import { realClock } from '../src/engine/run/clock.ts';
@@ -75,6 +75,8 @@ test('a good switch is available, then drained, for at most 8 requests beside wa
   expect(verdict).toMatchObject({ outcome: 'drained', oldPods: [] });
   expect(seen).toEqual(['available']);
   expect(verdict.newPods).toHaveLength(workload.replicas);
+  // What it waited for last is over.
+  expect(verdict.progress.detail).toBe(verdict.message);
   const after = kube.requestCounts();
   expect(after.total - before.total).toBeLessThanOrEqual(8);
 });
@@ -93,6 +95,20 @@ test('an application that cannot reach its database is told within 15 s, and goe
   expect(verdict.events.join('\n')).toContain('Unhealthy');
   await sendChange(kube, change, 'back');
   expect(await follow(workload, change, 'back')).toMatchObject({ outcome: 'drained', target: { uid: original } });
+});
+
+test('what somebody else changed in the template meanwhile is named by its field, ours is not', async () => {
+  const workload = found.workloads[0]!;
+  const change = await plan(workload, 'elsewhere.nova', 5432);
+  await createObjects(kube, change);
+  await sendChange(kube, change, 'forward');
+  expect(await changedByOthers(kube, change, 'forward')).toEqual([]);
+  const template = { spec: { terminationGracePeriodSeconds: 7 } };
+  await kube.mergePatch(workload.ref, { spec: { template } });
+  expect(await changedByOthers(kube, change, 'forward')).toEqual(['spec.terminationGracePeriodSeconds']);
+  await sendChange(kube, change, 'back');
+  expect(await changedByOthers(kube, change, 'back')).toEqual(['spec.terminationGracePeriodSeconds']);
+  expect(await follow(workload, change, 'back')).toMatchObject({ outcome: 'drained' });
 });
 
 test('a missing Secret is told by its own words', async () => {

@@ -42,7 +42,10 @@ export function findRun(stateDir: string, runId: string | undefined): Result<Fou
   return fail('not-found', 'There is no run on this machine yet.', {
     exitCode: 2,
     cause: notices[0],
-    next: ['Start one with `pgb-wizard`, or practise with `pgb-wizard rehearse`.'],
+    next: [
+      'One of another machine is in its cluster: `pgb-wizard status -n NAMESPACE` names it, --run takes it.',
+      'Start one with `pgb-wizard`, or practise with `pgb-wizard rehearse`.',
+    ],
   });
 }
 

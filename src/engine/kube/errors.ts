@@ -57,8 +57,10 @@ export function httpError(failure: HttpFailure, what: string): WizardError {
       return message.startsWith(PATCH_REFUSED) && !failure.body?.details?.kind
         ? make('precondition-failed', `the object is not what the plan saw (${what})`, { cause: message })
         : make('invalid-object', message, {
-            cause: (failure.body?.details?.causes ?? [])
-              .map((c: Json) => sanitiseLine(`${c.field ?? ''}: ${c.message ?? ''}`, 300))
+            // An admission policy says its words twice, the second time without a field.
+            cause: ((failure.body?.details?.causes ?? []) as Json[])
+              .filter((c) => c.field || !message.includes(sanitiseLine(c.message ?? '', 1000)))
+              .map((c) => sanitiseLine(`${c.field ? `${c.field}: ` : ''}${c.message ?? ''}`, 300))
               .join('; '),
           });
     case 429:

@@ -119,7 +119,15 @@ function locked(current: LeaseRecord): Result<never> {
   const run = current.runId ? ` (run ${current.runId})` : '';
   return fail('locked', `${current.holder.split('#')[0]} is working here${run}`, {
     cause: current.renewTime ? `Last sign of life, by its own clock: ${current.renewTime}.` : undefined,
-    next: ['Ask them. pgb-wizard lock show', 'If that run is dead: pgb-wizard lock break --reason "…"'],
+    next: [
+      'Ask them. pgb-wizard lock show',
+      ...(current.runId
+        ? [
+            `If that run is dead: pgb-wizard run --run ${current.runId} goes on with it from here (rollback --all --run ${current.runId} takes it back) once its holder was silent for half a minute.`,
+          ]
+        : []),
+      'To begin something else: pgb-wizard lock break --reason "…"',
+    ],
     details: { holder: current.holder, ...(current.runId ? { runId: current.runId } : {}) },
   });
 }

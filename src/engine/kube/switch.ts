@@ -302,6 +302,22 @@ function sentOf(live: KubeObject, template: Json, edits: readonly Edit[], to: Si
   };
 }
 
+/**
+ * Fields of the live template that are neither the original's nor this change's: what other people changed since it was
+ * planned, `spec.containers[app].image`. Empty as well when it can't be read.
+ */
+export async function changedByOthers(
+  kube: Kube,
+  change: WorkloadChange,
+  direction: 'forward' | 'back',
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  const got = await kube.get(change.ref, signal ? { signal } : {});
+  if (!got.ok || got.value.metadata.uid !== change.uid) return [];
+  const { edits, template } = inside(change);
+  return sentOf(got.value, template, edits, direction === 'forward' ? 'after' : 'before', false).keptChanges;
+}
+
 const wrap = (kind: string, template: Json): Json =>
   kind === 'CronJob' ? { spec: { jobTemplate: { spec: { template } } } } : { spec: { template } };
 

@@ -12,6 +12,7 @@ import {
   rolloutResult,
   sendFenced,
   targetOf,
+  withOthersChanges,
 } from './switch-service.ts';
 import type { StepContext, StepResult } from './types.ts';
 import { freeStuckPods } from './unstick.ts';
@@ -77,7 +78,7 @@ export async function verifyBack(ctx: StepContext, service: string): Promise<Res
   const verdict = await follow(ctx, service, change.value, 'back');
   if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
   const rolled = rolloutResult(ctx, service, verdict, 'back');
-  if (rolled) return ok(rolled);
+  if (rolled) return ok(await withOthersChanges(ctx, change.value, rolled, 'back'));
 
   const live = await classifyLive(ctx.kube, change.value);
   if (!live.ok) return live;

@@ -4,7 +4,7 @@
  */
 
 import { followRollout } from '../kube/rollout.ts';
-import { changeMatch, classifyLive, createObjects, sendChange } from '../kube/switch.ts';
+import { changedByOthers, changeMatch, classifyLive, createObjects, sendChange } from '../kube/switch.ts';
 import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import { goneText } from '../postgres/activity.ts';
@@ -12,6 +12,7 @@ import type { Activity } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { RunState } from '../run/fold.ts';
 import type { ChangePreview } from '../run/model.ts';
+import { sanitiseLine } from '../sanitise.ts';
 import type { Fleet } from './fleet.ts';
 import { lookAtPostgres } from './looks.ts';
 import { rememberComplaints } from './service-logs.ts';
@@ -129,7 +130,7 @@ export async function verifyForward(ctx: StepContext, service: string): Promise<
   const verdict = await follow(ctx, service, change.value, 'forward');
   if (verdict.outcome === 'aborted') return ok({ verdict: 'inconclusive' });
   const rolled = rolloutResult(ctx, service, verdict, 'forward');
-  if (rolled) return ok(rolled);
+  if (rolled) return ok(await withOthersChanges(ctx, change.value, rolled, 'forward'));
   // All its pods use the pooler now. Whatever else is found, the looks that follow and a rollback have to take it along.
   ctx.serviceState(service, 'pooled');
   return ok(await leftDirect(ctx, service));
@@ -255,6 +256,27 @@ export function rolloutResult(
       service,
       logTail: verdict.logTail,
       symptoms: [verdict.message, ...verdict.events, ...verdict.logTail],
+    },
+  };
+}
+
+/** A rollout that fails with somebody else's change in its template may fail for that: it is named first. */
+export async function withOthersChanges(
+  ctx: StepContext,
+  change: WorkloadChange,
+  result: StepResult,
+  direction: 'forward' | 'back',
+): Promise<StepResult> {
+  if (result.verdict !== 'fail' || result.failure === undefined) return result;
+  const others = await changedByOthers(ctx.kube, change, direction, ctx.signal);
+  if (others.length === 0) return result;
+  const what = others.map((path) => sanitiseLine(path, 120)).join(', ');
+  return {
+    ...result,
+    failure: {
+      ...result.failure,
+      cause: `somebody else changed ${what} of ${change.ref.name} since it was planned; ${result.failure.cause}`,
+      hint: `${direction === 'back' ? 'The original address is back. ' : ''}That change is not this run's and stays: look whether its pods start without it. ${result.failure.hint}`,
     },
   };
 }
