@@ -44,6 +44,9 @@ async function decide(
   soakMs: number,
   services: readonly string[],
 ): Promise<StepResult> {
+  // Time in which nobody looked (the machine slept, its clock was put forward) is no soak: its end moves on.
+  const ahead = () => ctx.clock.now() - ctx.clock.monotonic();
+  let known = ahead();
   // The end of the soak is a fact of the run: a resume, a look back or a hold does not start it anew.
   const key = `soakUntil.${info.phase}`;
   const kept = ctx.state().facts[key];
@@ -67,9 +70,6 @@ async function decide(
     soakUntil: new Date(until).toISOString(),
     recommendation: recommend(views, until - ctx.clock.now()),
   });
-  // Time in which nobody looked (the machine slept, its clock was put forward) is no soak: its end moves on.
-  const ahead = () => ctx.clock.now() - ctx.clock.monotonic();
-  let known = ahead();
   const notWatched = () => {
     const lost = ahead() - known;
     known += lost;
