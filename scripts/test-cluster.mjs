@@ -113,7 +113,7 @@ async function prepare(rehearsal) {
       .filter(test)
       .map((one) => JSON.stringify(one))
       .join('\n');
-  const first = (one) => !['Deployment', 'StatefulSet', 'CronJob'].includes(one.kind);
+  const first = (one) => !['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob'].includes(one.kind);
   await kubectl('create', '-f', '-', { input: of(first) });
   await kubectl('wait', '--for=condition=Ready', 'pod/postgres', '-n', namespace, '--timeout=300s');
   await kubectl('create', '-f', '-', { input: of((one) => !first(one)) });

@@ -20,10 +20,24 @@ if [ "$(id -u)" = 0 ]; then exec su postgres -s /bin/sh -c "PATH='$PATH' PGDATA=
 exec sh /tmp/start.sh
 `;
 
-// A service without a database driver: psql holds one connection and is asked once a second.
+// A service without a database driver: psql holds one connection and is asked once a second. It takes its address from
+// wherever an application might: a whole one in a variable, an argument or a file, JDBC, key/value pairs, or in parts.
 const APP = `
 const { spawn } = require('node:child_process');
-const address = process.env.DATABASE_URL;
+const env = process.env;
+const argument = process.argv.slice(2).map((text) => text.replace(/^--database=/, ''))[0];
+const file = env.CONFIG_FILE ? /url: *"?([^"\\s]+)/.exec(require('node:fs').readFileSync(env.CONFIG_FILE, 'utf8'))[1] : undefined;
+let address = env.DATABASE_URL || argument || file;
+if (env.SPRING_DATASOURCE_URL) {
+  const { hostname, port, pathname } = new URL(env.SPRING_DATASOURCE_URL.replace('jdbc:postgresql:', 'http:'));
+  env.PGPASSWORD = env.SPRING_DATASOURCE_PASSWORD;
+  address = 'postgresql://' + env.SPRING_DATASOURCE_USERNAME + '@' + hostname + ':' + (port || 5432) + pathname;
+}
+if (env.ConnectionStrings__Default) {
+  const pairs = Object.fromEntries(env.ConnectionStrings__Default.split(';').map((pair) => pair.split('=')));
+  env.PGPASSWORD = pairs.Password;
+  address = 'postgresql://' + pairs.Username + '@' + pairs.Host + ':' + pairs.Port + '/' + pairs.Database;
+}
 let answered = 0;
 let failed = 0;
 function connect() {
@@ -109,12 +123,71 @@ export function clusterObjects({ namespace, image, password, rehearsal }) {
     { name: 'PGDATABASE', value: 'nova' },
   ];
   const literal = [{ name: 'DATABASE_URL', value: url }];
+  const spread = (name, env, change) => {
+    const object = workload('Deployment', name, env, { replicas: 1 });
+    const { spec } = object.spec.template;
+    change(spec.containers[0], spec);
+    return object;
+  };
+  const config = { 'application.yaml': `db:\n  # the main one\n  url: "${url}"\n  pool: 5\n` };
+  const mounted = (volume, container, spec) => {
+    container.volumeMounts = [...(container.volumeMounts ?? []), { name: 'config', ...volume }];
+    spec.volumes = [...(spec.volumes ?? []), { name: 'config', configMap: { name: 'mounted' } }];
+  };
+  const odd = [
+    workload('Deployment', 'composed', [
+      { name: 'H', value: 'postgres' },
+      { name: 'N', value: '5432' },
+      from('P', 'postgres-credentials', 'password'),
+      { name: 'DATABASE_URL', value: 'postgresql://nova_user:$(P)@$(H):$(N)/nova' },
+    ]),
+    workload('Deployment', 'jdbc', [
+      { name: 'SPRING_DATASOURCE_URL', value: 'jdbc:postgresql://postgres:5432/nova?prepareThreshold=0' },
+      { name: 'SPRING_DATASOURCE_USERNAME', value: 'nova_user' },
+      from('SPRING_DATASOURCE_PASSWORD', 'postgres-credentials', 'password'),
+    ]),
+    workload('Deployment', 'pairs', [
+      {
+        name: 'ConnectionStrings__Default',
+        value: `Host=postgres;Port=5432;Database=nova;Username=nova_user;Password=${password}`,
+      },
+    ]),
+    spread('envfrom', [], (container) => {
+      container.envFrom = [{ prefix: 'DATABASE_', secretRef: { name: 'prefixed-db' } }];
+    }),
+    spread('argument', [], (container) => {
+      if (rehearsal) container.args = [`--database=${url}`];
+      else container.command.push(`--database=${url}`);
+    }),
+    spread('mounted', [{ name: 'CONFIG_FILE', value: '/config/application.yaml' }], (container, spec) =>
+      mounted({ mountPath: '/config' }, container, spec),
+    ),
+    spread('subpath', [{ name: 'CONFIG_FILE', value: '/etc/app.yaml' }], (container, spec) =>
+      mounted({ mountPath: '/etc/app.yaml', subPath: 'application.yaml' }, container, spec),
+    ),
+    spread('migrating', literal, (container, spec) => {
+      const { readinessProbe: _, ports: _ports, ...init } = container;
+      spec.initContainers = [
+        {
+          ...init,
+          name: 'migrate',
+          ...(rehearsal
+            ? { image: 'shop/app-migrate:1.0.0' }
+            : { command: ['sh', '-c', 'psql "$DATABASE_URL" -c "select pg_advisory_lock(1)"'] }),
+        },
+      ];
+    }),
+    workload('DaemonSet', 'everywhere', literal),
+    workload('Deployment', 'at-zero', literal, { replicas: 0 }),
+  ];
   const cron = template('nightly', literal);
   cron.spec.restartPolicy = 'Never';
   delete cron.spec.containers[0].readinessProbe;
   return [
     secret('postgres-credentials', { username: 'nova_user', password }),
     secret('keyed-db', { url }),
+    secret('prefixed-db', { URL: url }),
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('mounted'), data: config },
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('app'), data: { 'app.js': APP } },
     {
       apiVersion: 'v1',
@@ -128,6 +201,7 @@ export function clusterObjects({ namespace, image, password, rehearsal }) {
     workload('Deployment', 'split', split, { replicas: 1, strategy: { type: 'Recreate' } }),
     workload('Deployment', 'paused', literal, { replicas: 1, paused: true }),
     workload('StatefulSet', 'stateful', literal, { replicas: 2, serviceName: 'stateful' }),
+    ...odd,
     {
       apiVersion: 'batch/v1',
       kind: 'CronJob',
@@ -143,5 +217,15 @@ export const SERVICES = [
   { name: 'split', kind: 'Deployment', end: 'pooled' },
   { name: 'stateful', kind: 'StatefulSet', end: 'pooled' },
   { name: 'nightly', kind: 'CronJob', end: 'pooled' },
+  { name: 'composed', kind: 'Deployment', end: 'pooled' },
+  { name: 'jdbc', kind: 'Deployment', end: 'pooled' },
+  { name: 'pairs', kind: 'Deployment', end: 'pooled' },
+  { name: 'envfrom', kind: 'Deployment', end: 'pooled' },
+  { name: 'argument', kind: 'Deployment', end: 'pooled' },
+  { name: 'mounted', kind: 'Deployment', end: 'pooled' },
+  { name: 'subpath', kind: 'Deployment', end: 'pooled' },
+  { name: 'migrating', kind: 'Deployment', end: 'pooled' },
+  { name: 'everywhere', kind: 'DaemonSet', end: 'pooled' },
+  { name: 'at-zero', kind: 'Deployment', end: 'pooled' },
   { name: 'paused', kind: 'Deployment', end: 'direct' },
 ];
