@@ -45,9 +45,12 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-test('the first revert stops the run, names who did it, and is not fought', async () => {
+test('the first revert stops the run, names who did it, is not fought, and keeps nobody else from going back', async () => {
   const get = (): Json => cluster.store.get('deployments.apps', 'nova', 'identity-service');
   const template = structuredClone(get().spec.template);
+  const other = (): string =>
+    canonicalJson(cluster.store.get('deployments.apps', 'nova', 'cdn-service')!.spec.template);
+  const otherBefore = other();
   let reverts = 0;
   // A reconciler comes by once the rollout is over, as Argo CD does some seconds after a change.
   const stop = cluster.store.watch(() => {
@@ -62,7 +65,7 @@ test('the first revert stops the run, names who did it, and is not fought', asyn
     cluster.store.update('deployments.apps', back, { manager: 'argocd-controller' });
   });
   try {
-    const plan = planOf('reverted', [{ name: 'identity-service' }], '1m');
+    const plan = planOf('reverted', [{ name: 'cdn-service' }, { name: 'identity-service' }], '1m');
     const ran = await runWizard(home, cluster.kubeconfigPath, [
       'run',
       '--no-input',
@@ -75,12 +78,23 @@ test('the first revert stops the run, names who did it, and is not fought', asyn
     expect(openSteps(ran)).toMatch(
       /contested: deployment\/identity-service has its original address again.*argocd-controller/,
     );
-    expect(ran.envelope.services).toMatchObject([{ name: 'identity-service', state: 'direct' }]);
+    expect(ran.envelope.services).toMatchObject([
+      { name: 'cdn-service', state: 'pooled' },
+      { name: 'identity-service', state: 'direct' },
+    ]);
     expect(reverts).toBe(1);
     expect(canonicalJson(get().spec.template)).toBe(canonicalJson(template));
   } finally {
     stop();
   }
+  // Going on is for somebody who has looked, and says at what.
+  const again = await runWizard(home, cluster.kubeconfigPath, ['run', '--no-input']);
+  expect(again.code, again.stderr).toBe(3);
+  expect(again.stderr).toMatch(/identity-service: the journal says .*argocd-controller reverts it/);
+  expect(other()).not.toBe(otherBefore);
+  const back = await runWizard(home, cluster.kubeconfigPath, ['rollback', '--all', '--no-input']);
+  expect(back.code, back.stderr).toBe(6);
+  expect(other()).toBe(otherBefore);
 });
 
 test('a StatefulSet that can’t go back because of its broken pod is freed by deleting that very pod', async () => {
@@ -128,4 +142,27 @@ test('a StatefulSet that can’t go back because of its broken pod is freed by d
   expect(canonicalJson(get().spec)).toBe(before);
   await healthy();
   expect(get().status.currentRevision).toBe(get().status.updateRevision);
+});
+
+test('a Secret with an address that somebody deletes meanwhile is told, and the way out is the way back', async () => {
+  const template = (): string =>
+    canonicalJson(cluster.store.get('deployments.apps', 'nova', 'cdn-service')!.spec.template);
+  const before = template();
+  const plan = planOf('deleted', [{ name: 'cdn-service' }], '1s');
+  const flags = ['--no-input', '--plan', plan, '--on-inconclusive', 'accept'];
+  const first = await runWizard(home, cluster.kubeconfigPath, [
+    ...['run', '--fresh', ...flags, '--time-scale', '600', '--stop-after', 'p2'],
+  ]);
+  expect(first.code, first.stderr).toBe(3);
+  expect(first.stderr).toContain('end     parked: stopped after p2, as asked');
+  const name = `cdn-service-pgb-${first.envelope.runId}`;
+  expect(cluster.store.get('secrets', 'nova', name)).toBeDefined();
+  cluster.store.delete('secrets', 'nova', name);
+  const second = await runWizard(home, cluster.kubeconfigPath, ['run', ...flags]);
+  expect(`${second.code} ${openSteps(second)}`).toMatch(new RegExp(`^5 p5\\.verify: .*${name}.* deleted`));
+  const back = await runWizard(home, cluster.kubeconfigPath, [
+    ...['rollback', '--all', '--no-input', '--run', String(first.envelope.runId)],
+  ]);
+  expect(back.code, back.stderr).toBe(6);
+  expect(template()).toBe(before);
 });

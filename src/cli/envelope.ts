@@ -17,6 +17,7 @@ export function runEnvelope(command: string, snapshot: RunSnapshot, more: Record
     timeScale: snapshot.timeScale,
     startedAt: snapshot.startedAt,
     now: snapshot.now,
+    ...(snapshot.endedFor === undefined ? {} : { reason: snapshot.endedFor }),
     ...(snapshot.error ? { error: errorJson(snapshot.error) } : {}),
     ...(snapshot.heldFor === undefined ? {} : { heldFor: snapshot.heldFor }),
     ...(snapshot.waitingFor ? { waitingFor: snapshot.waitingFor } : {}),

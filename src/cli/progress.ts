@@ -56,9 +56,13 @@ export function progressLines(
     if (after.ask.kind === 'decide') line('decide', `${after.ask.title}: soak until ${after.ask.soakUntil}`);
   }
   if (before && before.cluster.state !== after.cluster.state) line('cluster', after.cluster.state);
-  if (after.status === 'ended' && before?.status !== 'ended') line('end', after.outcome ?? 'failed');
+  if (after.status === 'ended' && before?.status !== 'ended')
+    line('end', `${after.outcome ?? 'failed'}${whyEnded(after)}`);
   return lines;
 }
+
+const whyEnded = ({ outcome, endedFor }: RunSnapshot): string =>
+  endedFor === undefined || endedFor === outcome ? '' : `: ${endedFor}`;
 
 /** Done steps as they are; the one that runs now is news. */
 const beforeNow = (step: StepView): StepView =>

@@ -55,6 +55,9 @@ function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] 
       undefined,
       10,
     ),
+    ...(snapshot.outcome === 'parked' && snapshot.endedFor !== undefined && snapshot.error === undefined
+      ? labelled('because', snapshot.endedFor, width, 'warn', 10)
+      : []),
     ...labelled('services', signs === '' ? 'none' : signs, width, undefined, 10),
     ...snapshot.phases.map((phase): Line => {
       const sign = phaseSign(phase.state, glyphs);

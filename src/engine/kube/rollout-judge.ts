@@ -32,6 +32,8 @@ const REPLICA_FAILURE_MS = 15 * SECONDS;
 const STALE_DEADLINE_MS = 15 * SECONDS;
 /** A watch may show the object as it was before our patch for a moment. */
 const CATCH_UP_MS = 10 * SECONDS;
+const GONE_HINT =
+  'Nothing of this run is left in it, so there is nothing to roll back: whoever makes it again decides its address. Waive it, or begin a new run when it is there.';
 const DRAIN_SLACK_MS = 30 * SECONDS;
 
 export class RolloutJudge {
@@ -77,10 +79,10 @@ export class RolloutJudge {
     const { id, uid, limitMs } = this.#options;
     if (!view)
       return lasts('gone', CATCH_UP_MS / 5)
-        ? verdict('gone', 'gone', `${id} does not exist any more`)
+        ? verdict('gone', 'gone', `${id} does not exist any more`, GONE_HINT)
         : wait('waiting', `waiting to see ${id}`);
     const { workload } = view;
-    if (workload.metadata.uid !== uid) return verdict('gone', 'gone', `${id} was deleted and made again`);
+    if (workload.metadata.uid !== uid) return verdict('gone', 'gone', `${id} was deleted and made again`, GONE_HINT);
     if (view.side !== 'target') {
       const late = this.#seenTarget || lasts('behind', CATCH_UP_MS);
       if (!late) return wait('waiting', `waiting for the cluster to show the change of ${id}`);

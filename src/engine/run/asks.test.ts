@@ -95,4 +95,7 @@ test('a policy does not go on over a difference between journal and cluster', ()
     action: 'continue',
   });
   expect(answerByPolicy({ id: '1', kind: 'reconcile', rows: rows('ask') }, policy)).toMatchObject({ action: 'leave' });
+  expect(answerByPolicy({ id: '1', kind: 'reconcile', rows: rows('ask'), goingBack: true }, policy)).toMatchObject({
+    action: 'continue',
+  });
 });

@@ -122,7 +122,8 @@ export function answerByPolicy(ask: Ask, policy: HeadlessPolicy): Answer {
     case 'rollback':
       return { kind: 'rollback', action: 'approve' };
     case 'reconcile':
-      return ask.rows.some((row) => row.verdict === 'ask' || row.verdict === 'stop')
+      // A service that somebody else has changed must not keep the others where they fail: it alone does not go back.
+      return !ask.goingBack && ask.rows.some((row) => row.verdict === 'ask' || row.verdict === 'stop')
         ? { kind: 'reconcile', action: 'leave' }
         : { kind: 'reconcile', action: 'continue' };
     case 'failure': {

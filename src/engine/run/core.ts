@@ -96,6 +96,7 @@ export class RunCore {
       rehearsal: state.rehearsal,
       status: live.status,
       outcome: live.outcome ?? state.outcome,
+      endedFor: live.status === 'ended' ? (state.status === 'parked' ? state.parkedFor : state.cause) : undefined,
       error: live.error,
       phases: phaseViews(state),
       steps: state.steps,

@@ -263,6 +263,8 @@ export type Ask =
       readonly id: string;
       readonly kind: 'reconcile';
       readonly rows: readonly ReconcileRow[];
+      /** What goes on is a way back, not the plan: it judges each service by itself, and leaves nobody's where it is. */
+      readonly goingBack?: true;
       readonly typed?: string;
     };
 
@@ -313,6 +315,8 @@ export interface RunSnapshot {
   readonly rehearsal: boolean;
   readonly status: 'starting' | 'running' | 'asking' | 'held' | 'rolling-back' | 'ended';
   readonly outcome?: Outcome;
+  /** Why it ended or was parked, where its outcome and its steps do not say it. */
+  readonly endedFor?: string;
   readonly error?: WizardError;
   readonly phases: readonly PhaseView[];
   readonly steps: readonly StepView[];

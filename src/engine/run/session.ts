@@ -207,7 +207,11 @@ export function openSession(ports: SessionPorts): RunHandle {
   };
 
   const ended = (async (): Promise<RunSnapshot> => {
-    lease?.lost.addEventListener('abort', () => controls.lostLock('somebody else took the lock'), { once: true });
+    lease?.lost.addEventListener(
+      'abort',
+      () => controls.lostLock('the lock is lost: somebody else took it, or deleted it'),
+      { once: true },
+    );
     const surroundings = watchSurroundings({ kube, lease, live, fleet, pooler, clock, signal: background.signal });
     let end: RunEnd;
     try {
@@ -274,14 +278,26 @@ export function openSession(ports: SessionPorts): RunHandle {
     const compared = await reconcile(kube, fleet, core.state, signal);
     if (!compared.ok) return { outcome: 'parked', cause: compared.error.message, error: compared.error };
     const { rows, corrections } = compared.value;
+    const pending = core.state.pendingBack;
+    const back = options.rollback ?? (pending?.done === false ? pending.scope : undefined);
     live.set({ status: 'asking', waitingFor: { text: 'your word on going on', since: core.timestamp() } });
     let answer: Awaited<ReturnType<AskBroker['put']>>;
     try {
-      answer = await asks.put({ id: asks.nextId(), kind: 'reconcile', rows }, signal);
+      answer = await asks.put(
+        { id: asks.nextId(), kind: 'reconcile', rows, ...(back ? { goingBack: true as const } : {}) },
+        signal,
+      );
     } catch {
       return { outcome: 'parked', cause: controls.leaving ?? 'left before it was resumed' };
     }
     if (answer.kind !== 'reconcile' || answer.action === 'leave') {
+      // Without a screen nobody has seen the rows, and the same command would stop here again.
+      if (options.policy)
+        for (const row of rows.filter(({ verdict }) => verdict === 'ask' || verdict === 'stop'))
+          core.message(
+            'error',
+            `${row.what}: the journal says ${row.journal}, the cluster says ${row.cluster}; ${row.willDo}`,
+          );
       return { outcome: 'parked', cause: 'the journal and the cluster differ, and nobody said to go on' };
     }
     core.record({
@@ -298,12 +314,10 @@ export function openSession(ports: SessionPorts): RunHandle {
       if (change) fights.add(change);
     }
     if (answer.action === 'rollback-all') return runPlan(runner, { kind: 'all' });
-    const pending = core.state.pendingBack;
     // All of it is back already, and only the last line was not written: there is nothing left to decide.
     if (pending?.done && options.rollback === undefined && (options.policy || pending.scope.kind !== 'service')) {
       return { outcome: 'rolled-back', cause: describeScope(pending.scope) };
     }
-    const back = options.rollback ?? (pending?.done === false ? pending.scope : undefined);
     return runPlan({ ...runner, redo: stepsToRedo(core.state, ports.steps) }, back);
   }
 

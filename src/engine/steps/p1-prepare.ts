@@ -38,8 +38,26 @@ export async function ensureOriginals(ctx: StepContext): Promise<Result<void>> {
     ? ok(undefined)
     : fail('secret-missing', 'the originals of this run are not in the cluster', {
         cause: `Secret pgb-wizard-run-${ctx.runId} is missing or incomplete`,
-        next: ['Without them no exact way back exists. Start a new run.'],
+        next: waysBack(ctx),
       });
+}
+
+/** Without the originals the history of each Deployment still has its template of before. */
+function waysBack(ctx: StepContext): string[] {
+  const sets = (ctx.state().facts.replicaSets ?? {}) as Record<string, { name: string; uid: string }>;
+  const away = ctx.state().services.filter(({ state }) => state === 'pooled' || state === 'switching');
+  const lines = away.flatMap(({ name, workload }) => {
+    const set = sets[name];
+    if (!set || set.uid === '') return [];
+    return [
+      `The history still has the template of ${name}: kubectl rollout undo ${workload} -n ${ctx.fleet.namespace} --to-revision=$(kubectl get replicaset ${set.name} -n ${ctx.fleet.namespace} -o jsonpath='{.metadata.annotations.deployment\\.kubernetes\\.io/revision}')`,
+    ];
+  });
+  return [
+    'This run can take nothing back without them. Put the Secret back from a backup of the cluster, if there is one.',
+    ...lines,
+    'Then start a new run.',
+  ];
 }
 
 /** What a cluster or a source says about one workload; anything else is about the cluster, and stops the step. */

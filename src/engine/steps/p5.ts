@@ -54,11 +54,38 @@ export const verifyAll = (info: StepInfo): Step => ({
         observed: `no pod of ${missing.join(', ')}`,
         expected: 'at least one of each',
       });
-    const failed = looked.verdict === 'fail' || crashing.length > 0 || missing.length > 0;
+    const gone = await goneObjects(ctx, planned);
+    const failed = looked.verdict === 'fail' || crashing.length > 0 || missing.length > 0 || gone.length > 0;
     const seen = await connections(ctx, failed);
+    if (gone.length > 0) {
+      const cause = `${gone.join(', ')} ${gone.length === 1 ? 'was' : 'were'} deleted: pods that run go on, and none that is made anew starts`;
+      const hint = 'Roll those services back now, while their pods run; or put the objects back, then retry.';
+      return ok({ verdict: 'fail', failure: { cause, hint } });
+    }
     return ok(seen.verdict === 'pass' && looked.verdict !== 'pass' ? { verdict: looked.verdict } : seen);
   },
 });
+
+/** Secrets and ConfigMaps of this run that its services take their address from, and that are not there any more. */
+async function goneObjects(ctx: StepContext, services: readonly string[]): Promise<string[]> {
+  const needed = services.flatMap((name) => ctx.fleet.original(name)?.objects ?? []);
+  const gone: string[] = [];
+  let unknown = 0;
+  for (const { ref: where } of needed) {
+    const found = await ctx.kube.get(where, { signal: ctx.signal });
+    if (found.ok) continue;
+    if (found.error.code === 'not-found') gone.push(`${where.kind} ${where.name}`);
+    else unknown++;
+  }
+  if (needed.length > 0)
+    ctx.evidence({
+      check: 'objects with the addresses',
+      verdict: gone.length > 0 ? 'fail' : unknown > 0 ? 'inconclusive' : 'pass',
+      observed: gone.length > 0 ? `gone: ${gone.join(', ')}` : `${needed.length - unknown} of ${needed.length} there`,
+      expected: 'each one that a switched service refers to',
+    });
+  return gone;
+}
 
 async function connections(ctx: StepContext, failedBefore: boolean) {
   ctx.waitingFor('who is connected to PostgreSQL');
