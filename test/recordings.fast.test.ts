@@ -13,7 +13,7 @@ const KEY_FRAMES: Readonly<Record<string, readonly RegExp[]>> = {
     /Enter show the first change/,
     /Deploy PgBouncer {3}guide 1\.3/,
     /Migrate identity-service {3}guide 2\.1/,
-    /every gate passes and the soak is over: continuing is safe/,
+    /the soak is over: continuing is safe/,
     /Migrate auth-service {3}guide 3\.1/,
     /Type rehearsal\/nova and Enter/,
     /graphql-gateway/,

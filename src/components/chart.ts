@@ -34,6 +34,13 @@ export function bridge(values: readonly number[], widest: number): number[] {
   return out;
 }
 
+/** Time between two points that nine tenths of them keep; 0 for a single one. */
+function usualGap(points: readonly Point[]): number {
+  const gaps = points.slice(1).map((point, index) => point.at - (points[index]?.at ?? point.at));
+  gaps.sort((a, b) => a - b);
+  return gaps[Math.floor(gaps.length * 0.9)] ?? 0;
+}
+
 const AXIS = 7;
 
 export interface ChartOptions {
@@ -59,9 +66,8 @@ export function chartCells(width: number): number {
 export function chart(points: readonly Point[], options: ChartOptions, glyphs: Glyphs): Line[] {
   const { width, rows, from, to } = options;
   const cells = chartCells(width);
-  const perSample =
-    points.length > 1 ? Math.ceil((cells * ((to - from) / (points.length - 1))) / Math.max(1, to - from)) : 1;
-  const values = bridge(bucket(points, from, to, cells), perSample + 1);
+  const perSample = Math.ceil((cells * usualGap(points)) / Math.max(1, to - from));
+  const values = bridge(bucket(points, from, to, cells), 2 * perSample + 1);
   const top = Math.max(1, ...values.filter(Number.isFinite));
   const newest = points[points.length - 1]?.value;
   const steps = glyphs.sparks.length;
@@ -73,7 +79,10 @@ export function chart(points: readonly Point[], options: ChartOptions, glyphs: G
   const out: Line[] = [
     [
       span(` ${options.title}`, 'title'),
-      span(` ${newest === undefined ? 'not measured' : `${compact(newest)}${options.unit}`}`, options.tone),
+      span(
+        ` ${newest === undefined || Number.isNaN(newest) ? 'not measured' : `${compact(newest)}${options.unit}`}`,
+        options.tone,
+      ),
       span(options.limit === undefined ? '' : ` ${glyphs.dot} ${options.limit}`, 'muted'),
     ],
   ];

@@ -2,7 +2,7 @@
 import type { Evidence, RolloutProgress } from '../engine/run/model.ts';
 import { progressBar } from './bars.ts';
 import { duration, limitWords } from './format.ts';
-import { type Line, padEnd, span, truncateEnd } from './line.ts';
+import { type Line, padEnd, span, truncateEnd, truncateMiddle } from './line.ts';
 import { verdictSign } from './states.ts';
 import type { Glyphs } from './theme.ts';
 
@@ -13,9 +13,15 @@ export function latestByCheck(evidence: readonly Evidence[]): Evidence[] {
   return [...last.values()];
 }
 
-/** One row an observation; a failed one also says what was expected. */
-export function evidenceLines(evidence: readonly Evidence[], width: number, glyphs: Glyphs): Line[] {
-  const latest = latestByCheck(evidence);
+/** `rollout of cdn-service` under the heading cdn-service is `rollout`. */
+function without(subject: string | undefined, check: string): string {
+  if (subject === undefined) return check;
+  return check.replace(` of ${subject}`, '').replace(`${subject} `, '') || check;
+}
+
+/** One row an observation; a failed one also says what was expected. `subject`: whom the heading names already. */
+export function evidenceLines(evidence: readonly Evidence[], width: number, glyphs: Glyphs, subject?: string): Line[] {
+  const latest = latestByCheck(evidence).map((one) => ({ ...one, check: without(subject, one.check) }));
   const longest = latest.reduce((most, one) => Math.max(most, one.check.length), 0);
   const name = Math.max(8, Math.min(longest, Math.floor(width * 0.45)));
   const room = Math.max(4, width - name - 14);
@@ -23,7 +29,8 @@ export function evidenceLines(evidence: readonly Evidence[], width: number, glyp
     const sign = verdictSign(one.verdict, glyphs);
     const row: Line = [
       span(` ${sign.glyph} `, sign.tone),
-      span(`${padEnd(one.check, name, glyphs.more)} `),
+      // In the middle: a check of a pod ends with the pod's own suffix.
+      span(`${padEnd(truncateMiddle(one.check, name, glyphs.more), name)} `),
       span(padEnd(sign.word, 8), sign.tone),
       span(truncateEnd(one.observed, room, glyphs.more), one.verdict === 'pass' ? 'muted' : sign.tone),
     ];
@@ -32,15 +39,15 @@ export function evidenceLines(evidence: readonly Evidence[], width: number, glyp
   });
 }
 
-/** `rollout  ███████░░░  2/3 updated · 2/3 available · 1 old · 14 s of 5 m`, in two rows when it must be. */
-export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Glyphs): Line[] {
+/** `rollout  ███████░░░  2/3 updated · 2/3 available · 1 old · 14 s of 5 m`, in two rows when it must be. `over`: it is history. */
+export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Glyphs, over = false): Line[] {
   const bar = progressBar(rollout.available + rollout.updated, rollout.desired * 2, 10, glyphs);
   const tone = rollout.stage === 'failed' ? 'bad' : rollout.stage === 'done' ? 'ok' : 'info';
   const facts = [
     `${rollout.updated}/${rollout.desired} updated`,
     `${rollout.available}/${rollout.desired} available`,
-    ...(rollout.old > 0 ? [`${rollout.old} old`] : []),
-    `${duration(rollout.elapsedMs)} of ${limitWords(rollout.limitMs)}`,
+    ...(rollout.old > 0 && !over ? [`${rollout.old} old`] : []),
+    over ? 'over' : `${duration(rollout.elapsedMs)} of ${limitWords(rollout.limitMs)}`,
   ];
   const rows = packed(facts, ` ${glyphs.dot} `, Math.max(10, width - 22));
   return [
@@ -49,7 +56,7 @@ export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Gl
       span(index === 0 ? bar : ' '.repeat(10), tone),
       span(` ${row}`),
     ]),
-    ...(rollout.detail === ''
+    ...(rollout.detail === '' || over
       ? []
       : [[span(`          ${truncateEnd(rollout.detail, width - 11, glyphs.more)}`, 'muted')]]),
   ] as Line[];

@@ -13,7 +13,10 @@ export function duration(ms: number): string {
 }
 
 /** A limit, in whole units where it is whole: `30 s`, `5 m`, `4 h`. */
-export function limitWords(ms: number): string {
+export function limitWords(exact: number): string {
+  // A limit that was measured a moment after its beginning is still the limit.
+  const near = Math.round(exact / 60_000) * 60_000;
+  const ms = exact >= 60_000 && Math.abs(exact - near) < 2000 ? near : exact;
   if (ms >= 3_600_000 && ms % 3_600_000 === 0) return `${ms / 3_600_000} h`;
   return ms >= 60_000 && ms % 60_000 === 0 ? `${ms / 60_000} m` : duration(ms);
 }

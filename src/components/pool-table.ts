@@ -131,16 +131,28 @@ export function postgresLine(postgres: PostgresView | undefined, width: number, 
   const free = Math.max(0, postgres.maxConnections - postgres.total);
   const old = postgres.ageMs > 15_000;
   const crowded = free < postgres.maxConnections * 0.1;
-  const text: Line = [
-    span(` PostgreSQL ${postgres.total} of ${postgres.maxConnections}`, old ? 'muted' : crowded ? 'bad' : 'title'),
-    span(` ${glyphs.dot} pooled ${postgres.pooled}`, old ? 'muted' : 'ok'),
-    span(` ${glyphs.dot} direct ${postgres.direct}`, old ? 'muted' : 'warn'),
-    span(` ${glyphs.dot} other ${postgres.other} ${glyphs.dot} free ${free}`, 'muted'),
-    ...(old ? [span(` ${glyphs.dot} ${duration(postgres.ageMs)} old`, 'warn')] : []),
-    ...(postgres.expectedPooled === undefined || width < 120
-      ? []
-      : [span(` ${glyphs.dot} expected pooled ${postgres.expectedPooled}`, 'muted')]),
+  const fact = (text: string, tone: Tone): Line => [span(` ${glyphs.dot} ${text}`, tone)];
+  const expected = postgres.expectedPooled;
+  const facts: readonly { readonly line: Line; readonly needed: number }[] = [
+    { line: fact(`pooled ${postgres.pooled}`, old ? 'muted' : 'ok'), needed: 5 },
+    { line: fact(`direct ${postgres.direct}`, old ? 'muted' : 'warn'), needed: 4 },
+    { line: fact(`other ${postgres.other}`, 'muted'), needed: 1 },
+    { line: fact(`free ${free}`, 'muted'), needed: 2 },
+    { line: old ? fact(`${duration(postgres.ageMs)} old`, 'warn') : [], needed: 3 },
+    { line: expected === undefined || width < 120 ? [] : fact(`expected pooled ${expected}`, 'muted'), needed: 0 },
   ];
+  const head = span(
+    ` PostgreSQL ${postgres.total} of ${postgres.maxConnections}`,
+    old ? 'muted' : crowded ? 'bad' : 'title',
+  );
+  const lineWith = (least: number): Line => [
+    head,
+    ...facts.filter((one) => one.needed >= least).flatMap((one) => one.line),
+  ];
+  // Whole facts, the least needed going first.
+  let least = 0;
+  while (least < 5 && lineWidth(lineWith(least)) > width) least++;
+  const text = lineWith(least);
   const room = width - lineWidth(text) - 3;
   if (room < 10) return text;
   return [...text, span('  '), ...postgresBar(postgres, Math.min(room, 60), glyphs)];

@@ -21,6 +21,11 @@ export function stepSign(step: Pick<StepView, 'state' | 'kind'>, glyphs: Glyphs)
   return signs[step.state];
 }
 
+/** `2.1`, or nothing where the guide has a heading and no number; the step's title says the same. */
+export function guideNumber({ guide }: Pick<StepView, 'guide'>): string {
+  return /^\d+(\.\d+)?$/.test(guide) ? guide : '';
+}
+
 export function verdictSign(verdict: Verdict | 'todo', glyphs: Glyphs): Sign {
   const signs: Record<Verdict | 'todo', Sign> = {
     pass: { glyph: glyphs.ok, word: 'pass', tone: 'ok' },

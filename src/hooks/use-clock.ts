@@ -1,14 +1,19 @@
 import { useEffect, useRef, useState } from 'react';
 import type { RunSnapshot } from '../engine/run/model.ts';
 
-/** One timer for the whole screen, a tick a second; counters on the screen have no finer grain. */
-export function useTick(active: boolean, everyMs = 1000): number {
+/**
+ * One timer for the whole screen, a tick a second; counters on the screen have no finer grain. `drawn`: whatever else draws a frame,
+ * which moves the counters too and makes a tick of its own superfluous.
+ */
+export function useTick(active: boolean, drawn?: unknown, everyMs = 1000): number {
   const [tick, setTick] = useState(0);
   useEffect(() => {
     if (!active) return undefined;
+    // Begun anew with every frame of the run.
+    void drawn;
     const timer = setInterval(() => setTick((count) => count + 1), everyMs);
     return () => clearInterval(timer);
-  }, [active, everyMs]);
+  }, [active, drawn, everyMs]);
   return tick;
 }
 

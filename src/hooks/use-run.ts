@@ -3,11 +3,13 @@ import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 
 /** At most four frames a second come from the run; keys are answered at once. */
 const FRAME_MS = 250;
+/** What changes within a moment belongs into one frame. */
+const MOMENT_MS = 40;
 
 const nothing = (): undefined => undefined;
 const silent = () => () => undefined;
 
-/** A subscription that passes on the first change at once and the last one of each `everyMs` after it. */
+/** A subscription that passes on the first change after a moment and the last one of each `everyMs` after it. */
 export function throttled(subscribe: RunHandle['subscribe'], everyMs: number): RunHandle['subscribe'] {
   return (listener) => {
     let timer: NodeJS.Timeout | undefined;
@@ -23,8 +25,8 @@ export function throttled(subscribe: RunHandle['subscribe'], everyMs: number): R
       listener();
     };
     const stop = subscribe(() => {
-      if (timer === undefined) pass();
-      else again = true;
+      again = true;
+      timer ??= setTimeout(open, MOMENT_MS);
     });
     return () => {
       clearTimeout(timer);

@@ -73,7 +73,7 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
   const snapshot = useRun(handle);
   const [ui, setUi] = useState<UiState>(FIRST_UI);
   const { columns, rows } = useSize();
-  const tick = useTick(snapshot?.status !== 'ended');
+  const tick = useTick(snapshot?.status !== 'ended', snapshot);
   const now = useRunTime(snapshot, tick, realNow);
   const history = useHistory(snapshot?.pools);
   const began = useRef(realNow());
@@ -91,9 +91,17 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
     },
     [handle, onEffect],
   );
-  const scene = { snapshot, keymap, now, page: rows - chromeRows(rows), limits: limits.current };
-  const onKey = (key: string) => apply((before) => press(before, key, scene));
-  useKeys({ onKey, onText: (text) => apply((before) => pasted(before, text, scene)), active: true });
+  // The time of the press, not of the frame: a notice is counted from there.
+  const sceneNow = () => ({
+    snapshot,
+    keymap,
+    now,
+    sinceMs: realNow() - began.current,
+    page: rows - chromeRows(rows),
+    limits: limits.current,
+  });
+  const onKey = (key: string) => apply((before) => press(before, key, sceneNow()));
+  useKeys({ onKey, onText: (text) => apply((before) => pasted(before, text, sceneNow())), active: true });
   const { suspendTerminal } = useApp();
   useEffect(() => {
     if (bridge === undefined) return;

@@ -1,6 +1,6 @@
 /** The guide's checklist after every phase, each item with what was seen. */
 import { shortTime } from '../components/format.ts';
-import { type Line, padEnd, paragraph, span } from '../components/line.ts';
+import { type Line, padEnd, paragraph, span, truncateEnd } from '../components/line.ts';
 import { verdictSign } from '../components/states.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
@@ -21,10 +21,14 @@ export function checklistScreen(view: View): Body {
             [
               span(` ${sign.glyph} `, sign.tone),
               span(padEnd(sign.word, 8), sign.tone),
-              span(padEnd(item.item, Math.max(10, width - 22), glyphs.more)),
-              span(item.at === undefined ? '' : shortTime(item.at), 'muted'),
+              span(truncateEnd(item.item, Math.max(10, width - 13), glyphs.more)),
             ],
-            ...paragraph(item.observed, width - 1, 'muted', 12),
+            ...paragraph(
+              item.at === undefined ? item.observed : `${shortTime(item.at)}  ${item.observed}`,
+              width - 1,
+              'muted',
+              12,
+            ),
           ];
         }),
       [],

@@ -7,7 +7,7 @@ import { evidenceLines, rolloutLines } from '../components/evidence.ts';
 import { gateLines } from '../components/gates.ts';
 import { fitRows, type Line, padEnd, paragraph, span, truncateEnd, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
-import { stepSign } from '../components/states.ts';
+import { guideNumber, stepSign } from '../components/states.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
 import { rule, split } from './layout.ts';
 import { courseLines } from './pools.ts';
@@ -59,7 +59,7 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
   const service = snapshot.services.find((one) => one.name === step.service);
   const head: Line = [
     span(` ${sign.glyph} `, sign.tone),
-    span(step.guide === '-' ? '' : `${step.guide}  `, 'muted'),
+    span(guideNumber(step) === '' ? '' : `${guideNumber(step)}  `, 'muted'),
     span(truncateMiddle(step.title, width - 12 - sign.word.length, glyphs.more), 'title'),
     span(`  ${sign.word}`, sign.tone),
   ];
@@ -82,7 +82,7 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
     step.state === 'running' && step.kind !== 'change' && snapshot.gates.length > 0
       ? gateLines(snapshot.gates, width, glyphs)
       : [];
-  const seen = [...evidenceLines(step.evidence, width, glyphs), ...watched];
+  const seen = [...evidenceLines(step.evidence, width, glyphs, step.service), ...watched];
   const cause = step.cause === undefined ? [] : paragraph(step.cause, width - 1, 'bad', 1);
   const blocks = [
     cause,

@@ -15,7 +15,7 @@ import { scrolled } from './scrolled.ts';
 type Decide = Extract<Ask, { kind: 'decide' }>;
 
 const ADVICE: Readonly<Record<Decide['recommendation'], { readonly text: string; readonly tone: Tone }>> = {
-  continue: { text: 'every gate passes and the soak is over: continuing is safe', tone: 'ok' },
+  continue: { text: 'all gates pass, the soak is over: continuing is safe', tone: 'ok' },
   wait: { text: 'the soak is not over: wait', tone: 'info' },
   rollback: { text: 'a gate fails: roll back', tone: 'bad' },
   human: { text: 'something could not be measured: look, then decide', tone: 'warn' },
@@ -26,7 +26,11 @@ export function decisionScreen(view: View, ask: Decide): Body {
   const left = Date.parse(ask.soakUntil) - now;
   const gone = ask.soakMs - Math.max(0, left);
   const bar = progressBar(gone, ask.soakMs, Math.max(10, Math.min(40, width - 46)), glyphs);
-  const advice = ADVICE[ask.recommendation];
+  // The engine says so with its next look; until then the clock of the screen is ahead of it.
+  const advice =
+    ask.recommendation === 'wait' && left <= 0
+      ? ({ text: 'the soak is over: the gates are looked at once more', tone: 'info' } as const)
+      : ADVICE[ask.recommendation];
   const override = overrideOf(ask, now);
   const key = (id: 'continue' | 'rollback' | 'extend' | 'hold') => keyName(keymap[id][0] ?? '');
   const option = (id: 'continue' | 'rollback' | 'extend' | 'hold', word: string, text: string): Line[] =>

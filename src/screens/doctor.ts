@@ -1,7 +1,7 @@
 /** Symptoms that the snapshot shows, each with the check behind it, the likely cause and the fix (guide: troubleshooting). */
 import { findingLines } from '../components/findings.ts';
 import { duration } from '../components/format.ts';
-import { type Line, span } from '../components/line.ts';
+import { type Line, paragraph, span } from '../components/line.ts';
 import type { DoctorFinding, RunSnapshot } from '../engine/run/model.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
@@ -22,12 +22,12 @@ export function doctorScreen(view: View): Body {
   const content: Line[] =
     found.length > 0
       ? findingLines(found, width, glyphs)
-      : [
-          [
-            span(` ${glyphs.ok} `, 'ok'),
-            span('Nothing is wrong in what is measured: poolers answer, no client waits, the cluster data is fresh.'),
-          ],
-        ];
+      : paragraph(
+          `${glyphs.ok} Nothing is wrong in what is measured: poolers answer, no client waits, the cluster data is fresh.`,
+          width - 1,
+          'ok',
+          1,
+        );
   return { lines: scrolled(view, head, content, 'doctor') };
 }
 

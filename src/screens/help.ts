@@ -30,10 +30,12 @@ export function helpScreen(view: View): Body {
     [span(' signs', 'title')],
     [
       span(`   ${glyphs.ok} pass`, 'ok'),
-      span(`  ${glyphs.bad} fail`, 'bad'),
-      span(`  ${glyphs.unknown} could not be measured`, 'warn'),
-      span(`  ${glyphs.running} running`, 'info'),
-      span(`  ${glyphs.todo} to do  ${glyphs.decide} decision`, 'muted'),
+      span(`  ${glyphs.bad} FAIL`, 'bad'),
+      span(`  ${glyphs.unknown} unknown: could not be measured`, 'warn'),
+    ],
+    [
+      span(`   ${glyphs.running} running`, 'info'),
+      span(`  ${glyphs.todo} to do  ${glyphs.decide} decision  ${glyphs.back} rolled back`, 'muted'),
     ],
   ];
   return { lines: scrolled(view, head, content, 'help') };

@@ -76,7 +76,7 @@ export const ACTIONS: readonly Action[] = [
     footer: 1,
     unavailable: (snapshot) =>
       snapshot?.ask?.kind === 'reconcile' && snapshot.ask.rows.some((row) => row.verdict === 'stop')
-        ? 'a row says stop: the journal and the cluster contradict each other'
+        ? 'the journal contradicts the cluster'
         : undefined,
   },
   {
@@ -89,8 +89,8 @@ export const ACTIONS: readonly Action[] = [
     unavailable: (snapshot) => {
       const ask = snapshot?.ask;
       if (ask?.kind !== 'confirm') return undefined;
-      if (servicesAhead(snapshot, ask.stepId).length < 2) return 'no other service of this phase follows';
-      return ask.typed === undefined ? undefined : 'this change asks for a typed name';
+      if (servicesAhead(snapshot, ask.stepId).length < 2) return 'no other service follows';
+      return ask.typed === undefined ? undefined : 'it asks for a typed name';
     },
   },
   {
@@ -307,9 +307,7 @@ function notOffered(snapshot: RunSnapshot | undefined, action: 'retry' | 'waive'
 }
 
 function nothingMoved(snapshot: RunSnapshot | undefined): string | undefined {
-  return snapshot !== undefined && rollbackScopes(snapshot).length === 0
-    ? 'no service has been moved: there is nothing to roll back'
-    : undefined;
+  return snapshot !== undefined && rollbackScopes(snapshot).length === 0 ? 'no service has been moved' : undefined;
 }
 
 function busyAsk(snapshot: RunSnapshot | undefined, _ui: UiState): string | undefined {
@@ -392,9 +390,30 @@ export function actionFor(key: string, place: Place, keymap: Keymap): Action | u
   return actionsAt(place).find((action) => keymap[action.id].includes(key));
 }
 
-/** An action that has this key in another place: its press deserves an answer too. */
-export function actionElsewhere(key: string, keymap: Keymap): Action | undefined {
-  return ACTIONS.find((action) => action.where !== undefined && keymap[action.id].includes(key));
+/** What this key means in other places: its press deserves an answer too. */
+export function actionsElsewhere(key: string, keymap: Keymap): Action[] {
+  return ACTIONS.filter((action) => action.where !== undefined && keymap[action.id].includes(key));
+}
+
+const PLACE_WORDS: Readonly<Partial<Record<Place, string>>> = {
+  'ask.confirm': 'at a change',
+  'ask.decide': 'at a decision',
+  'ask.failure': 'after a failure',
+  'ask.rollback': 'at a rollback',
+  'ask.reconcile': 'on resume',
+  logs: 'in the log',
+  record: 'at the record',
+  rollback: 'choosing a rollback',
+  welcome: 'at the start',
+  end: 'at the end',
+};
+
+/** `only at a change, at a rollback or on resume`; one row of the smallest terminal holds it. */
+export function onlyWhere(action: Action): string {
+  const words = (action.where ?? []).flatMap((place) => PLACE_WORDS[place] ?? []);
+  const last = words.pop();
+  if (last === undefined) return 'only in another view';
+  return `only ${words.length === 0 ? last : `${words.join(', ')} or ${last}`}`;
 }
 
 /** The label as the footer shows it now; `hold` changes its meaning with the run. */

@@ -53,7 +53,8 @@ function noticeLine(view: View, columns: number): Line {
   const { ui, snapshot, glyphs } = view;
   if (ui.filtering !== undefined)
     return [span(' filter: ', 'key'), span(`${ui.filtering}_`), span('   Enter applies, Esc leaves', 'muted')];
-  if (ui.notice !== undefined && (ui.notice.at ?? '') === (snapshot.ask?.id ?? ''))
+  const shown = ui.notice?.until === undefined || view.sinceMs < ui.notice.until;
+  if (ui.notice !== undefined && shown && (ui.notice.at ?? '') === (snapshot.ask?.id ?? ''))
     return [span(` ${truncateEnd(ui.notice.text, columns - 2, glyphs.more)}`, ui.notice.tone)];
   // An ask that is open behind another view is announced here and nowhere else.
   if (snapshot.ask !== undefined && ui.view !== 'home') {
@@ -92,9 +93,11 @@ function footer(view: View, columns: number): Line {
   shown.sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
   const last = shown.filter((action) => action.id === 'help' || action.id === 'leave').map(hint);
   let room = columns - last.reduce((sum, one) => sum + lineWidth(one), 0);
+  const others = shown.filter((action) => action.id !== 'help' && action.id !== 'leave');
   const first: Line[] = [];
-  for (const action of shown) {
-    if (action.id === 'help' || action.id === 'leave') continue;
+  for (const action of others) {
+    // On a narrow terminal what can't be used gives way; pressed, it still says why.
+    if (columns < 80 && action.unavailable?.(snapshot, ui) !== undefined) continue;
     const one = hint(action);
     if (lineWidth(one) > room) break;
     room -= lineWidth(one);

@@ -1,5 +1,5 @@
 /** Log lines that the current step follows; already sanitised by the engine, and once more here. */
-import { type Line, span, truncateEnd, truncateMiddle, widthOf, wrapWords } from '../components/line.ts';
+import { type Line, paragraph, span, truncateEnd, truncateMiddle, widthOf, wrapWords } from '../components/line.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
 import { keyName } from './keys.ts';
 import type { Body, View } from './screen.ts';
@@ -40,7 +40,7 @@ export function logsScreen(view: View): Body {
   const none =
     filter === '' ? 'No line yet: this step follows no log, or nothing was written.' : 'No line holds that text.';
   return {
-    lines: scrolled(view, head, content.length === 0 ? [[span(` ${none}`, 'muted')]] : content, 'logs', {
+    lines: scrolled(view, head, content.length === 0 ? paragraph(none, width - 1, 'muted', 1) : content, 'logs', {
       follow: true,
     }),
   };

@@ -2,7 +2,7 @@
 import { previewLines } from '../components/diff.ts';
 import { evidenceLines } from '../components/evidence.ts';
 import { fitRows, type Line, padEnd, paragraph, span, truncateMiddle } from '../components/line.ts';
-import { stepSign } from '../components/states.ts';
+import { guideNumber, stepSign } from '../components/states.ts';
 import { windowAround } from '../components/window.ts';
 import type { StepView } from '../engine/run/model.ts';
 import { rule, split } from './layout.ts';
@@ -45,7 +45,7 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
       return [
         span(chosen ? ` ${glyphs.select} ` : '   ', 'key'),
         span(`${sign.glyph} `, sign.tone),
-        span(padEnd(step.guide, 5), 'muted'),
+        span(padEnd(guideNumber(step), 5), 'muted'),
         span(padEnd(truncateMiddle(step.title, room, glyphs.more), room), chosen ? 'title' : undefined),
         span(` ${sign.word}`, sign.tone),
       ];
@@ -67,7 +67,7 @@ function detailOf(view: View, step: StepView, width: number): Line[] {
     ...(step.note === undefined ? [] : paragraph(step.note, width - 1, 'warn', 1)),
     ...(step.cause === undefined ? [] : paragraph(step.cause, width - 1, 'bad', 1)),
     [],
-    ...evidenceLines(step.evidence, width, glyphs),
+    ...evidenceLines(step.evidence, width, glyphs, step.service),
     ...(step.preview === undefined
       ? [[span(' The diff is shown when the step is reached.', 'muted')] as Line]
       : previewLines(step.preview, width, glyphs)),

@@ -48,7 +48,9 @@ export function poolsScreen(view: View): Body {
   const head: Line = [
     span(' Pools over the change', 'title'),
     span(
-      `   ${shortTime(new Date(from).toISOString())} to ${shortTime(new Date(to).toISOString())} UTC ${glyphs.dot} ${duration(to - from)}`,
+      width < 80
+        ? `   ${duration(to - from)}`
+        : `   ${shortTime(new Date(from).toISOString())} to ${shortTime(new Date(to).toISOString())} UTC ${glyphs.dot} ${duration(to - from)}`,
       'muted',
     ),
     span(marks.length === 0 ? '' : `   ${glyphs.mark} a service switched`, 'accent'),

@@ -12,6 +12,7 @@ const sceneOf = (snapshot: RunSnapshot | undefined, limits = new Map<string, num
   snapshot,
   keymap: DEFAULT_KEYMAP,
   now: snapshot === undefined ? 0 : Date.parse(snapshot.now),
+  sinceMs: 0,
   page: 20,
   limits,
 });
@@ -169,11 +170,9 @@ describe('leaving', () => {
 
 describe('keys that cannot be used now', () => {
   test('say why', () => {
-    expect(type(SITUATIONS.deploy(), ['b']).ui.notice?.text).toBe(
-      "b (roll back) can't be used now: no service has been moved: there is nothing to roll back",
-    );
+    expect(type(SITUATIONS.deploy(), ['b']).ui.notice?.text).toBe('b roll back: not now, no service has been moved');
     expect(type(SITUATIONS.rollingBack(), ['h']).ui.notice?.text).toContain('a rollback is not held half-way');
-    expect(type(SITUATIONS.migrate(), ['c']).ui.notice?.text).toContain('does not work here');
+    expect(type(SITUATIONS.migrate(), ['c']).ui.notice?.text).toContain('only at a decision');
   });
 });
 
@@ -291,4 +290,44 @@ test('no frame is taller or wider than its terminal, whatever the size, the view
     ),
     { numRuns: 300, seed: 7 },
   );
+});
+
+describe('a word to a key that does nothing', () => {
+  test('fits the smallest terminal whatever the key, the situation and the view', () => {
+    const keys = [...new Set(ACTIONS.flatMap((action) => action.keys))];
+    const words = new Set<string>();
+    for (const make of Object.values(SITUATIONS)) {
+      for (const view of ['home', 'logs', 'help', 'rollback', 'record'] as const) {
+        for (const key of keys) {
+          const { notice } = press({ ...FIRST_UI, view, welcomed: true }, key, sceneOf(make())).ui;
+          if (notice !== undefined) words.add(notice.text);
+        }
+      }
+    }
+    expect([...words].filter((text) => text.length > 58)).toEqual([]);
+    expect([...words]).toContain('b roll back: not now, no service has been moved');
+    expect([...words]).toContain('c continue: only at a decision');
+  });
+
+  test('goes away after a while, and the newest message of the run has its row again', () => {
+    const snapshot = {
+      ...SITUATIONS.migrate(),
+      messages: [{ at: '2026-11-23T10:00:00.000Z', level: 'info' as const, text: 'the newest message' }],
+    };
+    const { ui } = type(snapshot, ['c']);
+    const row = (sinceMs: number) =>
+      still({ snapshot, columns: 60, rows: 20, ui, sinceMs })
+        .at(-2)
+        ?.map((part) => part.text)
+        .join('')
+        .trim();
+    expect(row(1000)).toBe('c continue: only at a decision');
+    expect(row(13_000)).toBe('10:00 the newest message');
+  });
+});
+
+test('a view opens on what is going on now, wherever it was left', () => {
+  const snapshot = SITUATIONS.migrate();
+  const { ui } = type(snapshot, ['w', 'g', 'escape', 'w']);
+  expect(ui.selected.plan).toBeUndefined();
 });

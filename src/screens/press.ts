@@ -1,7 +1,16 @@
 /** Keys to intents: a pure function of what is shown and what was pressed. */
 import { limitWords } from '../components/format.ts';
 import type { Ask, Intent, RollbackScope, RunSnapshot } from '../engine/run/model.ts';
-import { type Action, actionElsewhere, actionFor, type Keymap, keyName, type Place, placeOf } from './keys.ts';
+import {
+  type Action,
+  actionFor,
+  actionsElsewhere,
+  type Keymap,
+  keyName,
+  onlyWhere,
+  type Place,
+  placeOf,
+} from './keys.ts';
 import { openPrompt, type Prompt, pressInPrompt, typeInto } from './prompt.ts';
 import { isWelcome, rollbackScopes, servicesAhead, type UiState, type ViewId } from './screen.ts';
 
@@ -17,6 +26,8 @@ export interface Scene {
   readonly keymap: Keymap;
   /** Run time, ms. */
   readonly now: number;
+  /** Real ms since the screen was mounted. */
+  readonly sinceMs: number;
   /** Rows of the body: a page. */
   readonly page: number;
   /** Last first row of every list on the screen, by scroll key. */
@@ -29,12 +40,16 @@ const say = (ui: UiState, text: string, tone: 'info' | 'warn' = 'warn'): Pressed
 const ask = (ui: UiState, prompt: Omit<Prompt, 'stage' | 'text'>, by = ''): Pressed =>
   stay({ ...ui, notice: undefined, prompt: openPrompt(prompt, by) });
 
+/** How long a word to a key stays; then the run's newest message has its row again. */
+const NOTICE_MS = 12_000;
+
 /** One key. Several characters in one chunk are text, see `pasted`. */
 export function press(before: UiState, key: string, scene: Scene): Pressed {
   const pressed = pressOne(before, key, scene);
   const { notice } = pressed.ui;
   if (notice === undefined || notice === before.notice) return pressed;
-  return { ...pressed, ui: { ...pressed.ui, notice: { ...notice, at: scene.snapshot?.ask?.id ?? '' } } };
+  const stamp = { at: scene.snapshot?.ask?.id ?? '', until: scene.sinceMs + NOTICE_MS };
+  return { ...pressed, ui: { ...pressed.ui, notice: { ...notice, ...stamp } } };
 }
 
 function pressOne(before: UiState, key: string, scene: Scene): Pressed {
@@ -48,13 +63,17 @@ function pressOne(before: UiState, key: string, scene: Scene): Pressed {
   const place = placeOf(cleared, scene.snapshot);
   const action = actionFor(key, place, scene.keymap);
   if (action === undefined) {
-    const other = actionElsewhere(key, scene.keymap);
-    return other === undefined
-      ? stay(cleared)
-      : say(cleared, `${keyName(key)} (${other.label}) does not work here: ${placesOf(other)}`);
+    const others = actionsElsewhere(key, scene.keymap);
+    const [other] = others;
+    if (other === undefined || other.id === 'back') return stay(cleared);
+    if (others.length > 1) {
+      const help = keyName(scene.keymap.help[0] ?? '');
+      return say(cleared, `${keyName(key)} has no meaning here; ${help} shows the keys`);
+    }
+    return say(cleared, `${keyName(key)} ${other.label}: ${onlyWhere(other)}`);
   }
   const why = action.unavailable?.(scene.snapshot, cleared);
-  if (why !== undefined) return say(cleared, `${keyName(key)} (${action.label}) can't be used now: ${why}`);
+  if (why !== undefined) return say(cleared, `${keyName(key)} ${action.label}: not now, ${why}`);
   return act(cleared, action, place, scene);
 }
 
@@ -93,13 +112,6 @@ const promptGone = (ui: UiState, text: string): UiState => ({
   prompt: undefined,
   notice: { text, tone: 'warn' },
 });
-
-function placesOf(action: Action): string {
-  const names = (action.where ?? []).map((place) =>
-    place.replace('ask.', 'when asked to ').replace('decide', 'decide'),
-  );
-  return `${action.help.replace(/[.;].*$/, '').toLowerCase()} (${names.join(', ')})`;
-}
 
 function pressPrompt(ui: UiState, prompt: Prompt, key: string): Pressed {
   // The second Ctrl+C on the question whether to leave is the answer.
@@ -189,8 +201,10 @@ export function firstSelected(view: ViewId, snapshot: RunSnapshot): number {
   return 0;
 }
 
+/** A view opens on what is going on now, wherever one left it. */
 function toggle(ui: UiState, view: ViewId): Pressed {
-  return stay({ ...ui, view: ui.view === view ? 'home' : view });
+  if (ui.view === view) return stay({ ...ui, view: 'home' });
+  return stay({ ...ui, view, selected: without(ui.selected, view), scroll: without(ui.scroll, view) });
 }
 
 function act(ui: UiState, action: Action, place: Place, scene: Scene): Pressed {
@@ -288,7 +302,7 @@ function refuse(ui: UiState, open: Ask | undefined): Pressed {
       intents: [{ kind: 'answer', askId: open.id, answer: { kind: 'rollback', action: 'cancel' } }],
     };
   }
-  return say(ui, 'nothing was sent; the run waits for you (leave, hold, or approve later)', 'info');
+  return say(ui, 'nothing was sent; the run waits for you', 'info');
 }
 
 export function scopeWords(scope: RollbackScope): string {

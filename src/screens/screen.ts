@@ -29,7 +29,13 @@ export interface UiState {
   readonly selected: Readonly<Record<string, number>>;
   readonly prompt?: Prompt;
   /** Said to the last key; shown while the question (or none) that was open then is still the one. */
-  readonly notice?: { readonly text: string; readonly tone: 'info' | 'warn'; readonly at?: string };
+  readonly notice?: {
+    readonly text: string;
+    readonly tone: 'info' | 'warn';
+    readonly at?: string;
+    /** Real ms since the screen was mounted. */
+    readonly until?: number;
+  };
   readonly logFilter: string;
   /** Set while the filter is being typed. */
   readonly filtering?: string;
@@ -70,6 +76,8 @@ export interface View {
   readonly glyphs: Glyphs;
   /** Run time in ms since the epoch: the snapshot's, plus the real time since it came. */
   readonly now: number;
+  /** Real ms since the screen was mounted. */
+  readonly sinceMs: number;
   readonly keymap: Keymap;
   /** Sums of the pools over the whole change, longer than the snapshot's own samples. */
   readonly history: readonly PoolTotals[];

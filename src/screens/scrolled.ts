@@ -26,10 +26,14 @@ export function scrolled(
   const topped: Line[] =
     first === undefined || place === ''
       ? [...head]
-      : [spread(trimmed(first), [span(place, 'muted')], view.width), ...head.slice(1)];
+      : [spread(wholeSpans(first, view.width - place.length), [span(place, 'muted')], view.width), ...head.slice(1)];
   return fitRows([...topped, ...content.slice(start, end)], rows);
 }
 
-function trimmed(line: Line): Line {
-  return lineWidth(line) > 0 ? line : [span(' ')];
+/** A remark behind a heading goes as a whole where there is no room for it: half of one helps nobody. */
+function wholeSpans(line: Line, cells: number): Line {
+  let kept = line;
+  while (kept.length > 1 && kept[kept.length - 1]?.tone === 'muted' && lineWidth(kept) > cells)
+    kept = kept.slice(0, -1);
+  return lineWidth(kept) > 0 ? kept : [span(' ')];
 }

@@ -2,7 +2,7 @@
 import { evidenceLines, rolloutLines } from '../components/evidence.ts';
 import { compact } from '../components/format.ts';
 import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
-import { serviceSign, stepSign } from '../components/states.ts';
+import { guideNumber, serviceSign, stepSign } from '../components/states.ts';
 import { windowAround } from '../components/window.ts';
 import type { ServiceView } from '../engine/run/model.ts';
 import { rule, split } from './layout.ts';
@@ -67,17 +67,19 @@ function detailOf(view: View, service: ServiceView, width: number): Line[] {
   const steps = snapshot.steps.filter((step) => step.service === service.name);
   return [
     [span(` ${truncateMiddle(service.name, width - 4, glyphs.more)}`, 'title'), span(`  ${service.workload}`, 'muted')],
-    ...(service.rollout === undefined ? [] : rolloutLines(service.rollout, width, glyphs)),
+    ...(service.rollout === undefined
+      ? []
+      : rolloutLines(service.rollout, width, glyphs, service.state === 'pooled' || service.state === 'rolled-back')),
     ...steps.flatMap((step): Line[] => {
       const sign = stepSign(step, glyphs);
       return [
         [
           span(` ${sign.glyph} `, sign.tone),
-          span(padEnd(step.guide, 5), 'muted'),
+          span(padEnd(guideNumber(step), 5), 'muted'),
           span(padEnd(step.title, Math.max(8, width - 20), glyphs.more)),
           span(sign.word, sign.tone),
         ],
-        ...evidenceLines(step.evidence, width - 4, glyphs).map((row): Line => [span('    '), ...row]),
+        ...evidenceLines(step.evidence, width - 4, glyphs, service.name).map((row): Line => [span('    '), ...row]),
         ...(step.cause === undefined ? [] : [[span(`    ${step.cause}`, 'bad')] as Line]),
       ];
     }),

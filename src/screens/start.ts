@@ -11,11 +11,13 @@ export const BUSY_ROW = 3;
 
 /** `connecting…` with what is known; exactly `rows` lines. */
 export function startFrame(start: StartInfo, sinceMs: number, columns: number, rows: number, glyphs: Glyphs): Line[] {
-  const place = `${start.context ?? 'current context'} / ${start.namespace ?? 'namespace of the context'}`;
+  const place = start.rehearsal
+    ? `embedded cluster${start.namespace === undefined ? '' : ` / ${start.namespace}`}`
+    : `${start.context ?? 'current context'} / ${start.namespace ?? 'namespace of the context'}`;
   const top: Line[] = [
     [
       span(' pgb-wizard  ', 'info'),
-      span(truncateMiddle(place, columns - 15, glyphs.more), 'title'),
+      span(truncateMiddle(place, columns - (start.rehearsal ? 26 : 15), glyphs.more), 'title'),
       ...(start.rehearsal ? [span('  rehearsal', 'accent')] : []),
     ],
     [span(glyphs.h.repeat(columns), 'rule')],

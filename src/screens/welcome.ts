@@ -2,7 +2,7 @@
 import { latestByCheck } from '../components/evidence.ts';
 import { labelled } from '../components/findings.ts';
 import { duration } from '../components/format.ts';
-import { type Line, padEnd, paragraph, span } from '../components/line.ts';
+import { type Line, padEnd, paragraph, span, truncateEnd } from '../components/line.ts';
 import { verdictSign } from '../components/states.ts';
 import { keyName } from './keys.ts';
 import type { Body, View } from './screen.ts';
@@ -23,11 +23,12 @@ export function welcomeScreen(view: View): Body {
     [],
   ];
   const content: Line[] = [
-    [
-      span(` ${open.length === 0 ? glyphs.ok : glyphs.warn} `, open.length === 0 ? 'ok' : 'warn'),
-      span(`Preflight: ${found.length - open.length} of ${found.length} checks pass. Nothing has been changed yet.`),
-      span(`  ${duration(took)}`, 'muted'),
-    ],
+    ...paragraph(
+      `${open.length === 0 ? glyphs.ok : glyphs.warn} Preflight: ${found.length - open.length} of ${found.length} checks pass (${duration(took)}). Nothing has been changed yet.`,
+      width - 1,
+      open.length === 0 ? 'ok' : 'warn',
+      1,
+    ),
     ...open.flatMap((one): Line[] => [
       [
         span('   '),
@@ -40,11 +41,11 @@ export function welcomeScreen(view: View): Body {
       .filter((phase) => phase.id !== 'preflight')
       .map((phase): Line => {
         const named = snapshot.services.filter((one) => one.phase === phase.id).map((one) => one.name);
-        const what = named.length > 0 ? named.join(', ') : (WHAT[phase.id] ?? '');
+        const what = named.length > 0 ? named : (WHAT[phase.id] ?? []);
         return [
           span(` ${phase.number} `, 'key'),
           span(padEnd(phase.title, 22)),
-          span(padEnd(what, Math.max(0, width - 26), glyphs.more).trimEnd(), 'muted'),
+          span(wholeItems(what, Math.max(0, width - 26), glyphs.more), 'muted'),
         ];
       }),
     [],
@@ -81,8 +82,17 @@ export function welcomeScreen(view: View): Body {
   return { lines: scrolled(view, head, content, 'welcome') };
 }
 
-const WHAT: Readonly<Record<string, string>> = {
-  p1: 'credentials, Secret, two pooler pods, connectivity, originals kept',
-  p5: 'whole system, pgbench against the baseline, record',
-  post: 'what each application can reduce after 48 h',
+const WHAT: Readonly<Record<string, readonly string[]>> = {
+  p1: ['credentials', 'Secret', 'pooler pods', 'connectivity', 'originals kept'],
+  p5: ['whole system', 'pgbench against the baseline', 'record'],
+  post: ['pool sizes to come down to, after 48 h'],
 };
+
+/** As many items as fit, none of them cut; `…` where there are more. */
+function wholeItems(items: readonly string[], cells: number, more: string): string {
+  const all = items.join(', ');
+  if (all.length <= cells) return all;
+  let kept = items.length - 1;
+  while (kept > 0 && items.slice(0, kept).join(', ').length + 2 + more.length > cells) kept--;
+  return kept === 0 ? truncateEnd(all, cells, more) : `${items.slice(0, kept).join(', ')}, ${more}`;
+}

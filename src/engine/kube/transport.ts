@@ -4,6 +4,7 @@
  */
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { killPoint } from '../kill-point.ts';
 import { type ErrorCode, err, fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -85,6 +86,7 @@ export class Transport {
   readonly #limiter: RateLimiter;
   readonly #closed = new AbortController();
   #credentials: Held | undefined;
+  #context: { readonly tlsKey: string; readonly made: SecureContext } | undefined;
   #renewing: Promise<Result<Held>> | undefined;
   #lastSuccess = performance.now();
   #lastError: string | undefined;
@@ -190,8 +192,20 @@ export class Transport {
     return ok({
       url,
       headers: { ...headers, 'User-Agent': this.#options.userAgent },
-      tls: { ...tls, ...(agent ? { agent } : {}) },
+      tls: { ...tls, ...this.#contextOf(credentials.value), ...(agent ? { agent } : {}) },
     });
+  }
+
+  /** Every stream is a connection of its own: certificates are read once, not once for each. */
+  #contextOf({ tlsKey, value }: Held): { secureContext?: SecureContext } {
+    if (this.#config.server.startsWith('http:')) return {};
+    try {
+      if (this.#context?.tlsKey !== tlsKey) this.#context = { tlsKey, made: createSecureContext(value.tls) };
+      return { secureContext: this.#context.made };
+    } catch {
+      // What is wrong with a certificate is said by the connection, as an error of the request.
+      return {};
+    }
   }
 
   /** After a 401: drops every cached credential and reads files and plugins again, once for all who ask at the same time. */

@@ -18,8 +18,11 @@ import type {
 } from './types.ts';
 
 export interface PoolWatcherOptions {
-  /** The pooler pods that exist now; asked before every sample. May throw or reject when the cluster cannot be asked. */
-  readonly poolers: () => Promise<readonly PoolerEndpoint[]>;
+  /**
+   * The pooler pods that exist now; asked before every sample. May throw or reject when the cluster cannot be asked. `fresh`:
+   * somebody waits for this sample; for the watcher's own, a list that is moments old will do.
+   */
+  readonly poolers: (fresh: boolean) => Promise<readonly PoolerEndpoint[]>;
   readonly user: string;
   readonly password: Secret;
   /** Real milliseconds between two samples. */
@@ -202,9 +205,9 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
     return { poolers, rows: [...states.values()].flatMap((state) => state.rows), history, everyMs, queries };
   };
 
-  const discover = async (): Promise<void> => {
+  const discover = async (fresh: boolean): Promise<void> => {
     try {
-      const endpoints = await options.poolers();
+      const endpoints = await options.poolers(fresh);
       discovery = undefined;
       const wanted = new Set(endpoints.map((endpoint) => endpoint.pod));
       for (const [pod, state] of states) {
@@ -224,9 +227,9 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
   };
 
   let current: Promise<PoolsView> | undefined;
-  const refresh = (): Promise<PoolsView> => {
+  const refresh = (asked = true): Promise<PoolsView> => {
     current ??= (async () => {
-      await discover();
+      await discover(asked);
       await Promise.all([...states.values()].map(sample));
       const next = view();
       if (next.poolers.some((pooler) => pooler.state === 'ok')) {
@@ -261,7 +264,7 @@ export function createPoolWatcher(options: PoolWatcherOptions): PoolWatcher {
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
       const ageing = setInterval(showAge, everyMs);
-      await refresh().finally(() => clearInterval(ageing));
+      await refresh(false).finally(() => clearInterval(ageing));
       try {
         await clock.sleep(everyMs, signal);
       } catch (error) {

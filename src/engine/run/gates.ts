@@ -101,7 +101,7 @@ function definitions(limits: PlanGates): readonly Gate[] {
   return [
     {
       id: 'clients-waiting',
-      title: 'clients waiting for a connection',
+      title: 'clients waiting',
       limit: `at most ${limits.clientsWaiting}`,
       measure: ({ pools }) =>
         atMost(
@@ -123,8 +123,8 @@ function definitions(limits: PlanGates): readonly Gate[] {
     },
     {
       id: 'servers-active',
-      title: 'active connections to PostgreSQL, all poolers',
-      limit: `at most ${limits.serversActive}`,
+      title: 'active connections',
+      limit: `at most ${limits.serversActive} of all poolers`,
       measure: ({ pools }) =>
         atMost(
           sum(pools, (row) => row.svActive),
@@ -147,7 +147,7 @@ function definitions(limits: PlanGates): readonly Gate[] {
     },
     {
       id: 'longest-query',
-      title: 'longest query of the switched services',
+      title: 'longest query',
       limit: 'at most 10 times the longest seen before, 2 s at least',
       measure: ({ longestQuery }) =>
         longestQuery === undefined
@@ -160,7 +160,7 @@ function definitions(limits: PlanGates): readonly Gate[] {
     },
     {
       id: 'response-time',
-      title: 'response time against the baseline',
+      title: 'response time',
       limit: `at most ${number(limits.responseTimeWithin)} % above; differences below 5 ms and answers within 20 ms are noise`,
       measure: ({ responseTime }) => (responseTime ? measureResponseTime(responseTime) : undefined),
     },
@@ -178,8 +178,8 @@ function definitions(limits: PlanGates): readonly Gate[] {
     },
     {
       id: 'pg-connections',
-      title: 'connections in PostgreSQL against the computed number',
-      limit: `within ${limits.pgConnectionsWithin}`,
+      title: 'PostgreSQL connections',
+      limit: `within ${limits.pgConnectionsWithin} of computed`,
       measure: ({ pgConnections }) => {
         if (!pgConnections || !usable(pgConnections.observed) || !usable(pgConnections.expected)) return undefined;
         const { observed, expected } = pgConnections;
@@ -192,7 +192,7 @@ function definitions(limits: PlanGates): readonly Gate[] {
     },
     {
       id: 'direct-left',
-      title: 'direct connections of switched services',
+      title: 'direct connections left',
       limit: 'none',
       measure: ({ directLeft }) => atMost(directLeft, 0, (n) => plural(n, 'connection')),
     },

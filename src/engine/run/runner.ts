@@ -147,7 +147,7 @@ async function runStep(ports: RunnerPorts, step: Step): Promise<Turn> {
   const ctx = ports.context(id, signal);
   core.record({ type: 'step.started', id, attempt });
   core.live.set({ status: 'running', logLines: [], gates: [] });
-  ctx.waitingFor(`${step.info.title}: reading the cluster`);
+  ctx.waitingFor(`what the cluster says: ${step.info.title}`);
   try {
     const before = controls.takeContest();
     if (before) return await contested(ports, step, before);
@@ -401,7 +401,8 @@ async function ask(ports: RunnerPorts, question: Ask): Promise<Answer> {
   const { core } = ports;
   core.live.set({ status: 'asking', waitingFor: { text: waitText(question), since: core.timestamp() } });
   const answer = await ports.asks.put(question, ports.controls.signal);
-  core.live.set({ status: 'running' });
+  // Nobody is waited for any more; what is begins in a moment and says so itself.
+  core.live.set({ status: 'running', waitingFor: { text: afterText(question), since: core.timestamp() } });
   return answer;
 }
 
@@ -411,6 +412,9 @@ const waitText = (question: Ask): string =>
     : question.kind === 'failure'
       ? 'your word on the failure'
       : 'your answer';
+
+const afterText = (question: Ask): string =>
+  question.kind === 'confirm' ? `the first request of: ${question.title}` : 'the answer to be carried out';
 
 function failureOf(error: WizardError): StepFailure {
   return {

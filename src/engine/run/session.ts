@@ -13,6 +13,7 @@ import { ensureSecrets } from '../steps/p1-credentials.ts';
 import { ensureOriginals } from '../steps/p1-prepare.ts';
 import { PoolerPorts } from '../steps/pooler-ports.ts';
 import type { RunSecrets } from '../steps/run-secrets.ts';
+import { SeenPods } from '../steps/seen-pods.ts';
 import { recallAddresses } from '../steps/switch-service.ts';
 import type { Step, StepContext } from '../steps/types.ts';
 import { AskBroker } from './asks.ts';
@@ -91,6 +92,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     ...(options.secrets.adminPassword ? { admin: options.secrets.adminPassword } : {}),
     ...(options.secrets.statsPassword ? { stats: options.secrets.statsPassword } : {}),
   };
+  const seen = new SeenPods(kube, kube.ref.namespace, background.signal);
   const pooler = new PoolerPorts({
     kube,
     plan,
@@ -99,6 +101,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     clock,
     signal: background.signal,
     everyMs: POOLS_EVERY_MS,
+    seen,
     onSample: (view: PoolsView) =>
       live.set({ pools: { ...view, ...(live.state.pools.postgres ? { postgres: live.state.pools.postgres } : {}) } }),
   });
@@ -212,7 +215,16 @@ export function openSession(ports: SessionPorts): RunHandle {
       () => controls.lostLock('the lock is lost: somebody else took it, or deleted it'),
       { once: true },
     );
-    const surroundings = watchSurroundings({ kube, lease, live, fleet, pooler, clock, signal: background.signal });
+    const surroundings = watchSurroundings({
+      kube,
+      lease,
+      live,
+      fleet,
+      pooler,
+      seen,
+      clock,
+      signal: background.signal,
+    });
     let end: RunEnd;
     try {
       end = await (ports.resumed ? resumeThenRun() : runPlan(runner, options.rollback));

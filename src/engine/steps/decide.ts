@@ -54,6 +54,7 @@ async function decide(
   const keepUntil = () => ctx.fact(key, new Date(until).toISOString());
   if (typeof kept !== 'string') keepUntil();
 
+  ctx.waitingFor('a first look at the gates');
   const watch = new GateWatch(ctx, await gatesFor(ctx, services), services);
   let { views } = await watch.look();
   // After the soak the gates stay live until somebody decides; `lookUntil` moves on, the soak's end does not.
@@ -144,6 +145,7 @@ async function soakUntil(
 ): Promise<void> {
   const wholeMs = until() - ctx.clock.now();
   let lastLooks = 3;
+  if (soaking && wholeMs > 0) ctx.waitingFor('the soak to end', wholeMs);
   while (!signal.aborted) {
     const { views } = await watch.look();
     onLook(views);

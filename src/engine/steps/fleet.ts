@@ -115,10 +115,11 @@ export class Fleet {
   /**
    * Address → who has it, for pg_stat_activity and SHOW CLIENTS. Pods of host-network share an address and are left out; a
    * pod that is over (a completed Job, an evicted pod) still names an address that another pod may have by now. An address
-   * that nobody has any more stays with the pod that had it earlier in this run, marked as gone.
+   * that nobody has any more stays with the pod that had it earlier in this run, marked as gone. `seen`: pods known
+   * already; without them they are listed.
    */
-  async podOwners(signal: AbortSignal): Promise<Result<ReadonlyMap<string, PodOwner>>> {
-    const listed = await this.#kube.list(listOf('Pod', this.namespace), { signal });
+  async podOwners(signal: AbortSignal, seen?: readonly KubeObject[]): Promise<Result<ReadonlyMap<string, PodOwner>>> {
+    const listed = seen ? ok({ items: seen }) : await this.#kube.list(listOf('Pod', this.namespace), { signal });
     if (!listed.ok) return listed;
     const owners = new Map<string, PodOwner>();
     const services = new Set(this.services().map((one) => one.name));

@@ -127,7 +127,11 @@ function phaseSteps(phase: PlanPhase): Step[] {
   if (phase.soak !== undefined) {
     steps.push(
       decideStep(
-        info('decide', { guide: `${number} decision`, title: `Decision after ${phase.soak}`, kind: 'decide' }),
+        info('decide', {
+          guide: `${number} decision`,
+          title: `Decision after ${phase.soak.replace(/(\d)(?=[a-z])/g, '$1 ')}`,
+          kind: 'decide',
+        }),
         phase.soak,
         names,
       ),

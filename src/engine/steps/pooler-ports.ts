@@ -16,6 +16,7 @@ import type { PoolsView } from '../run/model.ts';
 import { Secret } from '../secret.ts';
 import { findPostgresRoute, isReady, type PostgresRoute } from './postgres-route.ts';
 import type { RunSecrets } from './run-secrets.ts';
+import type { SeenPods } from './seen-pods.ts';
 
 export interface PoolerPod {
   readonly name: string;
@@ -34,7 +35,12 @@ export interface PoolerPortsOptions {
   readonly signal: AbortSignal;
   readonly everyMs: number;
   readonly onSample: (view: PoolsView) => void;
+  /** For the look every `everyMs`; absent: the pods are listed each time. */
+  readonly seen?: SeenPods;
 }
+
+/** A Service's selector is changed by hand, if ever. */
+const SELECTOR_MS = 30_000;
 
 export class PoolerPorts {
   readonly #options: PoolerPortsOptions;
@@ -42,6 +48,7 @@ export class PoolerPorts {
   #postgres: Promise<Result<Postgres>> | undefined;
   #postgresPod: string | undefined;
   #admin: Promise<Result<Postgres>> | undefined;
+  #selector: { readonly labels: Readonly<Record<string, string>>; readonly readAt: number } | undefined;
 
   constructor(options: PoolerPortsOptions) {
     this.#options = options;
@@ -50,30 +57,46 @@ export class PoolerPorts {
   /** The pods of the pooler, by the Service's selector (the operator's own manifests may label them as they like). */
   async pods(signal: AbortSignal = this.#options.signal): Promise<Result<PoolerPod[]>> {
     const { kube, namespace, plan } = this.#options;
-    const selector = await this.#selectorOf(plan.pooler.name, signal);
-    const listed = await kube.list(listOf('Pod', namespace, { labelSelector: selector ?? `app=${plan.pooler.name}` }), {
-      signal,
-    });
-    if (!listed.ok) return listed;
+    const labels = (await this.#labelsOf(plan.pooler.name, signal)) ?? { app: plan.pooler.name };
+    const labelSelector = Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(',');
+    const listed = await kube.list(listOf('Pod', namespace, { labelSelector }), { signal });
+    return listed.ok ? ok(this.#running(listed.value.items)) : listed;
+  }
+
+  /** The same from the watch of the pods, as fresh as that is; listed where it is not alive. */
+  async #podsSeen(): Promise<Result<PoolerPod[]>> {
+    const seen = await this.#options.seen?.items();
+    if (!seen) return this.pods();
+    const { name } = this.#options.plan.pooler;
+    if (!this.#selector || performance.now() - this.#selector.readAt > SELECTOR_MS) {
+      this.#selector = {
+        labels: (await this.#labelsOf(name, this.#options.signal)) ?? { app: name },
+        readAt: performance.now(),
+      };
+    }
+    const wanted = Object.entries(this.#selector.labels);
     return ok(
-      listed.value.items
-        .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
-        .map((pod) => ({
-          name: pod.metadata.name as string,
-          ready: isReady(pod),
-          ip: pod.status?.podIP,
-          container: poolerContainer(pod, plan.pooler.port),
-        })),
+      this.#running(seen.filter((pod) => wanted.every(([key, value]) => pod.metadata.labels?.[key] === value))),
     );
   }
 
-  async #selectorOf(service: string, signal: AbortSignal): Promise<string | undefined> {
+  #running(pods: readonly KubeObject[]): PoolerPod[] {
+    return pods
+      .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
+      .map((pod) => ({
+        name: pod.metadata.name as string,
+        ready: isReady(pod),
+        ip: pod.status?.podIP,
+        container: poolerContainer(pod, this.#options.plan.pooler.port),
+      }));
+  }
+
+  async #labelsOf(service: string, signal: AbortSignal): Promise<Record<string, string> | undefined> {
     const found = await this.#options.kube.get(ref('Service', this.#options.namespace, service), { signal });
     const selector: Record<string, string> | undefined = found.ok ? found.value.spec?.selector : undefined;
-    if (!selector || Object.keys(selector).length === 0) return undefined;
-    return Object.entries(selector)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(',');
+    return selector && Object.keys(selector).length > 0 ? selector : undefined;
   }
 
   connect(pod: string): Connect {
@@ -86,8 +109,8 @@ export class PoolerPorts {
     const { secrets, plan, clock, signal, everyMs, onSample } = this.#options;
     if (this.#watcher || !secrets.admin || signal.aborted) return;
     this.#watcher = createPoolWatcher({
-      poolers: async () => {
-        const pods = await this.pods();
+      poolers: async (fresh) => {
+        const pods = fresh ? await this.pods() : await this.#podsSeen();
         if (!pods.ok) throw new Error(pods.error.message);
         return pods.value.filter((pod) => pod.ready).map((pod) => ({ pod: pod.name, connect: this.connect(pod.name) }));
       },

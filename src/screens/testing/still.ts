@@ -16,11 +16,21 @@ export interface Still {
   readonly start?: StartInfo;
   /** The snapshot's own samples when absent. */
   readonly history?: readonly PoolTotals[];
+  readonly sinceMs?: number;
 }
 
 export const { keymap: DEFAULT_KEYMAP } = keymapOf();
 
-export function still({ snapshot, columns, rows, ui = {}, ascii = false, start = {}, history }: Still): Line[] {
+export function still({
+  snapshot,
+  columns,
+  rows,
+  ui = {},
+  ascii = false,
+  start = {},
+  history,
+  sinceMs = 1000,
+}: Still): Line[] {
   return linesOf({
     snapshot,
     ui: { ...FIRST_UI, welcomed: true, ...ui },
@@ -30,7 +40,7 @@ export function still({ snapshot, columns, rows, ui = {}, ascii = false, start =
     glyphs: ascii ? ASCII : UNICODE,
     keymap: DEFAULT_KEYMAP,
     start,
-    sinceMs: 1000,
+    sinceMs,
     history: history ?? (snapshot?.pools.history ?? []).map(totalsOf),
     limits: new Map(),
   });
