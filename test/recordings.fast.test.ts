@@ -22,7 +22,7 @@ const KEY_FRAMES: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   rollback: [
     /Nothing has been changed yet/,
-    /clients waiting for a connection/,
+    /clients waiting/,
     /Roll back/,
     /Type rehearsal\/nova and Enter/,
     /Rolled back: the original values are in place again/,
