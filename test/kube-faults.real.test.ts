@@ -368,5 +368,11 @@ describe('connecting', () => {
       ok: false,
       error: { code: 'unauthenticated', message: expect.stringContaining('sso session expired') },
     });
+    // Its inner program failed and it ends well: nobody must go on without a name.
+    writeFileSync(join(dir, 'empty'), plugin(`echo '${credential.replace(token, '')}'`));
+    expect(await connect(join(dir, 'empty'))).toMatchObject({
+      ok: false,
+      error: { code: 'unauthenticated', message: expect.stringContaining('neither a token nor a certificate') },
+    });
   });
 });

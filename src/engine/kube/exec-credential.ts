@@ -71,6 +71,12 @@ export class ExecPlugin {
     } catch {
       throw new Error(`the credential plugin ${sanitiseLine(command, 80)} printed no ExecCredential`);
     }
+    // As kubectl: without this the next request would go out as nobody, and be refused for the wrong reason.
+    if (!status?.token && !(status?.clientCertificateData && status?.clientKeyData)) {
+      throw new Error(
+        `the credential plugin ${sanitiseLine(command, 80)} gave neither a token nor a certificate${stderr.trim() ? `: ${sanitiseLine(stderr.trim(), 300)}` : ''}`,
+      );
+    }
     const expires = Date.parse(status?.expirationTimestamp ?? '');
     return {
       ...(status?.token ? { token: new Secret(status.token) } : {}),

@@ -86,6 +86,11 @@ test('a policy rolls back only what can be rolled back, and never waives a failu
   expect(action(failure('fail', ['retry', 'rollback-service', 'waive', 'leave']))).toBe('rollback-service');
   expect(action(failure('fail', ['retry', 'waive', 'leave']))).toBe('leave');
   expect(action(failure('inconclusive', ['retry', 'waive', 'leave']))).toBe('waive');
+  // An expired login says nothing about the service: neither is it taken back for it, nor passed.
+  for (const verdict of ['fail', 'inconclusive'] as const) {
+    const blind = { ...failure(verdict, ['retry', 'rollback-service', 'waive', 'leave']), blind: true } as Ask;
+    expect(action(blind)).toBe('leave');
+  }
 });
 
 test('a policy does not go on over a difference between journal and cluster', () => {

@@ -127,6 +127,9 @@ export function answerByPolicy(ask: Ask, policy: HeadlessPolicy): Answer {
         ? { kind: 'reconcile', action: 'leave' }
         : { kind: 'reconcile', action: 'continue' };
     case 'failure': {
+      // Taking a service back because our own login ran out would harm one that is well, and fail for the same reason.
+      if (ask.blind)
+        return { kind: 'failure', action: 'leave', reason: 'the cluster is out of reach, not the service' };
       if (ask.verdict === 'inconclusive') {
         return policy.onInconclusive === 'accept'
           ? { kind: 'failure', action: 'waive', reason: 'not measurable; accepted by the policy of this run' }

@@ -246,6 +246,8 @@ export type Ask =
       readonly cause: string;
       readonly hint: string;
       readonly verdict: 'fail' | 'inconclusive';
+      /** The way to the cluster is what failed (an expired login, silence): nothing is known to be wrong with a service. */
+      readonly blind?: true;
       readonly findings: readonly DoctorFinding[];
       readonly logTail: readonly string[];
       readonly options: readonly FailureAnswer['action'][];

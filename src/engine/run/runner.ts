@@ -2,7 +2,7 @@
  * The loop: takes the next step that is due, asks, applies, verifies, writes down, and deals with what the operator
  * wants in between. The only caller of a step's functions.
  */
-import { type WizardError, wizardError } from '../result.ts';
+import { type ErrorCode, type WizardError, wizardError } from '../result.ts';
 import type { Step, StepContext, StepFailure, StepResult } from '../steps/types.ts';
 import type { AskBroker } from './asks.ts';
 import { type Contest, type Controls, Interrupted } from './controls.ts';
@@ -297,7 +297,7 @@ async function failed(
   core.record({ type: 'step.finished', id, state: verdict, cause, hint: failure.hint });
   const service = failure.service ?? step.info.service;
   for (;;) {
-    const put = failureAsk(ports, step, { ...failure, cause }, verdict, service, findings);
+    const put = failureAsk(ports, step, { ...failure, cause, ...(error ? { error } : {}) }, verdict, service, findings);
     let answer: Answer;
     try {
       answer = await ask(ports, put);
@@ -340,6 +340,9 @@ async function failed(
   }
 }
 
+/** What says nothing about a service. */
+const BLIND: ReadonlySet<ErrorCode> = new Set(['unauthenticated', 'cluster-unreachable', 'api-unavailable']);
+
 function failureAsk(
   ports: RunnerPorts,
   step: Step,
@@ -365,6 +368,7 @@ function failureAsk(
     cause: failure.cause,
     hint: failure.hint,
     verdict,
+    ...(failure.error && BLIND.has(failure.error.code) ? { blind: true as const } : {}),
     findings,
     logTail: failure.logTail ?? [],
     options,

@@ -294,8 +294,11 @@ async function leftDirect(ctx: StepContext, service: string): Promise<StepResult
         await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);
         continue;
       }
-      ctx.evidence({ check, verdict: 'inconclusive', observed: `could not measure: ${activity.error.message}` });
-      return { verdict: 'inconclusive' };
+      const { message, next } = activity.error;
+      ctx.evidence({ check, verdict: 'inconclusive', observed: `could not measure: ${message}` });
+      const cause = `${check}: could not measure: ${message}`;
+      const hint = next?.join(' ') ?? 'Retry, or waive it with a reason when you know it from elsewhere.';
+      return { verdict: 'inconclusive', failure: { cause, hint, service, error: activity.error } };
     }
     const remain = activity.value.direct.get(service) ?? 0;
     const left = activity.value.gone.filter((one) => one.service === service);
