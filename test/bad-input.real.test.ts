@@ -191,3 +191,19 @@ function planWith(service: string): string {
     phases: [{ id: 'p2', title: 'Pilot', soak: '1m', services: [{ name: service }] }],
   });
 }
+
+test.skipIf(process.platform !== 'linux')('output that can not be written is no success', async () => {
+  for (const args of ['plan', 'plan -o json', 'config schema', '--help']) {
+    const child = spawn('/bin/sh', ['-c', `exec "$0" "$@" > /dev/full`, process.execPath, door, ...args.split(' ')], {
+      cwd: home,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += String(chunk);
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(`${args}: ${code}`).toBe(`${args}: 1`);
+    expect(err).toMatch(/standard output cannot be written: ENOSPC/);
+  }
+});

@@ -60,6 +60,7 @@ export async function drive(request: DriveRequest): Promise<Result<number>> {
     if (mode === 'screen') return await withScreen(request, start);
     const begun = await start(signal);
     if (!begun.ok) return begun;
+    for (const notice of begun.value.notices ?? []) await write(io.stderr, `note: ${notice}\n`);
     const last = await followRun(begun.value, io, signal, { messages: !request.messagesAtEnd });
     if (request.finish && !signal.aborted) return ok(await request.finish(last));
     const more = request.more ? await request.more(last) : {};

@@ -8,7 +8,8 @@ export function exitCodeOf(snapshot: Pick<RunSnapshot, 'outcome' | 'error'>): Ex
     case 'done':
       return EXIT.done;
     case 'parked':
-      return EXIT.parked;
+      // Parked because of something that has a code of its own: somebody took the lock, the credentials are refused.
+      return snapshot.error && snapshot.error.exitCode > EXIT.parked ? snapshot.error.exitCode : EXIT.parked;
     case 'rolled-back':
       return EXIT.rolledBack;
     case 'gate-failed':

@@ -1,6 +1,6 @@
 /** Level 4: arguments in, exit code out. Everything heavy is imported by the command that needs it. */
 import { readFileSync } from 'node:fs';
-import { type ErrorCode, EXIT, type Result, type WizardError } from '../engine/result.ts';
+import { type ErrorCode, EXIT, type Result, type WizardError, wizardError } from '../engine/result.ts';
 import { scrub } from '../engine/secret.ts';
 import { commands } from './commands/index.ts';
 import { exitOfSignal } from './exit-code.ts';
@@ -23,8 +23,11 @@ const STOPPED: ReadonlySet<ErrorCode> = new Set(['aborted', 'outcome-unknown']);
 
 /** Runs the program and ends the process with its exit code. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<void> {
-  // A reader that closes early (`| head`) is not an error.
-  for (const stream of [io.stdout, io.stderr]) stream.on('error', () => {});
+  let unwritten: NodeJS.ErrnoException | undefined;
+  io.stderr.on('error', () => {});
+  io.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!READER_GONE.has(error.code ?? '')) unwritten ??= error;
+  });
   process.on('uncaughtException', (error) => {
     void reportBug(error, io).then(() => process.exit(EXIT.failed));
   });
@@ -34,8 +37,20 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   const code = await execute(argv, io);
   // Readline and sockets may keep listeners alive: the exit is always explicit, after the output is out.
   await Promise.all([write(io.stdout, ''), write(io.stderr, '')]);
-  process.exit(code);
+  // An error is told on the turn after the write that met it.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (unwritten) await report('', outputLost(unwritten), undefined, io);
+  process.exit(unwritten && code === EXIT.done ? EXIT.failed : code);
 }
+
+/** A reader that closes early (`| head`) or a terminal that is gone is no error; a full disk under `> file` is one. */
+const READER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'EIO', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);
+
+const outputLost = ({ code = 'unknown error' }: NodeJS.ErrnoException): WizardError =>
+  wizardError('internal', `standard output cannot be written: ${code}`, {
+    ...(code === 'ENOSPC' ? { cause: 'the disk is full' } : {}),
+    next: ['What is there is cut off: write it to another place.'],
+  });
 
 /** Parses and runs one command; answers the exit code. */
 export async function execute(argv: readonly string[], io: Io): Promise<number> {

@@ -1,5 +1,5 @@
 /** `rollback`: tells the live run, or resumes a parked one with the rollback as its first act. */
-import { fail, ok, type Result } from '../engine/result.ts';
+import { type ErrorCode, fail, ok, type Result } from '../engine/result.ts';
 import type { RollbackScope } from '../engine/run/model.ts';
 import { operator } from '../engine/run/operator.ts';
 import { runDir, stateDir } from '../engine/run/paths.ts';
@@ -9,6 +9,7 @@ import { askControl } from './control.ts';
 import { drive } from './drive.ts';
 import { resumeCommand } from './envelope.ts';
 import type { changeFlags, planFlag, policyFlags } from './flags.ts';
+import { write } from './io.ts';
 import { tell } from './remote.ts';
 import { kubeFlags } from './run-migration.ts';
 import { type FoundRun, findRun } from './runs.ts';
@@ -57,17 +58,22 @@ export async function rollback(invocation: Invocation<typeof rollbackFlags>): Pr
 async function findRunAnywhere({ values, io, signal }: Invocation<typeof rollbackFlags>): Promise<Result<FoundRun>> {
   const folder = stateDir(io.env);
   const local = findRun(folder, values.run);
-  if (local.ok || values.run === undefined || local.error.code !== 'not-found') return local;
+  // A damaged journal here is no reason to stay where it fails: the cluster has what the way back needs.
+  if (local.ok || values.run === undefined || !ELSEWHERE.has(local.error.code)) return local;
   const plan = await planOf(undefined);
   const kube = { ...kubeOptions(values, plan.ok ? plan.value.plan.namespace : undefined), signal };
   const remote = await remoteRun(values.run, kube);
-  if (!remote.ok || !remote.value.fromCluster) return remote.ok ? local : remote;
+  if (!remote.ok || !remote.value.fromCluster) return remote.ok || local.error.code !== 'not-found' ? local : remote;
+  if (local.error.code !== 'not-found')
+    await write(io.stderr, `note: ${local.error.message}; going on from the cluster's copy\n`);
   const { stateOfLedger } = await import('../engine/run/rebuild.ts');
   const state = stateOfLedger(remote.value.fromCluster, { who: operator(io.env).identity });
   if (!state.ok) return state;
   const journal = { lines: [], head: state.value.head, bytes: 0 };
   return ok({ runId: values.run, dir: runDir(folder, values.run), journal, state: state.value, notices: [] });
 }
+
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['not-found', 'journal-corrupt']);
 
 /** Flags of `run` that a rollback does not have. */
 const NOTHING_ELSE: Omit<Values<typeof policyFlags & typeof changeFlags & typeof planFlag>, 'noInput'> = {

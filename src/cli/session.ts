@@ -283,6 +283,8 @@ async function chooseRun(request: SessionRequest, context: string | undefined): 
       ...(request.kube ?? { ...kubeOptions(values, namespace), context }),
       signal: request.signal,
     });
+    if (remote.ok && run.error.code === 'journal-corrupt')
+      await write(io.stderr, `note: ${run.error.message}; going on from the cluster's copy\n`);
     // A damaged journal here and no copy there: the damage is the news.
     return remote.ok || run.error.code === 'not-found' ? remote : run;
   }

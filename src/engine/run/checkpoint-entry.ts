@@ -70,5 +70,5 @@ export function checkpointEntry(state: RunState, server: string): CheckpointEntr
 export function journalShortfall(entry: CheckpointEntry | undefined, lines: number): string | undefined {
   const missing = (entry?.events ?? 0) - lines;
   if (missing <= 0) return undefined;
-  return `the journal has ${lines} events but had ${entry?.events}: its last ${missing} are missing (an older copy?); the cluster's own copy of the run decides`;
+  return `the journal has ${lines} events but had ${entry?.events}: its last ${missing} are missing (an older copy?); the cluster is asked what became of them, and what was decided in them is asked again`;
 }

@@ -3,6 +3,7 @@
  * steps, and a working step is interrupted at its next wait. A mutating call that was sent is interrupted by nothing but
  * leaving, and only after a moment: its intent is in the journal, its outcome is unknown, and a resume asks the cluster.
  */
+import { type WizardError, wizardError } from '../result.ts';
 import type { RollbackScope } from './model.ts';
 
 /** The reason a step's signal is aborted with. */
@@ -27,6 +28,7 @@ const ANSWER_MS = 1000;
 
 export class Controls {
   #leave: string | undefined;
+  #lockLost: WizardError | undefined;
   #rollback: RollbackScope | undefined;
   #contest: Contest | undefined;
   #goingBack = false;
@@ -59,8 +61,16 @@ export class Controls {
     setTimeout(() => this.#abandon.abort(new Interrupted('leave', reason)), ANSWER_MS).unref();
   }
 
+  /** Why the run stops, when it is not because somebody asked for it. */
+  get lockLost(): WizardError | undefined {
+    return this.#lockLost;
+  }
+
   lostLock(reason: string): void {
     this.#leave ??= reason;
+    this.#lockLost ??= wizardError('lock-lost', reason, {
+      next: ['Ask them before anything else: pgb-wizard lock show', 'Then resume: the cluster is read first.'],
+    });
     this.#interrupt('lost-lock', reason);
   }
 

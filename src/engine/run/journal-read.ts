@@ -123,10 +123,27 @@ function newer(path: string, version: number, kept: number): Result<never> {
 function corrupt(path: string, why: string, kept: number, bytes: number, of: number): Result<never> {
   return fail('journal-corrupt', `line ${kept + 1} of the journal ${sanitiseLine(path)} ${why}`, {
     cause: 'the file was changed or damaged outside of pgb-wizard',
-    next: [`The ${kept} lines before it are whole; the file itself was left as it is`],
+    next: [
+      `The ${kept} lines before it are whole; the file itself was left as it is`,
+      ...(kept > 0 ? waysOn(path, kept) : []),
+    ],
     details: { path, kept, keptBytes: bytes, bytes: of },
   });
 }
+
+/** What a human can do about a damaged journal; `run` and `rollback` take the cluster's copy by themselves. */
+function waysOn(path: string, kept: number): string[] {
+  const [file, runId] = [quoted(path), /([^/]+)\/[^/]+$/.exec(path)?.[1] ?? 'ID'];
+  return [
+    `Go on from the cluster's copy of the run: pgb-wizard run --run ${sanitiseLine(runId, 60)}`,
+    `Without one, go on from the whole part: mv ${file} ${file}.damaged; (umask 077; head -n ${kept} ${file}.damaged > ${file})`,
+  ];
+}
+
+const quoted = (path: string): string => {
+  const text = sanitiseLine(path);
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+};
 
 /** Verifies lines that are already parsed (an export): numbers, hashes, order. */
 export function verifyChain(lines: readonly JournalLine[], runId?: string): Result<{ readonly head: string }> {

@@ -133,6 +133,7 @@ function salvaged(files: JournalFiles, path: string, bytes: Buffer, parsed: Resu
       ...parsed.error,
       next: [
         `The ${kept} lines before it are whole and were copied to ${sanitiseLine(copy)}; the file itself was left as it is`,
+        ...(parsed.error.next ?? []).slice(1),
       ],
       details: { ...parsed.error.details, keptIn: copy },
     },

@@ -351,6 +351,8 @@ export interface RunSnapshot {
 
 /** The engine's face towards hooks: a store of snapshots and a door for intents. */
 export interface RunHandle {
+  /** What beginning had to repair, or found missing; in the journal too. */
+  readonly notices?: readonly string[];
   /** The same object until something changed (for `useSyncExternalStore`). */
   snapshot(): RunSnapshot;
   subscribe(listener: () => void): () => void;

@@ -7,6 +7,7 @@ import { existsSync, renameSync } from 'node:fs';
 import type { Ledger } from '../kube/option-types.ts';
 import { planFromJournal } from '../plan/load.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
 import { stepsOf } from '../steps/index.ts';
 import { workloadIdOf } from '../steps/plan-facts.ts';
 import type { Clock } from './clock.ts';
@@ -126,16 +127,24 @@ export async function rebuildJournal(options: {
   readonly ledger: Ledger;
   readonly clock: Pick<Clock, 'now'>;
   readonly who: string;
-}): Promise<Result<void>> {
+}): Promise<Result<{ readonly notices: readonly string[] }>> {
   const { stateDir, ledger, clock, who } = options;
+  const notices: string[] = [];
   const events = eventsOfLedger(ledger, { who });
   if (!events.ok) return events;
   const dir = runDir(stateDir, ledger.runId);
   const path = journalPath(dir);
   // Behind the cluster's copy, or damaged: it is kept, under another name.
+  const aside = `${path}.overtaken-${ledger.seq}-${ledger.headHash.slice(0, 8)}`;
   if (existsSync(path)) {
     try {
-      renameSync(path, `${path}.overtaken-${ledger.seq}-${ledger.headHash.slice(0, 8)}`);
+      renameSync(path, aside);
+      notices.push(
+        sanitiseLine(
+          `the journal that was here lacks what the cluster's copy knows, or is damaged: it was put aside as ${aside}`,
+          600,
+        ),
+      );
     } catch (error) {
       return fail('journal-write', `the overtaken journal of run ${ledger.runId} cannot be put aside`, {
         cause: (error as NodeJS.ErrnoException).code,
@@ -151,5 +160,6 @@ export async function rebuildJournal(options: {
       return written;
     }
   }
-  return journal.value.close();
+  const closed = journal.value.close();
+  return closed.ok ? ok({ notices }) : closed;
 }

@@ -204,6 +204,7 @@ async function rollBackService(ports: RunnerPorts, service: string): Promise<Rol
     const action = answer.kind === 'failure' ? answer.action : 'leave';
     if (action === 'waive') {
       core.record({ type: 'step.finished', id, state: 'waived', cause, hint, note: `waived by ${ports.who}` });
+      await ports.share();
       return 'done';
     }
     if (action !== 'retry') return 'failed';

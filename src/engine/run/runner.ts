@@ -27,6 +27,8 @@ export interface RunnerPorts {
   /** Steps that passed once and are due again because their service was rolled back in an earlier session. */
   readonly redo: ReadonlySet<string>;
   context(step: string, signal: AbortSignal): StepContext;
+  /** Brings the cluster's copy up to date with what a human just said, so that no other machine asks for it again. */
+  share(): Promise<void>;
   /** Looks around (pooler logs, pools) and finds causes behind the symptoms. Never fails. */
   diagnose(failure: StepFailure, ctx: StepContext): Promise<readonly DoctorFinding[]>;
 }
@@ -93,7 +95,10 @@ function reached(ports: RunnerPorts, step: Step): boolean {
 async function betweenSteps(ports: RunnerPorts, first: RollbackScope | undefined): Promise<RunEnd | undefined> {
   const { core, controls } = ports;
   for (;;) {
-    if (controls.leaving !== undefined) return { outcome: 'parked', cause: controls.leaving };
+    if (controls.leaving !== undefined) {
+      const error = controls.lockLost;
+      return { outcome: 'parked', cause: controls.leaving, ...(error ? { error } : {}) };
+    }
     const scope = controls.takeRollback();
     if (scope) {
       controls.rearm();
@@ -234,6 +239,7 @@ async function makeChange(ports: RunnerPorts, step: Step, ctx: StepContext): Pro
       state: 'skipped',
       note: `skipped by ${ports.who}: ${answer.reason ?? 'no reason given'}`,
     });
+    await ports.share();
     return { kind: 'next' };
   }
   if (answer.kind !== 'confirm' || answer.action === 'leave') {
@@ -319,6 +325,7 @@ async function failed(
           hint: failure.hint,
           note: `waived by ${ports.who}: ${reason ?? 'no reason given'}`,
         });
+        await ports.share();
         return { kind: 'next' };
       case 'leave':
         return { kind: 'end', end: endOfFailure(ports, step, failure, verdict, error) };

@@ -1,4 +1,5 @@
 /** One session of a run: everything wired together, from the first look at the cluster to the last line of the journal. */
+import { unlessAborted } from '../kube/abort.ts';
 import { boundKube } from '../kube/bound.ts';
 import { watchForFights } from '../kube/fights.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
@@ -52,6 +53,7 @@ export interface SessionPorts {
 
 /** Real time between two samples of the pools on the screen. */
 const POOLS_EVERY_MS = 2000;
+const SHARE_MS = 10_000;
 
 export function openSession(ports: SessionPorts): RunHandle {
   const { options, clock, kube, lease, plan } = ports;
@@ -130,6 +132,18 @@ export function openSession(ports: SessionPorts): RunHandle {
     abandoned: controls.abandoned,
   });
 
+  /** A silent cluster does not keep the run: the next change brings its copy up to date, or is not made. */
+  const share = async (): Promise<void> => {
+    if (!ledger.exists || !lease || lease.lost.aborted) return;
+    const waited = [controls.abandoned, AbortSignal.timeout(SHARE_MS)];
+    const saved = await unlessAborted(ledger.save('running', lease.epoch, controls.abandoned), waited);
+    if (saved?.ok) return;
+    core.message(
+      'warn',
+      "the cluster's copy of the run does not know this yet: another machine would ask for it again",
+    );
+  };
+
   const context = (step: string, signal: AbortSignal): StepContext => ({
     runId: core.state.runId,
     plan,
@@ -181,7 +195,10 @@ export function openSession(ports: SessionPorts): RunHandle {
     gates: (gates) => live.set({ gates }),
     checklist: (items) => core.record({ type: 'checklist', items }),
     sampled: (sample) => core.record({ type: 'pools.sampled', sample }, { durable: false }),
-    decided: (event) => core.record({ type: 'decided', ...event }),
+    async decided(event) {
+      core.record({ type: 'decided', ...event });
+      await share();
+    },
     call: (what, send) => call(step, what, send),
   });
 
@@ -197,6 +214,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     steps: ports.steps,
     redo: ports.resumed ? stepsToRedo(core.state, ports.steps) : new Set(),
     context,
+    share,
     diagnose: (failure, ctx) => diagnoseFailure(failure, ctx),
   };
 
@@ -278,6 +296,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     // It came to its end and was cut before the ledger, the index or the record said so: only those are due. With a screen
     // a human may take up services that were rolled back; a pipeline that repeats its command must not.
     if (status === 'ended' && outcome !== undefined && options.policy && !options.rollback) {
+      core.message('warn', overAlready(core.state.runId, outcome));
       return { outcome, ...(cause === undefined ? {} : { cause }) };
     }
     if (core.state.facts.originals !== undefined) {
@@ -338,6 +357,7 @@ export function openSession(ports: SessionPorts): RunHandle {
   for (const notice of ports.notices) core.message('warn', notice);
 
   return {
+    notices: ports.notices,
     snapshot: () => core.snapshot(),
     subscribe: (listener) => live.subscribe(listener),
     send: (intent) => take(intent),
@@ -370,6 +390,12 @@ export function openSession(ports: SessionPorts): RunHandle {
     }
   }
 }
+
+/** A run that is over is not begun anew without a human; what the one who asked can do instead. */
+const overAlready = (runId: string, outcome: string): string =>
+  outcome === 'rolled-back'
+    ? `run ${runId} was rolled back, and without a terminal its services are not moved again. Take them up with a screen (pgb-wizard run --run ${runId}), or start a new run (pgb-wizard run --fresh)`
+    : `run ${runId} is over (${outcome}): nothing was done. Start a new run with pgb-wizard run --fresh`;
 
 /** What leaving finds under way, for the journal and for who leaves. */
 function inFlight(state: RunState): Extract<RunEvent, { type: 'message' }> {

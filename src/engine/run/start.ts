@@ -12,7 +12,8 @@ import type { Plan } from '../plan/schema.ts';
 import { fail, ok, type Result, type WizardError } from '../result.ts';
 import { stepsOf } from '../steps/index.ts';
 import { workloadIdOf } from '../steps/plan-facts.ts';
-import { type Checkpoint, checkpointEntry, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, checkpointEntry, journalShortfall, openCheckpoint } from './checkpoint.ts';
+import type { CheckpointEntry } from './checkpoint-types.ts';
 import { deadClaims, leaveClaim } from './claims.ts';
 import { type Clock, realClock } from './clock.ts';
 import { foldAll, type RunState } from './fold.ts';
@@ -117,10 +118,12 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
 
   const caughtUp = await catchUp(beginning);
   if (!caughtUp.ok) return release(caughtUp.error);
+  const { rebuilt } = caughtUp.value;
 
   // The index before the journal: an index that is missing is rebuilt from journals, and would find this one.
   const checkpoint = await openCheckpoint(options.stateDir);
   if (!checkpoint.ok) return release(checkpoint.error);
+  const remembered = checkpoint.value.get(runId);
   const journal = await openJournal({
     dir: runDir(options.stateDir, runId),
     runId,
@@ -152,13 +155,20 @@ async function begin(beginning: Beginning): Promise<Result<RunHandle>> {
       resumed: earlier !== undefined,
       window,
       saveIndex: indexWriter(checkpoint.value, kube.ref.server),
-      notices: checkpoint.value.notices,
+      notices: [
+        ...checkpoint.value.notices,
+        ...(rebuilt ?? []),
+        ...shortfall(rebuilt === undefined && remembered.ok ? remembered.value : undefined, journal.value),
+      ],
     }),
   );
 }
 
 /** `rehearse --serve` behind a kubeconfig like any other: its version says so, as a distribution's does. */
 const isRehearsal = ({ gitVersion }: KubeVersion): boolean => gitVersion.endsWith('+rehearsal');
+
+const shortfall = (entry: CheckpointEntry | undefined, journal: Journal): string[] =>
+  [journalShortfall(entry, journal.opened.lines.length)].filter((one) => one !== undefined);
 
 function earlierState(options: RunOptions, runId: string): Result<RunState> {
   if (options.fromCluster) return stateOfLedger(options.fromCluster, { who: options.operator });
@@ -167,11 +177,11 @@ function earlierState(options: RunOptions, runId: string): Result<RunState> {
 
 /**
  * With the lock held: is the cluster's copy of this run ahead of the journal here, or is there none here? Then the
- * journal is written anew from that copy. Returns the state to go on from.
+ * journal is written anew from that copy; `rebuilt` says what became of the one that was here.
  */
-async function catchUp(beginning: Beginning): Promise<Result<RunState | undefined>> {
+async function catchUp(beginning: Beginning): Promise<Result<{ readonly rebuilt?: readonly string[] }>> {
   const { options, earlier, kube, runId, clock } = beginning;
-  if (!earlier) return ok(undefined);
+  if (!earlier) return ok({});
   const handle = await resumeLedger(kube, kube.ref.namespace, runId, beginning.signal);
   if (!handle.ok && handle.error.code !== 'not-found') return handle;
   const ledger = handle.ok ? handle.value.current() : undefined;
@@ -179,14 +189,14 @@ async function catchUp(beginning: Beginning): Promise<Result<RunState | undefine
   const here = local.ok && local.value.lines.length > 0;
   // Each copy names the line it was made at: a journal without that line was overtaken by another machine.
   const overtaken = here && ledger !== undefined && !local.value.lines.some((line) => line.hash === ledger.headHash);
-  if (here && !overtaken) return ok(earlier);
+  if (here && !overtaken) return ok({});
   if (!ledger) {
     return fail('not-found', `run ${runId} is neither on this machine nor in the cluster`, {
       next: ['See the runs with `pgb-wizard status`.'],
     });
   }
   const rebuilt = await rebuildJournal({ stateDir: options.stateDir, ledger, clock, who: options.operator });
-  return rebuilt.ok ? journaledState(options, runId) : rebuilt;
+  return rebuilt.ok ? ok({ rebuilt: rebuilt.value.notices }) : rebuilt;
 }
 
 function journaledState(options: RunOptions, runId: string): Result<RunState> {

@@ -112,7 +112,7 @@ async function decide(
       if (answer?.action === 'extend') {
         until = Math.max(until, ctx.clock.now()) + (answer.extendMs ?? 10 * 60_000);
         keepUntil();
-        record(ctx, info, answer, views, false);
+        await record(ctx, info, answer, views, false);
         return await decide(ctx, info, soakMs, services);
       }
       if (answer) return conclude(ctx, info, answer, views, until, watch);
@@ -198,17 +198,17 @@ function gatesToResult(ctx: StepContext, views: readonly GateView[], watch: Gate
     : { verdict: 'inconclusive' };
 }
 
-function conclude(
+async function conclude(
   ctx: StepContext,
   info: StepInfo,
   answer: DecideAnswer,
   views: readonly GateView[],
   until: number,
   watch: GateWatch,
-): StepResult {
+): Promise<StepResult> {
   const early = ctx.clock.now() < until - 1000;
   const override = answer.action === 'continue' && (early || overall(views) !== 'pass');
-  record(ctx, info, answer, views, override);
+  await record(ctx, info, answer, views, override);
   evidence(ctx, views);
   if (answer.action === 'rollback') {
     return {
@@ -256,8 +256,8 @@ function record(
   answer: DecideAnswer,
   gates: readonly GateView[],
   override: boolean,
-): void {
-  ctx.decided({
+): Promise<void> {
+  return ctx.decided({
     stepId: info.id,
     phase: info.phase,
     who: ctx.policy ? `the gates (run by ${ctx.who})` : ctx.who,

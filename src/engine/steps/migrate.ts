@@ -115,12 +115,18 @@ async function verifyBatch(
           hint: sent.error.next?.join(' ') ?? '',
           service,
           symptoms: [sent.error.message],
+          error: sent.error,
         });
         return;
       }
       const seen = await verifyForward(ctx, service);
       if (!seen.ok)
-        failures.push({ cause: `${service}: ${seen.error.message}`, hint: seen.error.next?.join(' ') ?? '', service });
+        failures.push({
+          cause: `${service}: ${seen.error.message}`,
+          hint: seen.error.next?.join(' ') ?? '',
+          service,
+          error: seen.error,
+        });
       else if (seen.value.verdict === 'fail')
         failures.push(seen.value.failure ?? { cause: `${service} failed`, hint: '', service });
       else if (seen.value.verdict !== 'pass') open = true;

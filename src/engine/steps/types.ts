@@ -85,7 +85,8 @@ export interface StepContext {
   readonly policy?: HeadlessPolicy;
   /** Journals a pool sample (bounded use: the observation interval of the plan). */
   sampled(sample: PoolSample): void;
-  decided(event: Omit<Extract<RunEvent, { type: 'decided' }>, 'type'>): void;
+  /** Journals the decision and brings the cluster's copy up to date with it: no other machine asks for it again. */
+  decided(event: Omit<Extract<RunEvent, { type: 'decided' }>, 'type'>): Promise<void>;
   checklist(items: readonly ChecklistItem[]): void;
   /** Intent → lock check → send → outcome, each on disk before the next. */
   call(call: MutatingCall, send: Send): Promise<Result<CallReceipt>>;
