@@ -8,7 +8,7 @@ import { loadedPlan } from '../src/engine/plan/load.ts';
 import { NOVA_PLAN } from '../src/engine/plan/nova.ts';
 import type { PlanInput } from '../src/engine/plan/schema.ts';
 import { realClock } from '../src/engine/run/clock.ts';
-import type { RunSnapshot, StepView } from '../src/engine/run/model.ts';
+import type { RollbackScope, RunSnapshot, StepView } from '../src/engine/run/model.ts';
 import { startRun } from '../src/engine/run/start.ts';
 import { type Cluster, type ClusterOptions, startCluster } from '../src/rehearsal/cluster.ts';
 
@@ -22,6 +22,7 @@ export interface RehearsedCluster {
     resume?: string;
     timeScale?: number;
     onFailure?: 'stop' | 'rollback-all';
+    rollback?: RollbackScope;
     watch?: (snapshot: RunSnapshot) => void;
   }): Promise<RunSnapshot>;
   /** SQL as PostgreSQL's superuser, as `kubectl exec postgres -- psql` gives it; throws with psql's words. */
@@ -44,7 +45,7 @@ export async function rehearsedCluster(options: ClusterOptions = {}): Promise<Re
   return {
     cluster,
     kube,
-    async run({ plan = {}, stopAfter, resume, timeScale = 600, onFailure = 'stop', watch } = {}) {
+    async run({ plan = {}, stopAfter, resume, timeScale = 600, onFailure = 'stop', rollback, watch } = {}) {
       const handle = await startRun({
         kube: { kubeconfig: cluster.kubeconfigPath, namespace: 'nova' },
         loadedPlan: loadedPlan({ ...NOVA_PLAN, ...plan }, 'a test'),
@@ -58,6 +59,7 @@ export async function rehearsedCluster(options: ClusterOptions = {}): Promise<Re
         rehearsal: true,
         ...(stopAfter ? { stopAfter } : {}),
         ...(resume ? { resume } : {}),
+        ...(rollback ? { rollback } : {}),
       });
       if (!handle.ok) throw new Error(`${handle.error.code}: ${handle.error.message}`);
       const { value } = handle;

@@ -268,10 +268,9 @@ describe('steps 2.1 to 4.4, switching', () => {
     expect(Number(active!.n)).toBe(0);
     const pg = await postgres.open();
     open.push(pg);
-    const seen = await readActivity(pg, {
+    const seen = await readActivity([{ session: pg }], {
       podIps: new Map([['127.0.0.1', { pod: 'pgbouncer-1', pooler: true }]]),
-      role: 'nova_user',
-      database: 'nova',
+      logins: [{ role: 'nova_user', database: 'nova' }],
     });
     expect(seen.ok && seen.value.pooled).toBeGreaterThan(0);
   });

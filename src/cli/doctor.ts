@@ -100,7 +100,7 @@ async function inCluster(invocation: Doctor): Promise<Result<number>> {
   const kube = await connectKube({ ...options, clock, toolVersion: version, signal });
   if (!kube.ok) return kube;
   const { namespace } = kube.value.ref;
-  const secrets: RunSecrets = {};
+  const secrets: RunSecrets = { others: new Map() };
   const closing = new AbortController();
   const alive = AbortSignal.any([signal, closing.signal]);
   const pooler = new PoolerPorts({

@@ -99,16 +99,30 @@ export interface PlanFacts {
   /** Who most of the services log in as, and where. */
   readonly role?: string;
   readonly database?: string;
+  readonly also?: readonly { readonly role: string; readonly database?: string }[];
   /** Connections that each holds now, by workload id. */
   readonly connections?: ReadonlyMap<string, number>;
 }
 
-/** The role and the database that most services use: a pooler of the wizard's serves one of each. */
-export function loginOf(workloads: readonly Pick<Workload, 'consumers'>[]): { role?: string; database?: string } {
+/** The role and the database that most services use, and whatever others use beside them. */
+export function loginOf(workloads: readonly Pick<Workload, 'consumers'>[]): {
+  role?: string;
+  database?: string;
+  also?: { role: string; database?: string }[];
+} {
   const consumers = workloads.flatMap((one) => one.consumers).filter((one) => one.defaultIncluded);
   const role = most(consumers.map((one) => one.user));
   const database = most(consumers.filter((one) => role === undefined || one.user === role).map((one) => one.database));
-  return { ...(role ? { role } : {}), ...(database ? { database } : {}) };
+  const told = (value: string | undefined): value is string => value !== undefined && !value.includes('$(');
+  const others = new Map<string, { role: string; database?: string }>();
+  for (const one of consumers) {
+    if (role === undefined || !told(one.user)) continue;
+    const own = told(one.database) && one.database !== database ? one.database : undefined;
+    if (one.user === role && own === undefined) continue;
+    others.set(`${one.user}\0${own ?? ''}`, { role: one.user, ...(own ? { database: own } : {}) });
+  }
+  const also = [...others.values()].sort((a, b) => (`${a.role} ${a.database}` < `${b.role} ${b.database}` ? -1 : 1));
+  return { ...(role ? { role } : {}), ...(database ? { database } : {}), ...(also.length > 0 ? { also } : {}) };
 }
 
 function most(values: readonly (string | undefined)[]): string | undefined {
@@ -165,6 +179,7 @@ export function planFrom(
       port: facts.port,
       ...(facts.database ? { database: facts.database } : {}),
       ...(facts.role ? { role: facts.role } : {}),
+      ...(facts.also ? { also: [...facts.also] } : {}),
     },
     ...(facts.env ? { env: facts.env } : {}),
     ...(facts.image || facts.exporterImage

@@ -1,4 +1,4 @@
-/** `--password-secret`: passwords that a Secret of the namespace holds under the keys `role`, `admin` and `stats`. */
+/** `--password-secret`: passwords that a Secret of the namespace holds under the keys `role`, `admin`, `stats`, and the names of the plan's other roles. */
 import { connectKube } from '../engine/kube/connect.ts';
 import { ref } from '../engine/kube/refs.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
@@ -10,7 +10,11 @@ import { version } from './version.ts';
 const KEYS = { role: 'rolePassword', admin: 'adminPassword', stats: 'statsPassword' } as const;
 
 /** Errors: those of connecting; `secret-missing` when it is not there or has none of the keys. */
-export async function passwordsFromSecret(name: string, kube: KubeOptions): Promise<Result<SecretInputs>> {
+export async function passwordsFromSecret(
+  name: string,
+  kube: KubeOptions,
+  otherRoles: readonly string[],
+): Promise<Result<SecretInputs>> {
   const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
   if (!connected.ok) return connected;
   try {
@@ -26,10 +30,18 @@ export async function passwordsFromSecret(name: string, kube: KubeOptions): Prom
       const value = Buffer.from(data[key] ?? '', 'base64').toString('utf8');
       if (value !== '') inputs[input as (typeof KEYS)[keyof typeof KEYS]] = new Secret(value);
     }
+    const others = new Map<string, Secret>();
+    for (const role of otherRoles) {
+      const value = Buffer.from(data[role] ?? '', 'base64').toString('utf8');
+      if (value !== '') others.set(role, new Secret(value));
+    }
+    if (others.size > 0) inputs.otherRoles = others;
     if (Object.keys(inputs).length === 0) {
-      return fail('secret-missing', `--password-secret: Secret ${name} has none of the keys role, admin and stats.`, {
-        exitCode: 2,
-      });
+      return fail(
+        'secret-missing',
+        `--password-secret: Secret ${name} has none of the keys ${[...Object.keys(KEYS), ...otherRoles].join(', ')}.`,
+        { exitCode: 2 },
+      );
     }
     return ok(inputs);
   } finally {

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from '../engine/kube/option-types.ts';
 import type { LoadedPlan } from '../engine/plan/load-types.ts';
+import { rolesOf } from '../engine/plan/logins.ts';
 import { err, fail, ok, type Result } from '../engine/result.ts';
 import { operator } from '../engine/run/operator.ts';
 import type { HeadlessPolicy, KubeOptions, RunOptions, SecretInputs } from '../engine/run/options.ts';
@@ -163,7 +164,7 @@ export async function completeOptions(request: SessionRequest, chosen: Chosen): 
   let secrets = chosen.passwords;
   if (values.passwordSecret !== undefined) {
     const { passwordsFromSecret } = await import('./password-secret.ts');
-    const found = await passwordsFromSecret(values.passwordSecret, kube);
+    const found = await passwordsFromSecret(values.passwordSecret, kube, rolesOf(plan.value.plan).slice(1));
     if (!found.ok) return found;
     secrets = { ...found.value, ...secrets };
   }

@@ -5,12 +5,14 @@
 import { diagnoseRows } from '../pgbouncer/diagnosis.ts';
 import type { DiagnosisFacts } from '../pgbouncer/types.ts';
 import { parseVersion } from '../pgbouncer/version.ts';
+import { loginsOf, loginText, rolesOf } from '../plan/logins.ts';
 import { capacityFindings, headroom, readCapacity } from '../postgres/capacity.ts';
 import type { CapacityFacts } from '../postgres/types.ts';
 import type { DoctorFinding } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { lookAtPoolerLogs } from '../steps/pooler-logs.ts';
 import { explainRefusal, readRoleFacts } from '../steps/role-facts.ts';
+import { secretsOf } from '../steps/run-secrets.ts';
 import type { LookContext } from '../steps/types.ts';
 import { type FixId, fixFor } from './fixes.ts';
 
@@ -153,30 +155,36 @@ async function pooler(
 
 /** A login and a query as a service would make them; answers with what a client would have heard. */
 async function throughPooler(ctx: LookContext, pod: string, notes: Notes): Promise<string | undefined> {
-  if (!ctx.secrets.role) {
-    notes.missed.push(`a login through ${pod}: the password of ${ctx.plan.postgres.role} is not known`);
-    return undefined;
+  const logins = loginsOf(ctx.plan);
+  for (const login of logins) {
+    const as = logins.length > 1 ? ` as ${loginText(login)}` : '';
+    if (!secretsOf(ctx.secrets, ctx.plan, login.role).password) {
+      notes.missed.push(`a login through ${pod}${as}: the password of ${login.role} is not known`);
+      continue;
+    }
+    const session = await ctx.pooler.throughPooler(pod, login);
+    if (!session.ok) {
+      notes.looked.push(`a login through ${pod}${as}`);
+      return session.error.message;
+    }
+    const answer = await session.value.query('select 1');
+    await session.value.close();
+    notes.looked.push(`a query through ${pod}${as}`);
+    if (!answer.ok) return answer.error.message;
   }
-  const session = await ctx.pooler.throughPooler(pod);
-  if (!session.ok) {
-    notes.looked.push(`a login through ${pod}`);
-    return session.error.message;
-  }
-  const answer = await session.value.query('select 1');
-  await session.value.close();
-  notes.looked.push(`a query through ${pod}`);
-  return answer.ok ? undefined : answer.error.message;
+  return undefined;
 }
 
 /** The role, its login, and the room in PostgreSQL. */
 async function role(ctx: LookContext, notes: Notes): Promise<CapacityFacts | undefined> {
-  const own = await ctx.pooler.postgres();
-  if (!own.ok && own.error.code === 'auth-failed') {
-    notes.looked.push(`a login of ${ctx.plan.postgres.role} in PostgreSQL`);
-    const why = await explainRefusal(ctx, own.error.message);
+  for (const login of loginsOf(ctx.plan)) {
+    const own = await ctx.pooler.postgres(login);
+    if (own.ok || own.error.code !== 'auth-failed') continue;
+    notes.looked.push(`a login of ${login.role} in PostgreSQL`);
+    const why = await explainRefusal(ctx, own.error.message, login);
     notes.add({
-      id: 'role-refused',
-      symptom: `PostgreSQL refuses ${ctx.plan.postgres.role}`,
+      id: login.role === ctx.plan.postgres.role ? 'role-refused' : `role-refused:${login.role}`,
+      symptom: `PostgreSQL refuses ${login.role}`,
       cause: why.cause,
       check: 'a direct login of the role; verifier, LOGIN and VALID UNTIL when postgres.adminSecret is given',
       observed: own.error.message,
@@ -241,15 +249,16 @@ async function role(ctx: LookContext, notes: Notes): Promise<CapacityFacts | und
 }
 
 async function exhausted(ctx: LookContext, found: Found, capacity: CapacityFacts | undefined): Promise<Found> {
-  const session = await ctx.pooler.inspector();
-  const rows = session.ok
-    ? await session.value.query(
-        `select count(*)::int as n from pg_stat_activity
-          where usename = $1 and state like 'idle in transaction%' and clock_timestamp() - state_change > interval '1 second'`,
-        [ctx.plan.postgres.role],
-      )
-    : undefined;
-  const idle = rows?.ok ? Number(rows.value[0]?.n ?? 0) : 0;
+  const eyes = await ctx.pooler.inspectors();
+  let idle = 0;
+  for (const { role, session } of eyes.ok ? eyes.value : []) {
+    const rows = await session.query(
+      `select count(*)::int as n from pg_stat_activity
+        where usename = any($1) and state like 'idle in transaction%' and clock_timestamp() - state_change > interval '1 second'`,
+      [role === undefined ? rolesOf(ctx.plan) : [role]],
+    );
+    if (rows.ok) idle += Number(rows.value[0]?.n ?? 0);
+  }
   const { fixId: _, ...rest } = found;
   if (idle > 0) {
     return {

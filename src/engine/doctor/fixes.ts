@@ -7,10 +7,14 @@ import type { KubeObject, Ref } from '../kube/types.ts';
 import { parseUserlist, renderUserlist } from '../pgbouncer/credentials.ts';
 import { parseIni } from '../pgbouncer/ini-parse.ts';
 import { configDifferences, reloadAndProve } from '../pgbouncer/reload.ts';
+import type { UserlistEntry } from '../pgbouncer/types.ts';
+import { databasesOf, loginsOf, rolesByDatabase } from '../plan/logins.ts';
 import { headroom, readCapacity } from '../postgres/capacity.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { DiffLine } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { poolerWorkload } from '../steps/own-manifests.ts';
+import { secretsOf } from '../steps/run-secrets.ts';
 import type { LookContext } from '../steps/types.ts';
 
 export type FixId = 'resume' | 'enable' | 'reconnect' | 'pool-size' | 'userlist';
@@ -51,50 +55,60 @@ export async function planFix(id: FixId, ctx: LookContext): Promise<Result<Fix>>
 }
 
 async function consoleFix(id: 'resume' | 'enable' | 'reconnect', ctx: LookContext): Promise<Result<Fix>> {
-  const { database } = ctx.plan.postgres;
   const verb = { resume: 'RESUME', enable: 'ENABLE', reconnect: 'RECONNECT' }[id];
   const column = { resume: 'paused', enable: 'disabled', reconnect: undefined }[id];
-  const command = /^[A-Za-z_][A-Za-z0-9_]*$/.test(database) ? `${verb} ${database}` : verb;
   const pods = await readyPods(ctx);
   if (!pods.ok) return pods;
-  const state = async (pod: string): Promise<number | undefined> => {
+  const state = async (pod: string, database: string): Promise<number | undefined> => {
     if (!column) return 0;
     const rows = await (await ctx.pooler.console(pod))?.show('DATABASES');
     return rows?.ok ? Number(rows.value.find((row) => row.name === database)?.[column] ?? 0) : undefined;
   };
-  const due: string[] = [];
-  for (const pod of pods.value) if (!column || ((await state(pod)) ?? 0) > 0) due.push(pod);
-  if (due.length === 0) return fail('not-eligible', `no pooler has ${database} ${column}`);
+  const due: { pod: string; database: string; command: string }[] = [];
+  for (const pod of pods.value) {
+    for (const database of databasesOf(ctx.plan)) {
+      // The console reads a name as it is written; without one the command is for all databases.
+      const command = /^[A-Za-z_][A-Za-z0-9_]*$/.test(database) ? `${verb} ${database}` : verb;
+      if (!column || ((await state(pod, database)) ?? 0) > 0) due.push({ pod, database, command });
+    }
+  }
+  if (due.length === 0) return fail('not-eligible', `no pooler has ${databasesOf(ctx.plan).join(' or ')} ${column}`);
+  const poolers = [...new Set(due.map((one) => one.pod))];
   return ok({
     id,
-    summary: `${command} on ${due.length} poolers`,
-    diff: due.flatMap((pod) =>
+    summary: `${[...new Set(due.map((one) => one.command))].join(', ')} on ${poolers.length} poolers`,
+    diff: due.flatMap(({ pod, database }) =>
       column
         ? [
             { kind: 'remove' as const, text: `${pod}: ${database} ${column} 1` },
             { kind: 'add' as const, text: `${pod}: ${database} ${column} 0` },
           ]
-        : [{ kind: 'add' as const, text: `${pod}: new server connections, after the running transactions` }],
+        : [
+            {
+              kind: 'add' as const,
+              text: `${pod}: new server connections to ${database}, after the running transactions`,
+            },
+          ],
     ),
-    commands: due.map((pod) => `${pod}: ${command}`),
+    commands: due.map(({ pod, command }) => `${pod}: ${command}`),
     async apply() {
-      for (const pod of due) {
+      for (const { pod, database, command } of due) {
         const sent = await (await ctx.pooler.console(pod))?.command(command);
         if (!sent) return fail('pooler-unreachable', `the console of ${pod} does not answer`);
         if (!sent.ok) return sent;
-        if (((await state(pod)) ?? 1) !== 0)
+        if (((await state(pod, database)) ?? 1) !== 0)
           return fail('precondition-failed', `${pod}: ${database} is still ${column}`);
       }
-      return proveLogins(ctx, due);
+      return proveLogins(ctx, poolers);
     },
   });
 }
 
 /** A larger pool by a quarter, at least 5, within what PostgreSQL has left for all poolers and one more during a roll. */
 async function poolSize(ctx: LookContext): Promise<Result<Fix>> {
-  const { database } = ctx.plan.postgres;
   const pods = await readyPods(ctx);
   if (!pods.ok) return pods;
+  const database = await fullest(ctx);
   const found = await configMap(ctx);
   if (!found.ok) return found;
   const { where, object, key, text } = found.value;
@@ -107,7 +121,9 @@ async function poolSize(ctx: LookContext): Promise<Result<Fix>> {
   const session = await ctx.pooler.inspector();
   const capacity = session.ok ? await readCapacity(session.value, ctx.plan.postgres) : session;
   if (!capacity.ok) return capacity;
-  const room = Math.floor((headroom(capacity.value, 0).free - 5) / (ctx.plan.pooler.replicas + 1));
+  // Each role of the database has a pool of this size.
+  const roles = rolesByDatabase(ctx.plan).get(database)?.length ?? 1;
+  const room = Math.floor((headroom(capacity.value, 0).free - 5) / ((ctx.plan.pooler.replicas + 1) * roles));
   const more = Math.min(Math.max(5, Math.ceil(size / 4)), room);
   if (more < 1) {
     return fail('not-eligible', 'PostgreSQL has no room for a larger pool', {
@@ -119,7 +135,7 @@ async function poolSize(ctx: LookContext): Promise<Result<Fix>> {
   if (!line) return fail('not-eligible', `pgbouncer.ini has no plain line for ${database}`);
   const changed = line
     .replace(/\bpool_size=\d+/, `pool_size=${size + more}`)
-    .replace(/\bmax_db_connections=\d+/, `max_db_connections=${most + more}`);
+    .replace(/\bmax_db_connections=\d+/, `max_db_connections=${most + more * roles}`);
   const ini = text.replace(line, changed);
   return ok({
     id: 'pool-size',
@@ -159,18 +175,34 @@ async function poolSize(ctx: LookContext): Promise<Result<Fix>> {
   });
 }
 
-/** The clear password that PostgreSQL accepts, in place of what PgBouncer cannot log in with. */
+/** The database in which most clients wait; the plan's own when nobody does. */
+async function fullest(ctx: LookContext): Promise<string> {
+  const view = await ctx.pooler.sample();
+  const waiting = (database: string) =>
+    (view?.rows ?? []).reduce((sum, row) => sum + (row.database === database ? row.clWaiting : 0), 0);
+  return databasesOf(ctx.plan).reduce((most, one) => (waiting(one) > waiting(most) ? one : most));
+}
+
+/** The clear passwords that PostgreSQL accepts, in place of what PgBouncer cannot log in with. */
 async function userlist(ctx: LookContext): Promise<Result<Fix>> {
-  const { role } = ctx.plan.postgres;
   const pods = await readyPods(ctx);
   if (!pods.ok) return pods;
-  const password = ctx.secrets.role;
-  const direct = await ctx.pooler.postgres();
-  if (!password || !direct.ok) {
-    return fail('not-eligible', `the password of ${role} is not one that PostgreSQL accepts, so it would not help`, {
-      ...(direct.ok ? {} : { cause: direct.error.message }),
-      next: ['Give the right one, or mend the role in PostgreSQL.'],
-    });
+  const proved: UserlistEntry[] = [];
+  for (const login of loginsOf(ctx.plan)) {
+    if (proved.some((one) => one.user === login.role)) continue;
+    const { password } = secretsOf(ctx.secrets, ctx.plan, login.role);
+    const direct = await ctx.pooler.postgres(login);
+    if (!password || !direct.ok) {
+      return fail(
+        'not-eligible',
+        `the password of ${login.role} is not one that PostgreSQL accepts, so it would not help`,
+        {
+          ...(direct.ok ? {} : { cause: direct.error.message }),
+          next: ['Give the right one, or mend the role in PostgreSQL.'],
+        },
+      );
+    }
+    proved.push({ user: login.role, secret: password });
   }
   const where = ref('Secret', ctx.fleet.namespace, ctx.plan.pooler.userlistSecret);
   const live = await ctx.kube.get(where, { signal: ctx.signal });
@@ -178,18 +210,18 @@ async function userlist(ctx: LookContext): Promise<Result<Fix>> {
   const text = Buffer.from(String(live.value.data?.['userlist.txt'] ?? ''), 'base64').toString('utf8');
   const parsed = parseUserlist(text);
   const before = parsed.ok ? parsed.value : [];
-  const entry = before.find((one) => one.user === role);
+  const roles = new Set(proved.map((one) => one.user));
   const next = renderUserlist([
-    { user: role, secret: password },
-    ...before.filter((one) => one.user !== role).map(({ user, secret }) => ({ user, secret })),
+    ...proved,
+    ...before.filter((one) => !roles.has(one.user)).map(({ user, secret }) => ({ user, secret })),
   ]);
   return ok({
     id: 'userlist',
-    summary: `put the password that PostgreSQL accepts into the Secret ${where.name}`,
-    diff: [
-      { kind: 'remove', text: `"${role}" (${entry?.kind ?? 'no entry'})` },
-      { kind: 'add', text: `"${role}" (plaintext, proved by a direct login just now)` },
-    ],
+    summary: `put the ${proved.length === 1 ? 'password' : 'passwords'} that PostgreSQL accepts into the Secret ${where.name}`,
+    diff: proved.flatMap(({ user }) => [
+      { kind: 'remove' as const, text: `"${user}" (${before.find((one) => one.user === user)?.kind ?? 'no entry'})` },
+      { kind: 'add' as const, text: `"${user}" (plaintext, proved by a direct login just now)` },
+    ]),
     commands: [
       `kubectl patch secret ${where.name} (content on standard input)`,
       ...pods.value.map((pod) => `${pod}: RELOAD, RECONNECT`),
@@ -217,11 +249,14 @@ async function proveLogins(
         const sent = await (await ctx.pooler.console(pod))?.command(command);
         if (!sent?.ok) return fail('pooler-unreachable', `${command} on ${pod} was not taken`);
       }
-      const session = await ctx.pooler.throughPooler(pod);
-      if (!session.ok) return session;
-      const answer = await session.value.query('select 1');
-      await session.value.close();
-      return answer.ok ? ok(undefined) : answer;
+      for (const login of loginsOf(ctx.plan)) {
+        const session = await ctx.pooler.throughPooler(pod, login);
+        if (!session.ok) return session;
+        const answer = await session.value.query('select 1');
+        await session.value.close();
+        if (!answer.ok) return answer;
+      }
+      return ok(undefined);
     });
     if (!proved.ok) return proved;
   }
@@ -248,9 +283,8 @@ async function readyPods(ctx: LookContext): Promise<Result<string[]>> {
 async function configMap(
   ctx: LookContext,
 ): Promise<Result<{ where: Ref; object: KubeObject; key: string; text: string }>> {
-  const deployment = await ctx.kube.get(ref('Deployment', ctx.fleet.namespace, ctx.plan.pooler.name), {
-    signal: ctx.signal,
-  });
+  const name = await poolerWorkload(ctx);
+  const deployment = await ctx.kube.get(ref('Deployment', ctx.fleet.namespace, name), { signal: ctx.signal });
   if (!deployment.ok) return deployment;
   const volumes: { configMap?: { name: string } }[] = deployment.value.spec?.template?.spec?.volumes ?? [];
   for (const { configMap: source } of volumes) {

@@ -1,7 +1,8 @@
 /** The rules of our own manifests (manifests.ts), read against an operator's. */
 import { checkIni } from './check-ini.ts';
+import { isPooler } from './own-pooler.ts';
 import type { Finding, KubeJson, KubeObject, PgBouncerVersion } from './types.ts';
-import { atLeast, parseVersion } from './version.ts';
+import { atLeast, versionOfImage } from './version.ts';
 
 const list = (value: KubeJson): KubeJson[] => (Array.isArray(value) ? value : []);
 
@@ -12,17 +13,10 @@ const flatten = (objects: readonly KubeObject[]): KubeObject[] =>
 const matches = (selector: Record<string, string> | undefined, labels: Record<string, string> | undefined): boolean =>
   selector !== undefined && Object.entries(selector).every(([key, value]) => labels?.[key] === value);
 
-const isPooler = (container: KubeJson): boolean =>
-  (/pgbouncer/i.test(String(container.image)) && !/exporter/i.test(String(container.image))) ||
-  /^pgbouncer$/i.test(String(container.name));
 const isExporter = (container: KubeJson): boolean => /exporter/i.test(`${container.image} ${container.name}`);
 
-/** The pooler's version as far as the image's tag tells. */
-function versionOfImage(image: string): PgBouncerVersion | undefined {
-  const tag = /:([^/:@]+)(?:@|$)/.exec(image)?.[1];
-  const version = tag ? parseVersion(tag) : undefined;
-  return version?.ok && version.value.major === 1 ? version.value : undefined;
-}
+/** A key that this one does not know, none does. */
+const NEWEST: PgBouncerVersion = { major: 1, minor: 26, patch: 1, text: '1.26.1' };
 
 /**
  * Checks manifests with the rules that made ours. `version` is used when the image's tag does not tell one.
@@ -57,6 +51,14 @@ export function checkManifests(
   const container = list(pod.containers).find(isPooler);
   const image = String(container.image ?? '');
   const version = versionOfImage(image) ?? options.version;
+  if (!version)
+    add(
+      'image-version-unknown',
+      'info',
+      `Which PgBouncer ${image} is can’t be told`,
+      `the settings are read as those of ${NEWEST.text}`,
+      'Pin a version in the tag, or set pooler.version in the plan',
+    );
 
   checkImage(image, version, add);
   if (workload.kind !== 'Deployment')
@@ -176,7 +178,7 @@ export function checkManifests(
   }
   for (const object of objects.filter((each) => each.kind === 'ConfigMap')) {
     for (const [file, text] of Object.entries((object.data ?? {}) as Record<string, string>)) {
-      if (/\.ini$/.test(file) && /\[databases\]/i.test(text) && version) findings.push(...checkIni(text, version));
+      if (/\.ini$/.test(file) && /\[databases\]/i.test(text)) findings.push(...checkIni(text, version ?? NEWEST));
     }
   }
   return findings;

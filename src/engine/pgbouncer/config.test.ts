@@ -175,4 +175,53 @@ describe('sizing', () => {
     expect(sizing.available).toBe(30);
     expect(sizing.findings.map((finding) => finding.id)).toContain('role-connection-limit');
   });
+  test('each role in each database has a pool, and the budget is theirs together', () => {
+    const pools = [
+      { database: 'nova', role: 'nova_user' },
+      { database: 'nova', role: 'reports_user' },
+      { database: 'billing', role: 'billing_user' },
+    ];
+    const sizing = computeSizing({ ...facts, maxConnections: 500, pools });
+    expect(sizing).toMatchObject({ poolSize: 20, databases: { nova: 46, billing: 23 }, maxDbConnections: 69 });
+    expect(sizing.arithmetic).toContain(
+      '3 pools, one for each role in each database: nova 46 + billing 23 = 69 a pooler',
+    );
+    expect(sizing.expectedAtRest).toBe(60);
+    const small = computeSizing({ ...facts, pools });
+    expect(small.surgeServerConnections).toBeLessThanOrEqual(small.available);
+    expect(small.databases.nova).toBe(2 * small.databases.billing!);
+    expect(small.findings.map((finding) => finding.id)).toContain('pool-cut-to-budget');
+  });
+  test('a CONNECTION LIMIT of one role, its direct sessions taken off, is shared by its pools', () => {
+    const pools = [
+      { database: 'nova', role: 'nova_user' },
+      { database: 'billing', role: 'billing_user', roleConnectionLimit: 40, roleDirect: 10 },
+    ];
+    const sizing = computeSizing({ ...facts, maxConnections: 500, pools });
+    expect(sizing.poolSize + sizing.reservePool).toBe(10);
+    expect(sizing.findings).toContainEqual(
+      expect.objectContaining({ id: 'role-connection-limit', title: 'role billing_user has a CONNECTION LIMIT of 40' }),
+    );
+    const none = computeSizing({ ...facts, maxConnections: 500, pools: [pools[0]!, { ...pools[1]!, roleDirect: 40 }] });
+    expect(none.findings.find((finding) => finding.id === 'role-connection-limit')?.severity).toBe('block');
+  });
+  test('sizes of the operator’s own file are judged, not changed', () => {
+    const own = (poolSize: number, maxClientConn = 1000) =>
+      new Map([['nova', { poolSize, minPoolSize: 0, reservePool: 5, maxClientConn }]]);
+    const pools = [{ database: 'nova', role: 'nova_user' }];
+    expect(computeSizing({ ...facts, pools, fixed: own(25) })).toMatchObject({
+      expectedServerConnections: 60,
+      surgeServerConnections: 90,
+      findings: [{ id: 'file-descriptors' }],
+    });
+    expect(computeSizing({ ...facts, pools, fixed: own(50) }).findings[0]).toMatchObject({
+      id: 'own-pools-exceed-budget',
+      severity: 'warn',
+    });
+    expect(computeSizing({ ...facts, pools, fixed: own(80) }).findings[0]).toMatchObject({ severity: 'block' });
+    expect(computeSizing({ ...facts, pools, fixed: own(25, 100) }).findings[0]).toMatchObject({
+      id: 'own-max-client-conn',
+      severity: 'warn',
+    });
+  });
 });

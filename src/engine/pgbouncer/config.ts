@@ -137,7 +137,7 @@ export function renderHba(settings: PoolerSettings): string {
   }
   lines.push(line('pgbouncer', 'all', '0.0.0.0/0', 'reject'));
   for (const database of settings.databases) {
-    for (const user of settings.clientUsers) {
+    for (const user of database.users ?? settings.clientUsers) {
       lines.push(line(database.name === '*' ? 'all' : hbaName(database.name), hbaName(user), '0.0.0.0/0', scram));
     }
   }

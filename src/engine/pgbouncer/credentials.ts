@@ -101,7 +101,10 @@ export function chooseArrangement(facts: ArrangementFacts): Result<Arrangement> 
     refuse('plaintext-forced-user', plainProblem);
     refuse('plaintext', plainProblem);
   } else if (facts.serviceRoles > 1) {
-    refuse('plaintext-forced-user', 'The services use more than one role; a forced user would make them all the same.');
+    refuse(
+      'plaintext-forced-user',
+      'Services use more than one role in a database; a forced user would make them all the same.',
+    );
     return choose('plaintext', 'plaintext');
   } else if (facts.hba === false) {
     refuse(

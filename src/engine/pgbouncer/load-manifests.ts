@@ -23,10 +23,13 @@ export async function loadManifests(folder: string, namespace: string): Promise<
   const objects: KubeObject[] = [];
   for (const name of names) {
     const documents = parseAllDocuments(await readFile(join(folder, name), 'utf8'));
+    const values: unknown[] = [];
     for (const document of Array.isArray(documents) ? documents : []) {
       const [error] = document.errors;
       if (error) return fail('plan-invalid', `${name}: ${sanitiseLine(error.message, 300)}`);
-      const value: unknown = document.toJS();
+      values.push(document.toJS());
+    }
+    for (const value of values.flatMap(items)) {
       if (value === null || value === undefined) continue;
       const object = value as KubeObject;
       if (typeof object.kind !== 'string' || typeof object.metadata?.name !== 'string') {
@@ -47,4 +50,10 @@ export async function loadManifests(folder: string, namespace: string): Promise<
   }
   if (objects.length === 0) return fail('plan-invalid', 'the folder of manifests holds no Kubernetes object');
   return ok(objects);
+}
+
+/** The objects of what `kubectl get -o yaml` prints of several. */
+function items(value: unknown): unknown[] {
+  const list = value as { kind?: unknown; items?: unknown } | null | undefined;
+  return list?.kind === 'List' && Array.isArray(list.items) ? list.items.flatMap(items) : [value];
 }

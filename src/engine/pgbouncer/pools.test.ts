@@ -79,6 +79,16 @@ describe('rates', () => {
     expect(ratesBetween(totals(0, 500), totals(1000, 3))).toEqual({}));
 });
 
+test('the rate of a database stands in one of its pools: a sum counts it once', () => {
+  const [columns] = COLUMNS.filter((each) => each.command === 'POOLS').map((each) => each.columns);
+  const pools = [row(columns!), { ...row(columns!), user: 'reports_user' }, { ...row(columns!), database: 'billing' }];
+  const rates = new Map([
+    ['nova', { queriesPerSecond: 7 }],
+    ['billing', { queriesPerSecond: 2 }],
+  ]);
+  expect(poolRows('pod-1', pools, rates).map((one) => one.queriesPerSecond)).toEqual([7, undefined, 2]);
+});
+
 test('addresses of one pod are one address', () => {
   expect(['::ffff:10.0.0.1', '10.0.0.1/32', '10.0.0.1'].map(normaliseAddress)).toEqual([
     '10.0.0.1',

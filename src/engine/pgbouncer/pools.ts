@@ -98,6 +98,13 @@ export function poolRows(
   pools: readonly ConsoleRow[],
   rates: ReadonlyMap<string, ReturnType<typeof ratesBetween>>,
 ): PoolRow[] {
+  // The counters are a database's: with several roles in it the rates stand in one row, or a sum would count them twice.
+  const told = new Set<string>();
+  const ratesOf = (database: string) => {
+    if (told.has(database)) return undefined;
+    told.add(database);
+    return rates.get(database);
+  };
   return pools
     .filter((row) => row.database !== 'pgbouncer')
     .map((row) => ({
@@ -113,7 +120,7 @@ export function poolRows(
       svLogin: number(row, 'sv_login'),
       maxwaitMs: number(row, 'maxwait') * 1000 + number(row, 'maxwait_us') / 1000,
       poolMode: text(row, 'pool_mode'),
-      ...rates.get(String(row.database)),
+      ...ratesOf(String(row.database)),
     }));
 }
 

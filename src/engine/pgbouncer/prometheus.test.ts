@@ -50,13 +50,14 @@ async function prometheus(answers: Readonly<Record<string, string>>): Promise<Ku
 const place = { namespace: 'monitoring', service: 'prometheus', port: 9090 };
 
 test('the exporter’s real names are asked, and the guide’s are not', () => {
-  const all = Object.values(promQueries('nova')).join(' ');
+  const all = Object.values(promQueries(['nova'])).join(' ');
   expect(all).toContain('pgbouncer_pools_client_waiting_connections{database="nova"}');
+  expect(promQueries(['nova', 'a.b']).clientsWaiting).toContain('{database=~"nova|a\\\\.b"}');
   expect(all).not.toMatch(/pgbouncer_pools_(clients|servers)_|pgbouncer_query_time/);
 });
 
 test('a reading is taken over the query API', async () => {
-  const queries = promQueries('nova');
+  const queries = promQueries(['nova']);
   const kube = await prometheus({
     [queries.up]: vector('2'),
     [queries.clientsWaiting]: vector('0'),
@@ -64,13 +65,13 @@ test('a reading is taken over the query API', async () => {
     [queries.maxWaitMs]: vector('0'),
     [queries.queryTimeMs]: vector('NaN'),
   });
-  expect(await readPrometheus(kube, place, 'nova')).toEqual(
+  expect(await readPrometheus(kube, place, ['nova'])).toEqual(
     ok({ up: 2, clientsWaiting: 0, serversActive: 7, maxWaitMs: 0 }),
   );
 });
 
 test('a Prometheus without the exporter’s series is no answer, and no zero', async () => {
-  const answer = await readPrometheus(await prometheus({}), place, 'nova');
+  const answer = await readPrometheus(await prometheus({}), place, ['nova']);
   expect(answer.ok ? '' : answer.error.message).toMatch(/no series of the exporter/);
 });
 
@@ -83,7 +84,7 @@ test('an error and a login page are told', () => {
 });
 
 const exporters = () => {
-  const queries = promQueries('nova');
+  const queries = promQueries(['nova']);
   return {
     [queries.up]: vector('2'),
     [queries.clientsWaiting]: vector('0'),
@@ -101,7 +102,7 @@ test.each([
 ])('the plan’s query for failed requests: %s', async (_, answer, told) => {
   const errorRate = 'sum(rate(failed[1m])) / sum(rate(all[1m]))';
   const kube = await prometheus({ ...exporters(), [errorRate]: answer });
-  expect(await readPrometheus(kube, { ...place, errorRate }, 'nova')).toEqual(
+  expect(await readPrometheus(kube, { ...place, errorRate }, ['nova'])).toEqual(
     ok({ up: 2, clientsWaiting: 0, serversActive: 7, maxWaitMs: 0, queryTimeMs: 3.5, ...told }),
   );
 });

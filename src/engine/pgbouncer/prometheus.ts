@@ -32,9 +32,14 @@ export interface PrometheusReading {
 
 type Metric = Exclude<keyof PrometheusReading, 'errorRatio' | 'errorProblem'>;
 
-/** PromQL by what it tells; `database` is the alias in `[databases]`. */
-export function promQueries(database: string): Readonly<Record<Metric, string>> {
-  const of = `{database=${JSON.stringify(database)}}`;
+/** PromQL by what it tells; `databases` are the aliases in `[databases]`. */
+export function promQueries(databases: readonly string[]): Readonly<Record<Metric, string>> {
+  const [only, ...more] = databases;
+  const quoted = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  const of =
+    more.length === 0
+      ? `{database=${JSON.stringify(only)}}`
+      : `{database=~${JSON.stringify(databases.map(quoted).join('|'))}}`;
   return {
     up: 'sum(pgbouncer_up)',
     clientsWaiting: `sum(pgbouncer_pools_client_waiting_connections${of})`,
@@ -63,7 +68,7 @@ export function parsePrometheus(body: string): Result<{ readonly series: number;
 export async function readPrometheus(
   kube: Kube,
   at: PrometheusPlace,
-  database: string,
+  databases: readonly string[],
   signal?: AbortSignal,
 ): Promise<Result<PrometheusReading>> {
   const pod = await podOf(kube, at, signal);
@@ -76,7 +81,7 @@ export async function readPrometheus(
     return answer.ok ? parsePrometheus(answer.value.body) : answer;
   };
   const values: Partial<Record<Metric, number>> = {};
-  for (const [name, query] of Object.entries(promQueries(database)) as [Metric, string][]) {
+  for (const [name, query] of Object.entries(promQueries(databases)) as [Metric, string][]) {
     const answer = await ask(query);
     if (!answer.ok) return answer;
     if (answer.value.value !== undefined) values[name] = answer.value.value;

@@ -71,7 +71,7 @@ export interface ArrangementFacts {
   readonly canCreateAuthQuery: boolean;
   /** Policy of the team: may the clear password stand in a Kubernetes Secret that only the pooler mounts? Default true. */
   readonly plaintextInSecretAllowed?: boolean;
-  /** Roles that the services use; more than one makes a forced user wrong. */
+  /** Most roles that the services use in one database; more than one makes a forced user wrong. */
   readonly serviceRoles: number;
   /** The one the team asks for; the others are not considered. */
   readonly wanted?: 'plaintext' | 'same-verifier' | 'auth-query' | 'alter-role';
@@ -109,8 +109,10 @@ export interface SizingFacts {
   /** Pooler pods above `poolerReplicas` that may exist during a roll. Default 1. */
   readonly maxSurge?: number;
   readonly poolerVersion: PgBouncerVersion;
-  /** Pools a pooler will keep: (database, user) pairs. Default 1. */
-  readonly pools?: number;
+  /** Pools a pooler will keep, one for each role in each database. Default: one, with the limits below. */
+  readonly pools?: readonly PoolDemand[];
+  /** Sizes that a file of the operator's own gives, by database: taken as they are, and judged. */
+  readonly fixed?: ReadonlyMap<string, FixedSizes>;
   /** A forced user warms pools before the first client on 1.21 and later. */
   readonly forcedUser?: boolean;
   /** Sessions that services hold directly at their peak, while none is migrated (pg_stat_activity, or pods x application pool). */
@@ -131,12 +133,35 @@ export interface SizingFacts {
   };
 }
 
-export interface Sizing {
-  /** Per pooler pod. */
+/** One pool: PgBouncer keeps its sizes for each pair of database and user. */
+export interface PoolDemand {
+  readonly database: string;
+  readonly role: string;
+  /** `rolconnlimit` and `datconnlimit`; -1 or absent: none. */
+  readonly roleConnectionLimit?: number;
+  readonly databaseConnectionLimit?: number;
+  /** Sessions that the role holds directly now: they count against its limit too. */
+  readonly roleDirect?: number;
+}
+
+export interface FixedSizes {
   readonly poolSize: number;
   readonly minPoolSize: number;
   readonly reservePool: number;
+  /** Absent: no limit. */
+  readonly maxDbConnections?: number;
+  readonly maxClientConn: number;
+}
+
+export interface Sizing {
+  /** Per pooler pod, and per pool where there are several. */
+  readonly poolSize: number;
+  readonly minPoolSize: number;
+  readonly reservePool: number;
+  /** Of all databases together. */
   readonly maxDbConnections: number;
+  /** Of each database, per pooler pod. */
+  readonly databases: Readonly<Record<string, number>>;
   readonly maxClientConn: number;
   /** Most server connections that all poolers open together in the steady state (replicas, no surge). */
   readonly expectedServerConnections: number;
@@ -161,6 +186,8 @@ export interface PoolerDatabase {
   readonly host: string;
   readonly port: number;
   readonly dbname: string;
+  /** Roles that may log in to it; `clientUsers` of the settings when left out. */
+  readonly users?: readonly string[];
   /** Forced user (`user=`). */
   readonly forcedUser?: string;
   readonly poolSize: number;
@@ -171,7 +198,7 @@ export interface PoolerDatabase {
 
 export interface PoolerSettings {
   readonly databases: readonly PoolerDatabase[];
-  /** Roles that services log in with; each gets an HBA line per database. */
+  /** Roles that services log in with; each gets an HBA line per database that does not name its own. */
   readonly clientUsers: readonly string[];
   readonly adminUser: string;
   readonly statsUser: string;

@@ -20,3 +20,10 @@ export function atLeast(version: PgBouncerVersion, major: number, minor: number,
   if (version.minor !== minor) return version.minor > minor;
   return version.patch >= patch;
 }
+
+/** The pooler's version as far as the image's tag tells. */
+export function versionOfImage(image: string): PgBouncerVersion | undefined {
+  const tag = /:([^/:@]+)(?:@|$)/.exec(image)?.[1];
+  const version = tag ? parseVersion(tag) : undefined;
+  return version?.ok && version.value.major === 1 ? version.value : undefined;
+}

@@ -9,6 +9,7 @@ import { diffPlans } from './diff.ts';
 import { durationMs, formatDuration, parseDuration } from './duration.ts';
 import { planJsonSchemaText } from './json-schema.ts';
 import { loadedPlan, loadPlan, planFromJournal } from './load.ts';
+import { loginsOf, loginText, rolesByDatabase, rolesOf } from './logins.ts';
 import { NOVA_PLAN } from './nova.ts';
 import { parsePlan } from './parse.ts';
 import { didYouMean } from './suggest.ts';
@@ -206,4 +207,20 @@ test('a near name is suggested, a far one is not', () => {
 
 test('the published schema is the one the code has', () => {
   expect(readFileSync(new URL('../../../schema/plan.schema.json', import.meta.url), 'utf8')).toBe(planJsonSchemaText());
+});
+
+test('further logins are those of the plan’s own database unless they name another, each once', () => {
+  const text = (also: string) => `${head}postgres:\n  also: ${also}\n${phases}`;
+  const parsed = parsePlan(text('[{ role: reports_user }, { role: nova_user, database: billing }]'), 'plan.yaml');
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  const { plan } = loadedPlan(parsed.value, 'a test');
+  expect(loginsOf(plan).map(loginText)).toEqual(['nova_user in nova', 'reports_user in nova', 'nova_user in billing']);
+  expect(rolesOf(plan)).toEqual(['nova_user', 'reports_user']);
+  expect([...rolesByDatabase(plan)]).toEqual([
+    ['nova', ['nova_user', 'reports_user']],
+    ['billing', ['nova_user']],
+  ]);
+  expect(errorsOf(text('[{ role: nova_user, database: nova }]'))).toMatch(
+    /nova_user is listed twice for that database/,
+  );
 });

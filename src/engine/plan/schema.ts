@@ -49,6 +49,16 @@ const postgresSchema = z.strictObject({
   port: port('Port of PostgreSQL').default(5432),
   database: databaseName('Database the services use').default('nova'),
   role: databaseName('Role the services log in with').default('nova_user'),
+  also: z
+    .array(
+      z.strictObject({
+        role: databaseName('Another role that services log in with'),
+        database: databaseName('Its database; the one above when left out').optional(),
+      }),
+    )
+    .max(50)
+    .describe('Further roles and databases of the same PostgreSQL that services use; the poolers serve them too')
+    .optional(),
   pod: z
     .strictObject({
       name: objectName('Name of the pod that runs PostgreSQL').optional(),
@@ -281,6 +291,12 @@ function checkWhole(plan: z.output<typeof planBody>, context: z.RefinementCtx): 
       }
       batchBefore = service.batch;
     });
+  });
+  const logins = new Set([`${plan.postgres.role}\0${plan.postgres.database}`]);
+  plan.postgres.also?.forEach(({ role, database }, index) => {
+    const key = `${role}\0${database ?? plan.postgres.database}`;
+    if (logins.has(key)) say(['postgres', 'also', index], `${role} is listed twice for that database`);
+    logins.add(key);
   });
   if (parseDuration(plan.observe.every) === 0) say(['observe', 'every'], 'must be longer than 0s');
   if (plan.window && Date.parse(plan.window.end) <= Date.parse(plan.window.start)) {

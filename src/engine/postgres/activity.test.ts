@@ -19,7 +19,8 @@ describe('activity', () => {
     sessions: 1,
     ...more,
   });
-  const count = (...rows: SqlRow[]) => countActivity(rows, { podIps, role: 'nova_user', database: 'nova' });
+  const count = (...rows: SqlRow[]) =>
+    countActivity(rows, { podIps, logins: [{ role: 'nova_user', database: 'nova' }] });
   test('a service’s own pod with another role is direct too', () => {
     expect(count(row({ role: 'migrator' })).directTotal).toBe(1);
   });

@@ -4,7 +4,7 @@
  * SNAT or a mesh every address is the same, and the sessions show up as unexplained with their application_name.
  */
 import { normaliseAddress } from '../pgbouncer/pools.ts';
-import { ok, type Result } from '../result.ts';
+import { fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import type { Activity, ActivityOptions, Postgres, SqlRow } from './types.ts';
 
@@ -30,6 +30,7 @@ export function countActivity(
   options: ActivityOptions,
 ): Omit<Activity, 'maxConnections' | 'reserved'> {
   const direct = new Map<string, number>();
+  const directByRole = new Map<string, number>();
   const byPooler = new Map<string, number>();
   const unexplained = new Map<string, { address: string; applicationName: string; count: number }>();
   const gone = new Map<string, { service: string; pod: string; count: number }>();
@@ -51,15 +52,18 @@ export function countActivity(
     }
     const address = row.address === null ? 'local' : normaliseAddress(String(row.address));
     const owner = options.podIps.get(address);
-    const ours = row.role === options.role && row.database === options.database;
+    const ours = options.logins.some((one) => row.role === one.role && row.database === one.database);
     if (owner?.gone && owner.service && ours) {
       const entry = gone.get(owner.pod) ?? { service: owner.service, pod: owner.pod, count: 0 };
       entry.count += sessions;
       gone.set(owner.pod, entry);
     } else if (owner?.gone && !owner.pooler) other += sessions;
     else if (owner?.pooler) byPooler.set(owner.pod, (byPooler.get(owner.pod) ?? 0) + sessions);
-    else if (owner?.service) direct.set(owner.service, (direct.get(owner.service) ?? 0) + sessions);
-    else if (row.own === true || String(row.application_name).startsWith(TOOL)) other += sessions;
+    else if (owner?.service) {
+      direct.set(owner.service, (direct.get(owner.service) ?? 0) + sessions);
+      const role = String(row.role);
+      directByRole.set(role, (directByRole.get(role) ?? 0) + sessions);
+    } else if (row.own === true || String(row.application_name).startsWith(TOOL)) other += sessions;
     else if (!ours) other += sessions;
     else {
       const applicationName = sanitiseLine(row.application_name, 64);
@@ -73,6 +77,7 @@ export function countActivity(
   return {
     total,
     direct,
+    directByRole,
     directTotal: sum(direct.values()),
     pooled: sum(byPooler.values()),
     byPooler,
@@ -83,14 +88,35 @@ export function countActivity(
   };
 }
 
-/** Reads `pg_stat_activity` once. Errors are those of `query`. */
-export async function readActivity(pg: Postgres, options: ActivityOptions): Promise<Result<Activity>> {
-  const limits = await pg.query(LIMITS);
+/** A session to look with; `role` when it sees that role's sessions only, and of the others no more than that they are there. */
+export interface Eye {
+  readonly role?: string;
+  readonly session: Postgres;
+}
+
+/**
+ * Reads `pg_stat_activity` once through each of the sessions. What a role can't see of another's sessions is taken from
+ * that other role's own session. Errors are those of `query`.
+ */
+export async function readActivity(eyes: readonly Eye[], options: ActivityOptions): Promise<Result<Activity>> {
+  const [first] = eyes;
+  if (!first) return fail('internal', 'nobody looks at pg_stat_activity');
+  const limits = await first.session.query(LIMITS);
   if (!limits.ok) return limits;
-  const rows = await pg.query(ACTIVITY);
-  if (!rows.ok) return rows;
+  const rows: SqlRow[] = [];
+  const seeing = new Set(eyes.map((one) => one.role));
+  for (const [index, { role, session }] of eyes.entries()) {
+    const seen = await session.query(ACTIVITY);
+    if (!seen.ok) return seen;
+    // Each role's rows come from its own session; all that is left comes from the first.
+    rows.push(
+      ...seen.value.filter((row) =>
+        seeing.has(undefined) ? index === 0 : row.role === role || (index === 0 && !seeing.has(String(row.role))),
+      ),
+    );
+  }
   return ok({
-    ...countActivity(rows.value, options),
+    ...countActivity(rows, options),
     maxConnections: Number(limits.value[0]?.max_connections),
     reserved: Number(limits.value[0]?.reserved),
   });

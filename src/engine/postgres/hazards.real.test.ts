@@ -22,7 +22,8 @@ const podIps = new Map<string, PodOwner>([
   ...PODS.map(([ip, service]) => [ip, { pod: `${service}-7d9f-abcde`, service }] as const),
   ['127.0.2.1', { pod: 'pgbouncer-6c5d-xyz12', pooler: true }],
 ]);
-const options = { podIps, role: 'nova_user', database: 'nova', poolerVersion: version('1.24.1') };
+const login = { role: 'nova_user', database: 'nova' };
+const options = { podIps, ...login, logins: [login], poolerVersion: version('1.24.1') };
 
 function version(text: string) {
   const parsed = parseVersion(text);
@@ -234,7 +235,7 @@ describe('activity', () => {
     sessions.push(pooled, stranger, superuser);
 
     const mine = await postgres.open({ user: 'nova_user', password: NOVA, database: 'nova' });
-    const seen = await readActivity(mine, options);
+    const seen = await readActivity([{ role: 'nova_user', session: mine }], options);
     await mine.close();
     if (!seen.ok) throw new Error(seen.error.message);
     expect(seen.value.direct.get('auth-service')).toBe(2);
@@ -251,7 +252,7 @@ describe('activity', () => {
     });
     expect(seen.value.unexplained).toEqual([{ address: '127.0.3.9', applicationName: 'cron', count: 1 }]);
 
-    const all = await readActivity(superuser, options);
+    const all = await readActivity([{ session: superuser }], options);
     expect(all.ok && all.value.hidden).toBe(0);
   });
 

@@ -40,12 +40,13 @@ export interface Postgres {
 
 export interface ActivityOptions {
   readonly podIps: ReadonlyMap<string, PodOwner>;
-  /** The role of the services. */
-  readonly role: string;
-  readonly database: string;
+  /** What the services log in as, and where. */
+  readonly logins: readonly { readonly role: string; readonly database: string }[];
 }
 
 export interface Activity {
+  /** Direct sessions of services, by the role they use. */
+  readonly directByRole: ReadonlyMap<string, number>;
   /** Client backends, ours included. */
   readonly total: number;
   readonly maxConnections: number;
@@ -111,7 +112,11 @@ export type Driver =
   | 'libpq'
   | 'unknown';
 
-export interface HazardOptions extends ActivityOptions {
+export interface HazardOptions {
+  readonly podIps: ReadonlyMap<string, PodOwner>;
+  /** Whose statements are looked at, and where; the session looks at this database. */
+  readonly role: string;
+  readonly database: string;
   readonly poolerVersion: {
     readonly major: number;
     readonly minor: number;

@@ -20,6 +20,8 @@ export interface SecretInputs {
   /** Of PgBouncer's admin user; taken from the Secret of an earlier run, else generated. */
   readonly adminPassword?: Secret;
   readonly statsPassword?: Secret;
+  /** Of the plan's other roles (`postgres.also`), by role. */
+  readonly otherRoles?: ReadonlyMap<string, Secret>;
 }
 
 /** Answers for a run without a terminal. */

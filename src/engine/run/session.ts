@@ -93,6 +93,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     ...(options.secrets.rolePassword ? { role: options.secrets.rolePassword } : {}),
     ...(options.secrets.adminPassword ? { admin: options.secrets.adminPassword } : {}),
     ...(options.secrets.statsPassword ? { stats: options.secrets.statsPassword } : {}),
+    others: new Map([...(options.secrets.otherRoles ?? [])].map(([role, password]) => [role, { password }])),
   };
   const seen = new SeenPods(kube, kube.ref.namespace, background.signal);
   const pooler = new PoolerPorts({

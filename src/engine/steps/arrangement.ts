@@ -4,14 +4,17 @@
  * servers; the guide's (a freshly salted verifier) works in none.
  */
 import { chooseArrangement, generatePassword, scramVerifier, verifierMatches } from '../pgbouncer/credentials.ts';
+import { entryFor, type OwnPooler } from '../pgbouncer/own-pooler.ts';
 import type { Arrangement, ArrangementKind, PoolerSettings, UserlistEntry } from '../pgbouncer/types.ts';
 import { parseVersion } from '../pgbouncer/version.ts';
+import { databasesOf, loginsOf, rolesByDatabase, rolesOf } from '../plan/logins.ts';
 import { setVerifier } from '../postgres/capacity.ts';
 import type { Postgres } from '../postgres/types.ts';
 import { type ErrorCode, err, fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
 import { assumedPoolerVersion } from './plan-facts.ts';
 import { type RoleFacts, readRoleFacts } from './role-facts.ts';
+import { learn, rolesWithout, secretsOf } from './run-secrets.ts';
 import type { StepContext } from './types.ts';
 
 /** Asks PostgreSQL for verifiers, and can do nothing else. */
@@ -29,20 +32,29 @@ revoke all on schema pgbouncer from public;
 grant usage on schema pgbouncer to ${LOOKUP_ROLE};
 grant execute on function pgbouncer.get_auth(text) to ${LOOKUP_ROLE};`;
 
-export function chooseForRun(ctx: StepContext, facts: RoleFacts): Result<Arrangement> {
+/** By what is known of all the plan's roles: a way that only some of them could go is none. */
+export function chooseForRun(
+  ctx: StepContext,
+  facts: readonly RoleFacts[],
+  own: OwnPooler | undefined,
+): Result<Arrangement> {
   const { plan, secrets } = ctx;
-  const version = parseVersion(assumedPoolerVersion(plan));
+  const version = own?.version ? ok(own.version) : parseVersion(assumedPoolerVersion(plan));
   if (!version.ok) return version;
   const wanted = plan.pooler.credentials;
+  const stored = facts.map((one) => one.capacity?.storedAs);
+  const storedAs = stored.every((one) => one === 'scram') ? 'scram' : stored.find((one) => one && one !== 'scram');
+  const all = (test: (one: RoleFacts) => boolean | undefined) => facts.every((one) => test(one) === true);
   return chooseArrangement({
     poolerVersion: version.value,
-    passwordKnown: secrets.role !== undefined,
-    canReadVerifier: facts.verifier !== undefined,
-    ...(facts.capacity?.storedAs ? { storedAs: facts.capacity.storedAs } : {}),
-    canAlterRole: facts.capacity?.canAlterRole ?? false,
-    canCreateAuthQuery: facts.capacity?.canCreateAuthQuery ?? false,
-    serviceRoles: 1,
-    hba: true,
+    passwordKnown: rolesWithout(secrets, plan).length === 0,
+    canReadVerifier: all((one) => one.verifier !== undefined),
+    ...(storedAs ? { storedAs } : {}),
+    canAlterRole: all((one) => one.capacity?.canAlterRole),
+    canCreateAuthQuery: all((one) => one.capacity?.canCreateAuthQuery),
+    serviceRoles: Math.max(...[...rolesByDatabase(plan).values()].map((roles) => roles.length)),
+    // In manifests of the operator's own the file says whether a role is forced.
+    hba: own?.ini ? databasesOf(plan).every((database) => entryFor(own.ini!, database)?.has('user')) && own.hba : true,
     ...(wanted === undefined || wanted === 'auto' ? {} : { wanted }),
   });
 }
@@ -50,19 +62,17 @@ export function chooseForRun(ctx: StepContext, facts: RoleFacts): Result<Arrange
 const kindOf = (ctx: StepContext): ArrangementKind =>
   (ctx.state().facts.arrangement as { kind?: ArrangementKind } | undefined)?.kind ?? 'plaintext-forced-user';
 
-/** The role's lines of the userlist. `prepareArrangement` has filled in what they need. */
+/** The roles' lines of the userlist. `prepareArrangement` has filled in what they need. */
 export function roleEntries(ctx: StepContext): UserlistEntry[] {
   const { secrets, plan } = ctx;
-  const { role } = plan.postgres;
-  switch (kindOf(ctx)) {
-    case 'auth-query':
-      return secrets.lookup ? [{ user: LOOKUP_ROLE, secret: secrets.lookup }] : [];
-    case 'same-verifier':
-    case 'alter-role':
-      return secrets.verifier ? [{ user: role, secret: secrets.verifier }] : [];
-    default:
-      return secrets.role ? [{ user: role, secret: secrets.role }] : [];
-  }
+  const kind = kindOf(ctx);
+  if (kind === 'auth-query') return secrets.lookup ? [{ user: LOOKUP_ROLE, secret: secrets.lookup }] : [];
+  const verifiers = kind === 'same-verifier' || kind === 'alter-role';
+  return rolesOf(plan).flatMap((user) => {
+    const { password, verifier } = secretsOf(secrets, plan, user);
+    const secret = verifiers ? verifier : password;
+    return secret ? [{ user, secret }] : [];
+  });
 }
 
 export function authQueryOf(ctx: StepContext): Pick<PoolerSettings, 'authQuery'> {
@@ -79,15 +89,25 @@ export async function prepareArrangement(
 ): Promise<Result<readonly string[]>> {
   const kind = kindOf(ctx);
   if (kind === 'plaintext' || kind === 'plaintext-forced-user') return ok([]);
-  const facts = await readRoleFacts(ctx);
-  if (kind === 'same-verifier') {
-    if (!facts.verifier) return noAdmin(facts);
-    ctx.secrets.verifier = facts.verifier;
-    return ok([]);
+  if (kind === 'auth-query') {
+    const admin = await ctx.pooler.admin();
+    return admin?.ok ? lookupRole(ctx, admin.value, mode) : noAdmin(await readRoleFacts(ctx));
   }
-  const admin = await ctx.pooler.admin();
-  if (!admin?.ok) return noAdmin(facts);
-  return kind === 'alter-role' ? alterRole(ctx, admin.value, facts, mode) : lookupRole(ctx, admin.value, mode);
+  const notes: string[] = [];
+  for (const login of loginsOf(ctx.plan)) {
+    const facts = await readRoleFacts(ctx, login);
+    if (kind === 'same-verifier') {
+      if (!facts.verifier) return noAdmin(facts);
+      learn(ctx.secrets, ctx.plan, login.role, { verifier: facts.verifier });
+      continue;
+    }
+    const admin = await ctx.pooler.admin();
+    if (!admin?.ok) return noAdmin(facts);
+    const done = await alterRole(ctx, admin.value, login.role, facts, mode);
+    if (!done.ok) return done;
+    notes.push(...done.value.filter((note) => !notes.includes(note)));
+  }
+  return ok(notes);
 }
 
 const noAdmin = (facts: RoleFacts) =>
@@ -99,15 +119,14 @@ const noAdmin = (facts: RoleFacts) =>
 async function alterRole(
   ctx: StepContext,
   admin: Postgres,
+  role: string,
   facts: RoleFacts,
   mode: 'look' | 'change',
 ): Promise<Result<readonly string[]>> {
-  const { role } = ctx.plan.postgres;
-  const password = ctx.secrets.role;
+  const { password, verifier: kept } = secretsOf(ctx.secrets, ctx.plan, role);
   if (!password) return fail('secret-missing', `the password of ${role} is not known`);
-  const kept = ctx.secrets.verifier;
   const verifier = kept && verifierMatches(password, kept) ? kept : new Secret(scramVerifier(password));
-  ctx.secrets.verifier = verifier;
+  learn(ctx.secrets, ctx.plan, role, { verifier });
   const same = facts.verifier?.reveal() === verifier.reveal();
   if (same) return ok([]);
   const note = `ALTER ROLE ${role} PASSWORD '<the verifier of the userlist>' (the password stays what it is)`;
@@ -116,6 +135,8 @@ async function alterRole(
   return sent.ok ? ok([note]) : sent;
 }
 
+const LOOKUP_STATE = `select (select rolpassword from pg_authid where rolname = '${LOOKUP_ROLE}') as verifier, to_regprocedure('pgbouncer.get_auth(text)') is not null as made`;
+
 async function lookupRole(
   ctx: StepContext,
   admin: Postgres,
@@ -123,32 +144,46 @@ async function lookupRole(
 ): Promise<Result<readonly string[]>> {
   ctx.secrets.lookup ??= generatePassword();
   const password = ctx.secrets.lookup;
-  const found = await admin.query(
-    `select (select rolpassword from pg_authid where rolname = '${LOOKUP_ROLE}') as verifier, to_regprocedure('pgbouncer.get_auth(text)') is not null as made`,
-  );
+  const notes: string[] = [];
+  const found = await admin.query(LOOKUP_STATE);
   if (!found.ok) return found;
-  const row = found.value[0];
-  const known = typeof row?.verifier === 'string' && verifierMatches(password, row.verifier);
-  if (known && row?.made === true) return ok([]);
-  const notes = [
-    `role ${LOOKUP_ROLE} in PostgreSQL, which may call one function`,
-    'function pgbouncer.get_auth(text), SECURITY DEFINER, without superusers, replication roles and expired passwords',
-  ];
-  if (mode === 'look') return ok(notes);
-  const sent = await inPostgres(ctx, LOOKUP_ROLE, async () => {
-    if (row?.verifier === null) {
-      const made = await admin.query(`create role ${LOOKUP_ROLE} login noinherit`);
-      if (!made.ok && made.error.details?.sqlstate !== '42710') return made;
+  const stored = found.value[0]?.verifier;
+  if (!(typeof stored === 'string' && verifierMatches(password, stored))) {
+    notes.push(`role ${LOOKUP_ROLE} in PostgreSQL, which may call one function`);
+    if (mode === 'change') {
+      const sent = await inPostgres(ctx, LOOKUP_ROLE, async () => {
+        if (stored === null) {
+          const made = await admin.query(`create role ${LOOKUP_ROLE} login noinherit`);
+          if (!made.ok && made.error.details?.sqlstate !== '42710') return made;
+        }
+        // As a verifier: a clear password in a statement may end up in the server's log.
+        return setVerifier(admin, LOOKUP_ROLE, scramVerifier(password));
+      });
+      if (!sent.ok) return sent;
     }
-    if (!known) {
-      // As a verifier: a clear password in a statement may end up in the server's log.
-      const set = await setVerifier(admin, LOOKUP_ROLE, scramVerifier(password));
-      if (!set.ok) return set;
+  }
+  // PgBouncer asks in the database that a client wants: each of them needs the function.
+  for (const database of databasesOf(ctx.plan)) {
+    const session = await ctx.pooler.adminIn(database);
+    if (!session?.ok) return session ?? noAdmin({});
+    try {
+      const state = await session.value.query(LOOKUP_STATE);
+      if (!state.ok) return state;
+      if (state.value[0]?.made === true) continue;
+      notes.push(
+        `function pgbouncer.get_auth(text) in ${database}, SECURITY DEFINER, without superusers, replication roles and expired passwords`,
+      );
+      if (mode === 'look') continue;
+      const sent = await inPostgres(ctx, LOOKUP_ROLE, async () => {
+        const done = await session.value.query(LOOKUP_FUNCTION);
+        return done.ok ? ok(undefined) : done;
+      });
+      if (!sent.ok) return sent;
+    } finally {
+      await session.value.close();
     }
-    const done = await admin.query(LOOKUP_FUNCTION);
-    return done.ok ? ok(undefined) : done;
-  });
-  return sent.ok ? ok(notes) : sent;
+  }
+  return ok(notes);
 }
 
 const UNANSWERED: ReadonlySet<ErrorCode> = new Set(['aborted', 'timeout', 'postgres-unreachable']);

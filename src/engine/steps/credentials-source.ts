@@ -5,16 +5,25 @@
  */
 import type { Discovery } from '../kube/workload-types.ts';
 import { checkPassword, generatePassword } from '../pgbouncer/credentials.ts';
+import { rolesOf } from '../plan/logins.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Secret } from '../secret.ts';
+import { learn, secretsOf } from './run-secrets.ts';
 import type { LookContext } from './types.ts';
 
-/** Every password of the role in the services' addresses, the most used first. */
-export function rolePasswords(found: Discovery, role: string): { secret: Secret; services: string[] }[] {
+/**
+ * Every password of the role in the services' addresses, the most used first. An address without a user may be of the
+ * plan's own role (`strict` false), never of another.
+ */
+export function rolePasswords(
+  found: Discovery,
+  role: string,
+  strict = false,
+): { secret: Secret; services: string[] }[] {
   const seen = new Map<string, { secret: Secret; services: string[] }>();
   for (const workload of found.workloads) {
     for (const consumer of workload.consumers) {
-      if (!consumer.password || (consumer.user !== undefined && consumer.user !== role)) continue;
+      if (!consumer.password || (strict || consumer.user !== undefined ? consumer.user !== role : false)) continue;
       const value = consumer.password.reveal();
       const entry = seen.get(value) ?? { secret: consumer.password, services: [] };
       entry.services.push(workload.ref.name);
@@ -24,23 +33,32 @@ export function rolePasswords(found: Discovery, role: string): { secret: Secret;
   return [...seen.values()].sort((a, b) => b.services.length - a.services.length);
 }
 
-/** Puts the role's password into the run's secrets: the operator's when given, else the one in the services' addresses. */
+/** Puts the passwords of the plan's roles into the run's secrets: the operator's when given, else those in the services' addresses. */
 export function takeRolePassword(ctx: LookContext, found: Discovery): Result<void> {
   const { secrets, plan } = ctx;
-  if (secrets.role) {
-    secrets.roleFrom ??= 'given by the operator';
-    return ok(undefined);
-  }
-  const [best, ...others] = rolePasswords(found, plan.postgres.role);
-  if (!best) {
-    return fail('secret-missing', `no address of a service holds the password of ${plan.postgres.role}`, {
-      cause: 'the services take it from a place the wizard cannot read, or log in as another role',
-      next: ['Give it with --role-password-file FILE, PGBOUNCER_NOVA_USER_PASS, or --password-secret NAME.'],
+  for (const role of rolesOf(plan)) {
+    const known = secretsOf(secrets, plan, role);
+    if (known.password) {
+      if (known.from === undefined) learn(secrets, plan, role, { from: 'given by the operator' });
+      continue;
+    }
+    const [best, ...others] = rolePasswords(found, role, role !== plan.postgres.role);
+    if (!best) {
+      return fail('secret-missing', `no address of a service holds the password of ${role}`, {
+        cause: 'the services take it from a place the wizard cannot read, or log in as another role',
+        next: [
+          role === plan.postgres.role
+            ? 'Give it with --role-password-file FILE, PGBOUNCER_NOVA_USER_PASS, or --password-secret NAME.'
+            : `Give it with --password-secret NAME, a Secret with the key ${role}.`,
+        ],
+      });
+    }
+    const rest = others.flatMap((one) => one.services);
+    learn(secrets, plan, role, {
+      password: best.secret,
+      from: `in the addresses of ${best.services.length} services${rest.length > 0 ? ` (${rest.join(', ')} have another one)` : ''}`,
     });
   }
-  secrets.role = best.secret;
-  const rest = others.flatMap((one) => one.services);
-  secrets.roleFrom = `in the addresses of ${best.services.length} services${rest.length > 0 ? ` (${rest.join(', ')} have another one)` : ''}`;
   return ok(undefined);
 }
 

@@ -1,6 +1,7 @@
 /** What speaks against moving one workload, beside what the workload says about itself: who it logs in as, TLS, start-up parameters. */
 import type { Consumer, Workload } from '../kube/workload-types.ts';
 import { parseVersion } from '../pgbouncer/version.ts';
+import { type Login, loginsOf, loginText } from '../plan/logins.ts';
 import type { Plan } from '../plan/schema.ts';
 import { DRIVERS, driverAdvice } from '../postgres/drivers.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -18,21 +19,21 @@ export function blockersOf(plan: Plan, workload: Pick<Workload, 'findings' | 'co
   return [...new Set(found)];
 }
 
-/** The pooler of the plan serves one database, and logs in there as one role. */
+/** The poolers serve the plan's logins. An address that leaves one half open fits when the other half does. */
 function mismatches(plan: Plan, consumer: Consumer): string[] {
-  const { role, database } = plan.postgres;
-  const found: string[] = [];
-  if (known(consumer.user) && consumer.user !== role) {
-    found.push(
-      `${consumer.name} logs in as ${sanitiseLine(consumer.user, 63)}, and the pooler of this plan serves ${role}: a plan of its own, or pooler.manifests with both.`,
-    );
-  }
-  if (known(consumer.database) && consumer.database !== database) {
-    found.push(
-      `${consumer.name} uses the database ${sanitiseLine(consumer.database, 63)}, and the pooler of this plan serves ${database}: a plan of its own, or pooler.manifests with both.`,
-    );
-  }
-  return found;
+  const logins = loginsOf(plan);
+  const role = known(consumer.user) ? consumer.user : undefined;
+  const database = known(consumer.database) ? consumer.database : undefined;
+  const fits = (one: Login) => (role ?? one.role) === one.role && (database ?? one.database) === one.database;
+  if (logins.some(fits)) return [];
+  const served = logins.map(loginText).join(', ');
+  const uses = [
+    ...(role === undefined ? [] : [`logs in as ${sanitiseLine(role, 63)}`]),
+    ...(database === undefined ? [] : [`uses the database ${sanitiseLine(database, 63)}`]),
+  ].join(' and ');
+  return [
+    `${consumer.name} ${uses}, and the pooler of this plan serves ${served}: add it to postgres.also in the plan, when it is on the same PostgreSQL.`,
+  ];
 }
 
 /** A value that is not known before the pod runs says nothing. */

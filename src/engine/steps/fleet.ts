@@ -20,6 +20,7 @@ export class Fleet {
   readonly #originals = new Map<string, WorkloadChange>();
   /** Addresses of pods that this run has seen; a session may outlive its pod. */
   readonly #seen = new Map<string, PodOwner>();
+  #poolerLabels: readonly [string, string][] | undefined;
 
   constructor(kube: Kube, plan: Plan, namespace: string) {
     this.#kube = kube;
@@ -122,6 +123,7 @@ export class Fleet {
     const listed = seen ? ok({ items: seen }) : await this.#kube.list(listOf('Pod', this.namespace), { signal });
     if (!listed.ok) return listed;
     const owners = new Map<string, PodOwner>();
+    const isPooler = await this.#poolers(signal);
     const services = new Set(this.services().map((one) => one.name));
     for (const pod of listed.value.items) {
       const ip: unknown = pod.status?.podIP;
@@ -130,12 +132,25 @@ export class Fleet {
       owners.set(ip, {
         pod: pod.metadata.name,
         ...(owner ? { service: owner } : {}),
-        ...(workloadOf(pod) === this.#plan.pooler.name ? { pooler: true } : {}),
+        ...(isPooler(pod) ? { pooler: true } : {}),
       });
     }
     for (const [ip, owner] of owners) this.#remember(ip, owner);
     for (const [ip, owner] of this.#seen) if (!owners.has(ip)) owners.set(ip, { ...owner, gone: true });
     return ok(owners);
+  }
+
+  /** The pooler's pods: its Deployment's, or in manifests of the operator's own whatever its Service selects. */
+  async #poolers(signal: AbortSignal): Promise<(pod: KubeObject) => boolean> {
+    const { name, manifests } = this.#plan.pooler;
+    if (manifests !== undefined && !this.#poolerLabels) {
+      const service = await this.#kube.get(ref('Service', this.namespace, name), { signal });
+      const labels = Object.entries((service.ok ? (service.value.spec?.selector ?? {}) : {}) as Record<string, string>);
+      if (labels.length > 0) this.#poolerLabels = labels;
+    }
+    const labels = this.#poolerLabels;
+    if (!labels) return (pod) => workloadOf(pod) === name;
+    return (pod) => labels.every(([key, value]) => pod.metadata.labels?.[key] === value);
   }
 
   /** Addresses that pods of a service had in an earlier session of this run. */

@@ -181,7 +181,10 @@ export class GateWatch {
   async #pools(): Promise<PoolsView | undefined> {
     const { clock, pooler, signal } = this.#ctx;
     const pools = await pooler.sample();
-    if (!pools?.rows.some((row) => row.queriesPerSecond === undefined)) return pools;
+    if (!pools) return undefined;
+    const of = (row: PoolsView['rows'][number]) => `${row.pod} ${row.database}`;
+    const rated = new Set(pools.rows.filter((row) => row.queriesPerSecond !== undefined).map(of));
+    if (pools.rows.every((row) => rated.has(of(row)))) return pools;
     await clock.sleep(LEAST_BETWEEN_LOOKS_MS, signal);
     return pooler.sample();
   }

@@ -5,25 +5,39 @@
 import { type CrossCheck, crossCheck, type DatabaseClient } from '../kube/discover.ts';
 import type { Kube } from '../kube/types.ts';
 import type { Discovery } from '../kube/workload-types.ts';
+import { rolesOf } from '../plan/logins.ts';
 import type { Plan } from '../plan/schema.ts';
-import type { Postgres } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Clock } from '../run/clock.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import type { Secret } from '../secret.ts';
 import { PoolerPorts } from './pooler-ports.ts';
+import type { RoleSecrets } from './run-secrets.ts';
 
-/** Sessions of clients by address. Those of other roles are hidden from a role without `pg_read_all_stats`. */
-export async function readClients(session: Postgres): Promise<Result<DatabaseClient[]>> {
-  const rows = await session.query(
-    `select host(client_addr) as address, count(*)::int as connections
-       from pg_stat_activity
-      where backend_type = 'client backend' and client_addr is not null and pid <> pg_backend_pid()
-      group by 1`,
-    [],
-  );
-  if (!rows.ok) return rows;
-  return ok(rows.value.map((row) => ({ address: String(row.address), connections: Number(row.connections) })));
+/** Sessions of clients by address. Those of other roles than the plan's are hidden from a role without `pg_read_all_stats`. */
+export async function readClients(ports: Pick<PoolerPorts, 'inspectors'>): Promise<Result<DatabaseClient[]>> {
+  const eyes = await ports.inspectors();
+  if (!eyes.ok) return eyes;
+  const counts = new Map<string, number>();
+  for (const [index, { role, session }] of eyes.value.entries()) {
+    const rows = await session.query(
+      `select host(client_addr) as address, usename as role, count(*)::int as connections
+         from pg_stat_activity
+        where backend_type = 'client backend' and client_addr is not null and pid <> pg_backend_pid()
+          and application_name not like 'pgb-wizard%'
+        group by 1, 2`,
+      [],
+    );
+    if (!rows.ok) return rows;
+    for (const row of rows.value) {
+      // Each role's from its own session; whatever else is seen, from the first.
+      const own = role === undefined || row.role === role;
+      if (!own && (index > 0 || eyes.value.some((one) => one.role === row.role))) continue;
+      const address = String(row.address);
+      counts.set(address, (counts.get(address) ?? 0) + Number(row.connections));
+    }
+  }
+  return ok([...counts].map(([address, connections]) => ({ address, connections })));
 }
 
 /** What the discovery can't explain, in sentences: pods that connect although nothing in them names PostgreSQL. */
@@ -50,20 +64,23 @@ export async function lookAtClients(options: {
   const { namespace } = kube.ref;
   const role = passwordOf(discovery, plan.postgres.role);
   if (!role) return fail('secret-missing', `no address holds a password of ${plan.postgres.role}`);
+  const others = new Map<string, RoleSecrets>();
+  for (const name of rolesOf(plan).slice(1)) {
+    const password = passwordOf(discovery, name);
+    if (password) others.set(name, { password });
+  }
   const ports = new PoolerPorts({
     kube,
     plan,
     namespace,
-    secrets: { role },
+    secrets: { role, others },
     clock,
     signal,
     everyMs: 1000,
     onSample: () => undefined,
   });
   try {
-    const session = await ports.postgres();
-    if (!session.ok) return session;
-    const clients = await readClients(session.value);
+    const clients = await readClients(ports);
     return clients.ok ? await crossCheck(kube, namespace, discovery, clients.value, signal) : clients;
   } finally {
     await ports.close();

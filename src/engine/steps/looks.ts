@@ -7,6 +7,7 @@ import { getFromPod } from '../kube/pod-http.ts';
 import { listOf } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { PodOwner, PoolerClients } from '../pgbouncer/types.ts';
+import { rolesOf } from '../plan/logins.ts';
 import type { PlanService } from '../plan/schema.ts';
 import type { Activity } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
@@ -193,26 +194,28 @@ export interface Use {
 
 /** The longest queries, and how many server connections each service uses at this moment through the poolers. */
 export async function lookAtUse(ctx: StepContext): Promise<Result<Use>> {
-  const session = await ctx.pooler.postgres();
-  if (!session.ok) return session;
+  const eyes = await ctx.pooler.inspectors();
+  if (!eyes.ok) return eyes;
   const owners = await ctx.fleet.podOwners(ctx.signal);
   if (!owners.ok) return owners;
   const seen = await ctx.pooler.clients(ctx.signal);
   const clients = seen.ok ? seen.value : { poolers: [], silent: [ctx.plan.pooler.name] };
   const addresses = addressesOfServers(clients);
-  const rows = await session.value.query(
-    `select pid, host(client_addr) as address,
-            (extract(epoch from clock_timestamp() - query_start) * 1000)::float8 as ms
-       from pg_stat_activity
-      where usename = $1 and state = 'active' and pid <> pg_backend_pid() and backend_type = 'client backend'`,
-    [ctx.plan.postgres.role],
-  );
-  if (!rows.ok) return rows;
   const longest = new Map<string, number>();
-  for (const row of rows.value) {
-    const address = addresses.get(Number(row.pid)) ?? String(row.address ?? '');
-    const service = owners.value.get(address)?.service;
-    if (service) longest.set(service, Math.max(longest.get(service) ?? 0, Number(row.ms)));
+  for (const { role, session } of eyes.value) {
+    const rows = await session.query(
+      `select pid, host(client_addr) as address,
+              (extract(epoch from clock_timestamp() - query_start) * 1000)::float8 as ms
+         from pg_stat_activity
+        where usename = any($1) and state = 'active' and pid <> pg_backend_pid() and backend_type = 'client backend'`,
+      [role === undefined ? rolesOf(ctx.plan) : [role]],
+    );
+    if (!rows.ok) return rows;
+    for (const row of rows.value) {
+      const address = addresses.get(Number(row.pid)) ?? String(row.address ?? '');
+      const service = owners.value.get(address)?.service;
+      if (service) longest.set(service, Math.max(longest.get(service) ?? 0, Number(row.ms)));
+    }
   }
   const busy = new Map<string, number>();
   for (const address of addresses.values()) {

@@ -2,6 +2,7 @@
 import { diagnose } from '../pgbouncer/diagnosis.ts';
 import type { PgBouncerVersion } from '../pgbouncer/types.ts';
 import { atLeast } from '../pgbouncer/version.ts';
+import { type Login, loginsOf, loginText } from '../plan/logins.ts';
 import { runCanary, runConstructs } from '../postgres/canary.ts';
 import { fail, ok } from '../result.ts';
 import type { PoolRow } from '../run/model.ts';
@@ -42,7 +43,7 @@ export const connectivity: Step = {
  * A client hears `query_wait_timeout`, or nothing, while the pooler's log names the reason: the log's first diagnosis is
  * the cause, and where PostgreSQL refused the role the role itself is asked about.
  */
-async function failureOf(ctx: StepContext, pod: string, said: string, began: number): Promise<StepFailure> {
+async function failureOf(ctx: StepContext, pod: string, { said, login }: Cause, began: number): Promise<StepFailure> {
   const logs = await lookAtPoolerLogs(ctx, (performance.now() - began) / 1000 + 30);
   const lines = logs.lines ?? [];
   const [found] = diagnose([said, ...lines]);
@@ -50,7 +51,7 @@ async function failureOf(ctx: StepContext, pod: string, said: string, began: num
     lines.find((line) => /server login failed/i.test(line)) ?? (/for user "/.test(said) ? said : undefined);
   const base = { logTail: lines, symptoms: [said, ...lines] };
   if (refusal) {
-    const why = await explainRefusal(ctx, refusal);
+    const why = await explainRefusal(ctx, refusal, login);
     return { ...base, cause: `${pod}: ${why.cause}`, hint: why.hint };
   }
   return {
@@ -62,22 +63,28 @@ async function failureOf(ctx: StepContext, pod: string, said: string, began: num
   };
 }
 
+interface Cause {
+  readonly said: string;
+  /** Whose check it was, when it was one login's. */
+  readonly login?: Login;
+}
+
 /** All checks of one pod; answers with the cause of the first failure. */
-async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise<string | undefined> {
+async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise<Cause | undefined> {
   const { plan } = ctx;
   ctx.waitingFor(`the console of ${pod}`);
   const console = await ctx.pooler.console(pod);
   if (!console) {
     ctx.evidence({ check: `console of ${pod}`, verdict: 'fail', observed: 'no login' });
-    return 'the admin console refuses the login or does not answer';
+    return { said: 'the admin console refuses the login or does not answer' };
   }
   const version = await console.version();
-  if (!version.ok) return version.error.message;
+  if (!version.ok) return { said: version.error.message };
   ctx.evidence({ check: `SHOW VERSION of ${pod}`, verdict: 'pass', observed: `PgBouncer ${version.value.text}` });
   ctx.fact('poolerVersion', version.value.text);
 
   const config = await console.config();
-  if (!config.ok) return config.error.message;
+  if (!config.ok) return { said: config.error.message };
   const mode = config.value.get('pool_mode') ?? '?';
   ctx.evidence({
     check: `SHOW CONFIG of ${pod}`,
@@ -85,7 +92,7 @@ async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise
     observed: `pool_mode ${mode}, max_client_conn ${config.value.get('max_client_conn') ?? '?'}, max_prepared_statements ${config.value.get('max_prepared_statements') ?? 'not in this version'}`,
     expected: 'pool_mode transaction',
   });
-  if (mode !== 'transaction') return `pool_mode is ${mode}; a session pool saves no connection`;
+  if (mode !== 'transaction') return { said: `pool_mode is ${mode}; a session pool saves no connection` };
 
   // Warm connections can hide a wrong password until they are recycled: only a login made now proves it. While no service
   // is a client, nobody notices.
@@ -94,7 +101,7 @@ async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise
   if (idle) {
     // The Secret may have changed since the process read it.
     const reloaded = await console.command('RELOAD');
-    if (!reloaded.ok) return `RELOAD: ${reloaded.error.message}`;
+    if (!reloaded.ok) return { said: `RELOAD: ${reloaded.error.message}` };
     const again = await console.command('RECONNECT');
     ctx.evidence({
       check: `new logins of ${pod} in PostgreSQL`,
@@ -114,27 +121,10 @@ async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise
       `${pod} has ${clientsNow} clients already: no new login was forced, and no construct was tried`,
     );
   }
-  ctx.waitingFor(`a query through ${pod}`);
-  const checks = await runCanary(() => ctx.pooler.throughPooler(pod), {
-    role: plan.postgres.role,
-    database: plan.postgres.database,
-  });
-  if (!checks.ok) {
-    ctx.evidence({ check: `login through ${pod}`, verdict: 'fail', observed: checks.error.message });
-    return checks.error.cause ? `${checks.error.message}: ${checks.error.cause}` : checks.error.message;
+  for (const login of loginsOf(plan)) {
+    const bad = await lookThrough(ctx, pod, login, atLeast(version.value, 1, 21));
+    if (bad !== undefined) return bad;
   }
-  for (const check of checks.value) {
-    ctx.evidence({
-      check: `${check.title} through ${pod}`,
-      verdict: check.verdict,
-      observed: check.observed,
-      expected: check.expected,
-    });
-  }
-  const bad = checks.value.find((check) => check.verdict === 'fail');
-  if (bad) return `${bad.title}: ${bad.observed}`;
-  // Before the constructs: the RECONNECT behind them closes what the canary opened.
-  await lookAtPools(ctx, pod, atLeast(version.value, 1, 21), plan.postgres.database);
   if (first && idle) {
     const setting = config.value.get('max_prepared_statements');
     await lookAtConstructs(ctx, pod, version.value, setting === undefined ? undefined : Number(setting));
@@ -142,6 +132,32 @@ async function lookAtPod(ctx: StepContext, pod: string, first: boolean): Promise
     const cleared = await console.command('RECONNECT');
     if (!cleared.ok) ctx.message('warn', `RECONNECT of ${pod}: ${cleared.error.message}`);
   }
+  return undefined;
+}
+
+/** A query, a write that is taken back and the pools, as one of the logins that services use. Answers with the first cause. */
+async function lookThrough(ctx: StepContext, pod: string, login: Login, warms: boolean): Promise<Cause | undefined> {
+  // With one login there is nothing to tell apart.
+  const as = loginsOf(ctx.plan).length > 1 ? ` as ${loginText(login)}` : '';
+  ctx.waitingFor(`a query through ${pod}${as}`);
+  const checks = await runCanary(() => ctx.pooler.throughPooler(pod, login), login);
+  if (!checks.ok) {
+    ctx.evidence({ check: `login through ${pod}${as}`, verdict: 'fail', observed: checks.error.message });
+    const { message, cause } = checks.error;
+    return { said: cause ? `${message}: ${cause}` : message, login };
+  }
+  for (const check of checks.value) {
+    ctx.evidence({
+      check: `${check.title} through ${pod}${as}`,
+      verdict: check.verdict,
+      observed: check.observed,
+      expected: check.expected,
+    });
+  }
+  const bad = checks.value.find((check) => check.verdict === 'fail');
+  if (bad) return { said: `${bad.title}: ${bad.observed}`, login };
+  // Before the constructs: the RECONNECT behind them closes what the canary opened.
+  await lookAtPools(ctx, pod, warms, login);
   return undefined;
 }
 
@@ -180,13 +196,13 @@ async function lookAtConstructs(
 }
 
 /** The guide waits for sv_idle = 10. Idle connections move to sv_used after 30 s, and before 1.21 none is opened ahead. */
-async function lookAtPools(ctx: StepContext, pod: string, warms: boolean, database: string): Promise<void> {
+async function lookAtPools(ctx: StepContext, pod: string, warms: boolean, login: Login): Promise<void> {
   const all = await rowsOf(ctx, pod);
-  const rows = all?.filter((row) => row.database === database) ?? [];
+  const rows = all?.filter((row) => row.database === login.database && row.user === login.role) ?? [];
   const sum = (of: (row: PoolRow) => number) => rows.reduce((total, row) => total + of(row), 0);
   const servers = sum((row) => row.svIdle + row.svUsed + row.svTested + row.svActive);
   ctx.evidence({
-    check: `SHOW POOLS of ${pod}`,
+    check: `SHOW POOLS of ${pod}${loginsOf(ctx.plan).length > 1 ? `, ${login.database}/${login.role}` : ''}`,
     verdict: servers > 0 ? 'pass' : 'inconclusive',
     observed:
       all === undefined

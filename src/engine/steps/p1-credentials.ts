@@ -4,12 +4,15 @@ import { ref } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { parseUserlist, renderUserlist } from '../pgbouncer/credentials.ts';
 import { EXPORTER_KEY, exporterConnection, poolerSecret, USERLIST_KEY } from '../pgbouncer/manifests.ts';
+import { type Login, loginsOf, loginText, rolesOf } from '../plan/logins.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
 import { chooseForRun, LOOKUP_ROLE, prepareArrangement, roleEntries } from './arrangement.ts';
 import { takeConsolePasswords, takeRolePassword } from './credentials-source.ts';
-import { explainRefusal, readRoleFacts } from './role-facts.ts';
-import type { LookContext, Step, StepContext } from './types.ts';
+import { ownManifests } from './own-manifests.ts';
+import { explainRefusal, type RoleFacts, readRoleFacts } from './role-facts.ts';
+import { learn, type RoleSecrets, rolesWithout, secretsOf } from './run-secrets.ts';
+import type { LookContext, Step, StepContext, StepFailure } from './types.ts';
 
 export const credentials: Step = {
   info: {
@@ -24,44 +27,34 @@ export const credentials: Step = {
     const { plan, secrets } = ctx;
     const ready = await ensureSecrets(ctx);
     if (!ready.ok) return ready;
-    ctx.evidence({
-      check: `password of ${plan.postgres.role}`,
-      verdict: 'pass',
-      observed: `${secrets.roleFrom}`,
-      expected: 'the one PostgreSQL knows',
-    });
-    ctx.waitingFor(`a login of ${plan.postgres.role} in PostgreSQL`);
-    const login = await ctx.pooler.postgres();
-    if (login.ok) {
-      const who = await login.value.query('select current_user::text as who');
+    for (const role of rolesOf(plan))
       ctx.evidence({
-        check: 'login in PostgreSQL',
-        verdict: who.ok ? 'pass' : 'fail',
-        observed: who.ok ? `logged in as ${who.value[0]?.who}` : who.error.message,
+        check: `password of ${role}`,
+        verdict: 'pass',
+        observed: `${secretsOf(secrets, plan, role).from}`,
+        expected: 'the one PostgreSQL knows',
       });
-      if (!who.ok) return who;
-    } else if (login.error.code === 'auth-failed') {
-      const why = await explainRefusal(ctx, login.error.message);
-      ctx.evidence({ check: 'login in PostgreSQL', verdict: 'fail', observed: why.cause });
-      return ok({ verdict: 'fail', failure: why });
-    } else {
-      ctx.message(
-        'warn',
-        `the password could not be tried against PostgreSQL yet: ${login.error.message}. It is proved through the pooler at p1.connectivity.`,
-      );
+    const facts: RoleFacts[] = [];
+    for (const login of loginsOf(plan)) {
+      const refused = await tryLogin(ctx, login);
+      if (!refused.ok) return refused;
+      if (refused.value) return ok({ verdict: 'fail', failure: refused.value });
+      const seen = await readRoleFacts(ctx, login);
+      facts.push(seen);
+      if (seen.problem)
+        ctx.message('warn', `postgres.adminSecret could not be used: ${seen.problem}. The run goes on without it.`);
+      if (seen.verifier) {
+        ctx.evidence({
+          check: `verifier of ${login.role} in pg_authid`,
+          verdict: seen.matches === false ? 'fail' : 'pass',
+          observed: `stored as ${seen.capacity?.storedAs ?? 'unknown'}${seen.matches === undefined ? '' : seen.matches ? ', made from this password' : ', made from another password'}`,
+          expected: 'made from the password of the services',
+        });
+      }
     }
-    const roleFacts = await readRoleFacts(ctx);
-    if (roleFacts.problem)
-      ctx.message('warn', `postgres.adminSecret could not be used: ${roleFacts.problem}. The run goes on without it.`);
-    if (roleFacts.verifier) {
-      ctx.evidence({
-        check: 'verifier in pg_authid',
-        verdict: roleFacts.matches === false ? 'fail' : 'pass',
-        observed: `stored as ${roleFacts.capacity?.storedAs ?? 'unknown'}${roleFacts.matches === undefined ? '' : roleFacts.matches ? ', made from this password' : ', made from another password'}`,
-        expected: 'made from the password of the services',
-      });
-    }
-    const arrangement = chooseForRun(ctx, roleFacts);
+    const own = await ownManifests(ctx);
+    if (!own.ok) return own;
+    const arrangement = chooseForRun(ctx, facts, own.value?.pooler);
     if (!arrangement.ok) return arrangement;
     const { kind, explanation, forcedUser, rejected } = arrangement.value;
     ctx.fact('arrangement', { kind, forcedUser, explanation });
@@ -80,19 +73,46 @@ export const credentials: Step = {
   },
 };
 
+/** A login past the pooler. Answers with the failure when PostgreSQL refuses it; nothing when it can't be tried yet. */
+async function tryLogin(ctx: StepContext, login: Login): Promise<Result<StepFailure | undefined>> {
+  ctx.waitingFor(`a login of ${login.role} in PostgreSQL`);
+  const check = `login of ${loginText(login)}`;
+  const session = await ctx.pooler.postgres(login);
+  if (session.ok) {
+    const who = await session.value.query('select current_user::text as who');
+    ctx.evidence({
+      check,
+      verdict: who.ok ? 'pass' : 'fail',
+      observed: who.ok ? `logged in as ${who.value[0]?.who}` : who.error.message,
+    });
+    return who.ok ? ok(undefined) : who;
+  }
+  if (session.error.code === 'auth-failed') {
+    const why = await explainRefusal(ctx, session.error.message, login);
+    ctx.evidence({ check, verdict: 'fail', observed: why.cause });
+    return ok(why);
+  }
+  ctx.message(
+    'warn',
+    `the password of ${login.role} could not be tried against PostgreSQL yet: ${session.error.message}. It is proved through the pooler at p1.connectivity.`,
+  );
+  return ok(undefined);
+}
+
 /** Fills in what is missing of the run's passwords: after a resume they are read from the cluster's Secret again. */
 export async function ensureSecrets(ctx: LookContext): Promise<Result<void>> {
   const { plan, secrets } = ctx;
   const live = await readSecret(ctx);
   if (!live.ok) return live;
-  const stored = live.value ? storedPasswords(ctx, live.value) : {};
+  const stored = live.value ? storedPasswords(ctx, live.value) : { roles: new Map<string, RoleSecrets>() };
   if (stored.lookup) secrets.lookup ??= stored.lookup;
-  if (stored.verifier) secrets.verifier ??= stored.verifier;
-  if (!secrets.role && stored.role) {
-    secrets.role = stored.role;
-    secrets.roleFrom = `in the Secret ${plan.pooler.userlistSecret}`;
+  for (const [role, { password, verifier }] of stored.roles) {
+    const known = secretsOf(secrets, plan, role);
+    if (verifier && !known.verifier) learn(secrets, plan, role, { verifier });
+    if (password && !known.password)
+      learn(secrets, plan, role, { password, from: `in the Secret ${plan.pooler.userlistSecret}` });
   }
-  if (!secrets.role) {
+  if (rolesWithout(secrets, plan).length > 0) {
     const found = ctx.fleet.discovery ? ok(ctx.fleet.discovery) : await ctx.fleet.discover(ctx.signal);
     if (!found.ok) return found;
     const taken = takeRolePassword(ctx, found.value);
@@ -133,36 +153,42 @@ const decode = (object: KubeObject, key: string): string | undefined => {
   return typeof data === 'string' ? Buffer.from(data, 'base64').toString('utf8') : undefined;
 };
 
-/** Clear passwords of a Secret that an earlier session of the wizard wrote. A verifier is no password and is passed over. */
-function storedPasswords(
-  ctx: LookContext,
-  object: KubeObject,
-): { role?: Secret; admin?: Secret; stats?: Secret; lookup?: Secret; verifier?: Secret } {
-  if (!isOurs(object)) return {};
+interface Stored {
+  readonly admin?: Secret;
+  readonly stats?: Secret;
+  readonly lookup?: Secret;
+  readonly roles: ReadonlyMap<string, RoleSecrets>;
+}
+
+/** Passwords of a Secret that an earlier session of the wizard wrote. A verifier is no password and kept as what it is. */
+function storedPasswords(ctx: LookContext, object: KubeObject): Stored {
+  const none: Stored = { roles: new Map() };
+  if (!isOurs(object)) return none;
   const text = decode(object, USERLIST_KEY);
   const parsed = text === undefined ? undefined : parseUserlist(text);
-  if (!parsed?.ok) return {};
-  const of = (user: string) => parsed.value.find((entry) => entry.user === user && entry.kind === 'plaintext')?.secret;
-  const role = of(ctx.plan.postgres.role);
-  const admin = of(ctx.plan.pooler.adminUser);
-  const stats = of(ctx.plan.pooler.statsUser);
-  const lookup = of(LOOKUP_ROLE);
-  const verifier = parsed.value.find(
-    (entry) => entry.user === ctx.plan.postgres.role && entry.kind === 'scram',
-  )?.secret;
+  if (!parsed?.ok) return none;
+  const of = (user: string, kind: 'plaintext' | 'scram') =>
+    parsed.value.find((entry) => entry.user === user && entry.kind === kind)?.secret;
+  const admin = of(ctx.plan.pooler.adminUser, 'plaintext');
+  const stats = of(ctx.plan.pooler.statsUser, 'plaintext');
+  const lookup = of(LOOKUP_ROLE, 'plaintext');
+  const roles = rolesOf(ctx.plan).map((role): [string, RoleSecrets] => {
+    const password = of(role, 'plaintext');
+    const verifier = of(role, 'scram');
+    return [role, { ...(password ? { password } : {}), ...(verifier ? { verifier } : {}) }];
+  });
   return {
     ...(lookup ? { lookup } : {}),
-    ...(verifier ? { verifier } : {}),
-    ...(role ? { role } : {}),
     ...(admin ? { admin } : {}),
     ...(stats ? { stats } : {}),
+    roles: new Map(roles),
   };
 }
 
 /** The Secret this run wants. */
 function wanted(ctx: StepContext): Result<KubeObject> {
   const { plan, secrets } = ctx;
-  if (!secrets.role || !secrets.admin || !secrets.stats) {
+  if (rolesWithout(secrets, plan).length > 0 || !secrets.admin || !secrets.stats) {
     return fail('secret-missing', 'a password of the userlist is not known', { next: ['Run p1.credentials again.'] });
   }
   return ok(

@@ -4,17 +4,17 @@ import { canonicalJson, fingerprint } from '../kube/fingerprint.ts';
 import { ref, refOf } from '../kube/refs.ts';
 import { followRollout, templateOf } from '../kube/rollout.ts';
 import type { KubeObject } from '../kube/types.ts';
-import { checkManifests } from '../pgbouncer/check-manifests.ts';
 import { parseVersion, renderHba, renderIni } from '../pgbouncer/config.ts';
-import { loadManifests } from '../pgbouncer/load-manifests.ts';
 import { poolerObjects } from '../pgbouncer/manifests.ts';
-import type { Finding, PgBouncerVersion, PoolerSettings } from '../pgbouncer/types.ts';
+import type { PgBouncerVersion, PoolerSettings } from '../pgbouncer/types.ts';
 import { parseDuration } from '../plan/duration.ts';
+import { rolesByDatabase, rolesOf } from '../plan/logins.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { DiffLine } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { authQueryOf } from './arrangement.ts';
 import { podReady } from './looks.ts';
+import { judgeOwn, ownManifests, warningsOf } from './own-manifests.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { assumedPoolerVersion, NO_IMAGE, poolerImage } from './plan-facts.ts';
 import type { Step, StepContext } from './types.ts';
@@ -27,37 +27,42 @@ const NATIVE_SLEEP_FROM = 30;
 
 /** Sizes computed at preflight; the plan's own, or small safe ones, when PostgreSQL could not be asked. */
 function sizes(ctx: StepContext) {
-  const kept = ctx.state().facts.sizing as
-    | { poolSize: number; minPoolSize: number; reservePool: number; maxDbConnections: number; maxClientConn: number }
+  const kept = ctx.state().facts.sizing as unknown as
+    | {
+        poolSize: number;
+        minPoolSize: number;
+        reservePool: number;
+        maxClientConn: number;
+        databases?: Readonly<Record<string, number>>;
+      }
     | undefined;
   const { pooler } = ctx.plan;
   const poolSize = kept?.poolSize ?? pooler.poolSize ?? 10;
-  const reserve = kept?.reservePool ?? pooler.reserve ?? 2;
   return {
     poolSize,
     minPoolSize: kept?.minPoolSize ?? pooler.minPoolSize ?? Math.min(5, poolSize),
-    reservePool: reserve,
-    maxDbConnections: kept?.maxDbConnections ?? poolSize + reserve,
+    reservePool: kept?.reservePool ?? pooler.reserve ?? 2,
     maxClientConn: kept?.maxClientConn ?? pooler.maxClientConn ?? 1000,
+    databases: kept?.databases ?? {},
   };
 }
 
 function settings(ctx: StepContext, host: string): PoolerSettings {
   const { plan } = ctx;
-  const { maxClientConn, ...pool } = sizes(ctx);
+  const { maxClientConn, databases, ...pool } = sizes(ctx);
   const arrangement = ctx.state().facts.arrangement as { forcedUser?: boolean } | undefined;
   return {
-    databases: [
-      {
-        name: plan.postgres.database,
-        host,
-        port: plan.postgres.port,
-        dbname: plan.postgres.database,
-        ...(arrangement?.forcedUser === false ? {} : { forcedUser: plan.postgres.role }),
-        ...pool,
-      },
-    ],
-    clientUsers: [plan.postgres.role],
+    databases: [...rolesByDatabase(plan)].map(([database, roles]) => ({
+      name: database,
+      host,
+      port: plan.postgres.port,
+      dbname: database,
+      users: roles,
+      ...(arrangement?.forcedUser === false || roles.length > 1 ? {} : { forcedUser: roles[0]! }),
+      ...pool,
+      maxDbConnections: databases[database] ?? roles.length * (pool.poolSize + pool.reservePool),
+    })),
+    clientUsers: rolesOf(plan),
     adminUser: plan.pooler.adminUser,
     statsUser: plan.pooler.statsUser,
     maxClientConn,
@@ -74,7 +79,9 @@ function version(ctx: StepContext): Result<PgBouncerVersion> {
 
 async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
   const { plan } = ctx;
-  if (plan.pooler.manifests) return loadManifests(plan.pooler.manifests, ctx.fleet.namespace);
+  const own = await ownManifests(ctx);
+  if (!own.ok) return own;
+  if (own.value) return ok([...own.value.objects] as KubeObject[]);
   const image = poolerImage(ctx);
   if (!image) return fail('plan-invalid', NO_IMAGE.cause, { next: [NO_IMAGE.hint] });
   const exporterImage = plan.pooler.exporterImage ?? (ctx.rehearsal ? 'pgbouncer-exporter:rehearsal' : undefined);
@@ -120,13 +127,6 @@ async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
       serviceMonitor: plan.pooler.serviceMonitor,
     }) as KubeObject[],
   );
-}
-
-/** The operator's own manifests by the rules that made ours; ours are not judged again. */
-function ownFindings(ctx: StepContext, objects: readonly KubeObject[]): readonly Finding[] {
-  if (!ctx.plan.pooler.manifests) return [];
-  const assumed = version(ctx);
-  return checkManifests(objects as Parameters<typeof checkManifests>[0], assumed.ok ? { version: assumed.value } : {});
 }
 
 /** Kept for the run: the ConfigMap's name follows from its content, and a resume must render the same. */
@@ -178,16 +178,18 @@ export const deploy: Step = {
     why: 'ConfigMap, Deployment with exporter, Service, disruption budget and network policy; the configuration is rendered for the PgBouncer version that runs it.',
   },
   async plan(ctx) {
-    const objects = await wanted(ctx);
-    if (!objects.ok) return objects;
-    const findings = ownFindings(ctx, objects.value);
-    const blocks = findings.filter((one) => one.severity === 'block');
+    // The files may have changed since the preflight read them.
+    const own = await ownManifests(ctx);
+    if (!own.ok) return own;
+    const blocks = own.value?.findings.filter((one) => one.severity === 'block') ?? [];
     if (blocks.length > 0) {
       return fail('plan-invalid', `the manifests in ${ctx.plan.pooler.manifests} would not carry the services`, {
         cause: blocks.map((one) => `${one.title} (${one.detail})`).join('; '),
         next: blocks.map((one) => one.fix ?? '').filter((fix) => fix !== ''),
       });
     }
+    const objects = await wanted(ctx);
+    if (!objects.ok) return objects;
     const diff: DiffLine[] = [];
     let changes = 0;
     for (const object of objects.value) {
@@ -214,13 +216,7 @@ export const deploy: Step = {
       summary: `apply ${objects.value.length} objects of PgBouncer (${ctx.plan.pooler.replicas} pods)`,
       diff: [...diff, ...arithmetic.map((text) => ({ kind: 'note' as const, text }))],
       commands: [`kubectl apply --server-side --field-manager=pgb-wizard -n ${ctx.fleet.namespace} -f pgbouncer/`],
-      ...(findings.length > 0
-        ? {
-            warnings: findings.map(
-              (one) => `${one.severity}: ${one.title} (${one.detail})${one.fix ? `. ${one.fix}` : ''}`,
-            ),
-          }
-        : {}),
+      ...(own.value && own.value.findings.length > 0 ? { warnings: warningsOf(own.value) } : {}),
       departures: ctx.plan.pooler.manifests
         ? []
         : [
@@ -246,19 +242,10 @@ export const deploy: Step = {
   async verify(ctx) {
     const ready = await ensureSecrets(ctx);
     if (!ready.ok) return ready;
-    if (ctx.plan.pooler.manifests) {
-      const objects = await wanted(ctx);
-      if (!objects.ok) return objects;
-      const findings = ownFindings(ctx, objects.value);
-      ctx.evidence({
-        check: 'own manifests',
-        verdict: findings.some((one) => one.severity === 'block') ? 'fail' : 'pass',
-        observed:
-          findings.length === 0 ? 'nothing to say' : findings.map((one) => `${one.severity}: ${one.title}`).join('; '),
-        expected: 'no finding that blocks',
-        data: { findings: findings.map((one) => `${one.severity}: ${one.title}: ${one.detail}`) },
-      });
-    }
+    const own = await ownManifests(ctx);
+    if (!own.ok) return own;
+    const failure = own.value && judgeOwn(ctx, own.value);
+    if (failure) return ok({ verdict: 'fail', failure });
     const rolled = await waitForPods(ctx);
     if (!rolled.ok) return rolled;
     const pods = await ctx.pooler.pods(ctx.signal);
@@ -319,7 +306,10 @@ async function applyAll(ctx: StepContext): Promise<Result<void>> {
 
 /** Waits for the pooler's own rollout; gives the evidence, and an error with cause and log lines when it fails. */
 async function waitForPods(ctx: StepContext): Promise<Result<void>> {
-  const where = ref('Deployment', ctx.fleet.namespace, ctx.plan.pooler.name);
+  const own = await ownManifests(ctx);
+  if (!own.ok) return own;
+  const name = own.value?.pooler?.workload.name ?? ctx.plan.pooler.name;
+  const where = ref('Deployment', ctx.fleet.namespace, name);
   const live = await ctx.kube.get(where, { signal: ctx.signal });
   if (!live.ok) return live;
   const target = fingerprint(templateOf(live.value));
@@ -331,20 +321,20 @@ async function waitForPods(ctx: StepContext): Promise<Result<void>> {
     clock: ctx.clock,
     signal: ctx.signal,
     onProgress: (update) => {
-      ctx.rollout(ctx.plan.pooler.name, update.progress);
+      ctx.rollout(name, update.progress);
       ctx.waitingFor(update.waitingFor, ROLLOUT_LIMIT_MS, update.progress.elapsedMs);
     },
   });
   if (verdict.outcome === 'aborted') return fail('aborted', 'interrupted');
   const good = verdict.outcome === 'available' || verdict.outcome === 'drained';
   ctx.evidence({
-    check: `rollout of ${ctx.plan.pooler.name}`,
+    check: `rollout of ${name}`,
     verdict: good ? 'pass' : 'fail',
     observed: good ? `${verdict.message}, ${(verdict.elapsedMs / 1000).toFixed(1)} s` : verdict.message,
     data: { events: [...verdict.events].slice(-10), log: [...verdict.logTail].slice(-20) },
   });
   if (good) return ok(undefined);
-  ctx.logLines(verdict.pod ?? ctx.plan.pooler.name, verdict.logTail);
+  ctx.logLines(verdict.pod ?? name, verdict.logTail);
   return fail('rollout-failed', `PgBouncer does not start: ${verdict.message}`, {
     cause: verdict.logTail.at(-1) ?? verdict.events.at(-1),
     next: [verdict.hint ?? 'Look at the pod log above; mend the plan or the manifests and retry.'],

@@ -1,13 +1,23 @@
 /** Guide phase 5: the whole system looked at once more, the baseline, the papers; and what to do after 48 hours. */
 
 import { redactObject } from '../kube/redact.ts';
-import { listOf, ref } from '../kube/refs.ts';
+import { ref } from '../kube/refs.ts';
 import { goneText } from '../postgres/activity.ts';
 import { ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
 import { Arrivals, arrivalOf } from './arrival.ts';
-import { type Look, lookAtPods, lookAtPostgres, podReady, podsByWorkload, restartsOf, whyNoPods } from './looks.ts';
+import {
+  type Look,
+  lookAtPods,
+  lookAtPostgres,
+  podReady,
+  podsByWorkload,
+  podsOf,
+  restartsOf,
+  whyNoPods,
+} from './looks.ts';
 import { isNotSwitched, wasPooledBefore } from './not-switched.ts';
+import { poolerWorkload } from './own-manifests.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { advise, leftovers } from './pool-advice.ts';
 import type { Step, StepContext } from './types.ts';
@@ -26,7 +36,8 @@ export const verifyAll = (info: StepInfo): Step => ({
       .services()
       .map((service) => service.name)
       .filter((name) => wasPooledBefore(ctx, name) || !isNotSwitched(ctx, name));
-    const all = [...planned, ctx.plan.pooler.name].flatMap((name) => pods.value.get(name) ?? []);
+    const poolers = await poolerWorkload(ctx);
+    const all = [...planned, poolers].flatMap((name) => pods.value.get(name) ?? []);
     const looked = lookAtPods(all, 'the plan');
     // The guide counts Running and Pending pods together and greps for "crash"; readiness is what counts.
     ctx.evidence({
@@ -180,17 +191,17 @@ export const document = (info: StepInfo): Step => ({
 });
 
 async function finalState(ctx: StepContext): Promise<Result<Record<string, JsonValue>>> {
-  const { name } = ctx.plan.pooler;
   const { namespace } = ctx.fleet;
+  const name = await poolerWorkload(ctx);
   const kept: Record<string, JsonValue> = {};
-  for (const where of [ref('Deployment', namespace, name), ref('Service', namespace, name)]) {
+  for (const where of [ref('Deployment', namespace, name), ref('Service', namespace, ctx.plan.pooler.name)]) {
     const object = await ctx.kube.get(where, { signal: ctx.signal });
     if (!object.ok) return object;
     kept[`${where.kind}/${where.name}`] = redactObject(object.value);
   }
-  const pods = await ctx.kube.list(listOf('Pod', namespace, { labelSelector: `app=${name}` }), { signal: ctx.signal });
+  const pods = await podsOf(ctx, name);
   if (!pods.ok) return pods;
-  for (const pod of pods.value.items) {
+  for (const pod of pods.value) {
     kept[`Pod/${pod.metadata.name}`] = {
       phase: String(pod.status?.phase ?? ''),
       ready: podReady(pod),

@@ -6,6 +6,7 @@ import { listOf, ref } from '../kube/refs.ts';
 import type { Kube, KubeObject } from '../kube/types.ts';
 import { createPoolWatcher, type PoolWatcher } from '../pgbouncer/pools.ts';
 import type { AdminConsole, Connect, PodOwner, PoolerClients } from '../pgbouncer/types.ts';
+import { type Login, loginsOf } from '../plan/logins.ts';
 import type { Plan } from '../plan/schema.ts';
 import { readActivity } from '../postgres/activity.ts';
 import { openPostgres } from '../postgres/connect.ts';
@@ -14,14 +15,16 @@ import { fail, ok, type Result } from '../result.ts';
 import type { Clock } from '../run/clock.ts';
 import type { PoolsView } from '../run/model.ts';
 import { Secret } from '../secret.ts';
+import { workloadOf } from './fleet.ts';
 import { findPostgresRoute, isReady, type PostgresRoute } from './postgres-route.ts';
-import type { RunSecrets } from './run-secrets.ts';
+import { type RunSecrets, secretsOf } from './run-secrets.ts';
 import type { SeenPods } from './seen-pods.ts';
 
 export interface PoolerPod {
   readonly name: string;
   readonly ready: boolean;
   readonly ip?: string;
+  readonly workload?: string;
   /** The container that is the pooler; manifests of the operator's own may call it what they like. */
   readonly container: string;
 }
@@ -39,16 +42,24 @@ export interface PoolerPortsOptions {
   readonly seen?: SeenPods;
 }
 
+/** What the Service of the pooler says: which pods, and which port of them. */
+interface PoolerService {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly targetPort?: number | string;
+}
+
 /** A Service's selector is changed by hand, if ever. */
 const SELECTOR_MS = 30_000;
 
 export class PoolerPorts {
   readonly #options: PoolerPortsOptions;
   #watcher: PoolWatcher | undefined;
-  #postgres: Promise<Result<Postgres>> | undefined;
+  readonly #postgres = new Map<string, Promise<Result<Postgres>>>();
   #postgresPod: string | undefined;
   #admin: Promise<Result<Postgres>> | undefined;
-  #selector: { readonly labels: Readonly<Record<string, string>>; readonly readAt: number } | undefined;
+  #service: { readonly read: PoolerService; readonly readAt: number } | undefined;
+  /** Port that PgBouncer listens on, by pod. */
+  readonly #ports = new Map<string, number>();
 
   constructor(options: PoolerPortsOptions) {
     this.#options = options;
@@ -56,52 +67,64 @@ export class PoolerPorts {
 
   /** The pods of the pooler, by the Service's selector (the operator's own manifests may label them as they like). */
   async pods(signal: AbortSignal = this.#options.signal): Promise<Result<PoolerPod[]>> {
-    const { kube, namespace, plan } = this.#options;
-    const labels = (await this.#labelsOf(plan.pooler.name, signal)) ?? { app: plan.pooler.name };
-    const labelSelector = Object.entries(labels)
+    const { kube, namespace } = this.#options;
+    const service = await this.#readService(signal);
+    const labelSelector = Object.entries(service.labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(',');
     const listed = await kube.list(listOf('Pod', namespace, { labelSelector }), { signal });
-    return listed.ok ? ok(this.#running(listed.value.items)) : listed;
+    return listed.ok ? ok(this.#running(listed.value.items, service)) : listed;
   }
 
   /** The same from the watch of the pods, as fresh as that is; listed where it is not alive. */
   async #podsSeen(): Promise<Result<PoolerPod[]>> {
     const seen = await this.#options.seen?.items();
     if (!seen) return this.pods();
-    const { name } = this.#options.plan.pooler;
-    if (!this.#selector || performance.now() - this.#selector.readAt > SELECTOR_MS) {
-      this.#selector = {
-        labels: (await this.#labelsOf(name, this.#options.signal)) ?? { app: name },
-        readAt: performance.now(),
-      };
+    if (!this.#service || performance.now() - this.#service.readAt > SELECTOR_MS) {
+      this.#service = { read: await this.#readService(this.#options.signal), readAt: performance.now() };
     }
-    const wanted = Object.entries(this.#selector.labels);
+    const { read } = this.#service;
+    const wanted = Object.entries(read.labels);
     return ok(
-      this.#running(seen.filter((pod) => wanted.every(([key, value]) => pod.metadata.labels?.[key] === value))),
+      this.#running(
+        seen.filter((pod) => wanted.every(([key, value]) => pod.metadata.labels?.[key] === value)),
+        read,
+      ),
     );
   }
 
-  #running(pods: readonly KubeObject[]): PoolerPod[] {
+  #running(pods: readonly KubeObject[], { targetPort }: PoolerService): PoolerPod[] {
+    for (const pod of pods)
+      this.#ports.set(pod.metadata.name, poolerPort(pod, targetPort, this.#options.plan.pooler.port));
     return pods
       .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
       .map((pod) => ({
         name: pod.metadata.name as string,
         ready: isReady(pod),
         ip: pod.status?.podIP,
-        container: poolerContainer(pod, this.#options.plan.pooler.port),
+        ...(workloadOf(pod) === undefined ? {} : { workload: workloadOf(pod) }),
+        container: poolerContainer(pod, this.#ports.get(pod.metadata.name) ?? this.#options.plan.pooler.port),
       }));
   }
 
-  async #labelsOf(service: string, signal: AbortSignal): Promise<Record<string, string> | undefined> {
-    const found = await this.#options.kube.get(ref('Service', this.#options.namespace, service), { signal });
-    const selector: Record<string, string> | undefined = found.ok ? found.value.spec?.selector : undefined;
-    return selector && Object.keys(selector).length > 0 ? selector : undefined;
+  /** What the Service of the pooler says: which pods, and which port of them. */
+  async #readService(signal: AbortSignal): Promise<PoolerService> {
+    const { kube, namespace, plan } = this.#options;
+    const { name, port } = plan.pooler;
+    const found = await kube.get(ref('Service', namespace, name), { signal });
+    const labels: Record<string, string> = (found.ok ? found.value.spec?.selector : undefined) ?? {};
+    const ports: { port: number; targetPort?: number | string }[] =
+      (found.ok ? found.value.spec?.ports : undefined) ?? [];
+    const targetPort = ports.find((one) => one.port === port)?.targetPort;
+    return {
+      labels: Object.keys(labels).length > 0 ? labels : { app: name },
+      ...(targetPort === undefined ? {} : { targetPort }),
+    };
   }
 
   connect(pod: string): Connect {
     const { kube, namespace, plan } = this.#options;
-    return () => kube.portForward(namespace, pod, plan.pooler.port);
+    return () => kube.portForward(namespace, pod, this.#ports.get(pod) ?? plan.pooler.port);
   }
 
   /** Starts the live view of the pools, when the admin's password is known. Safe to call again. */
@@ -151,41 +174,38 @@ export class PoolerPorts {
     return ok({ poolers, silent });
   }
 
-  /** A session of the services' own role through one pooler pod. The caller closes it. */
-  async throughPooler(pod: string): Promise<Result<Postgres>> {
+  /** A session of one of the plan's logins (its own unless told otherwise) through one pooler pod. The caller closes it. */
+  async throughPooler(pod: string, login: Login = loginsOf(this.#options.plan)[0]!): Promise<Result<Postgres>> {
     const { plan, secrets, signal } = this.#options;
-    if (!secrets.role) return fail('secret-missing', `the password of ${plan.postgres.role} is not known yet`);
+    const { password } = secretsOf(secrets, plan, login.role);
+    if (!password) return fail('secret-missing', `the password of ${login.role} is not known yet`);
     return openPostgres({
       connect: this.connect(pod),
-      user: plan.postgres.role,
-      password: secrets.role,
-      database: plan.postgres.database,
+      user: login.role,
+      password,
+      database: login.database,
       signal,
     });
   }
 
-  /** The session that looks at PostgreSQL past the pooler; kept open, opened again when it was lost. */
-  async postgres(): Promise<Result<Postgres>> {
-    const known = this.#postgres;
+  /** The session that looks at PostgreSQL past the pooler, of one of the plan's logins; kept open, opened again when it was lost. */
+  async postgres(login: Login = loginsOf(this.#options.plan)[0]!): Promise<Result<Postgres>> {
+    const key = `${login.role}\0${login.database}`;
+    const known = this.#postgres.get(key);
     const current = await known;
     if (current?.ok && current.value.open) return current;
     // Of several who find it lost at the same time one opens it: the others' would never be closed.
-    if (this.#postgres === known) this.#postgres = this.#openPostgres();
-    return this.#postgres ?? this.postgres();
+    if (this.#postgres.get(key) === known) this.#postgres.set(key, this.#openPostgres(login));
+    return this.#postgres.get(key) ?? this.postgres(login);
   }
 
-  async #openPostgres(): Promise<Result<Postgres>> {
+  async #openPostgres(login: Login): Promise<Result<Postgres>> {
     const { plan, secrets, signal } = this.#options;
-    if (!secrets.role) return fail('secret-missing', `the password of ${plan.postgres.role} is not known yet`);
+    const { password } = secretsOf(secrets, plan, login.role);
+    if (!password) return fail('secret-missing', `the password of ${login.role} is not known yet`);
     const route = await this.#route();
     if (!route.ok) return route;
-    return openPostgres({
-      ...route.value,
-      user: plan.postgres.role,
-      password: secrets.role,
-      database: plan.postgres.database,
-      signal,
-    });
+    return openPostgres({ ...route.value, user: login.role, password, database: login.database, signal });
   }
 
   /**
@@ -202,8 +222,17 @@ export class PoolerPorts {
     return this.#admin;
   }
 
-  async #openAdmin(from: NonNullable<Plan['postgres']['adminSecret']>): Promise<Result<Postgres>> {
-    const { kube, namespace, plan, signal } = this.#options;
+  /** The same in another database; the caller closes it. */
+  async adminIn(database: string): Promise<Result<Postgres> | undefined> {
+    const { adminSecret } = this.#options.plan.postgres;
+    return adminSecret ? this.#openAdmin(adminSecret, database) : undefined;
+  }
+
+  async #openAdmin(
+    from: NonNullable<Plan['postgres']['adminSecret']>,
+    database: string = this.#options.plan.postgres.database,
+  ): Promise<Result<Postgres>> {
+    const { kube, namespace, signal } = this.#options;
     const found = await kube.get(ref('Secret', namespace, from.name), { signal });
     if (!found.ok) return found;
     const value = (key: string): string | undefined => {
@@ -223,7 +252,7 @@ export class PoolerPorts {
       ...route.value,
       user,
       password: new Secret(password),
-      database: plan.postgres.database,
+      database,
       signal,
     });
   }
@@ -232,6 +261,23 @@ export class PoolerPorts {
   async inspector(): Promise<Result<Postgres>> {
     const admin = await this.admin();
     return admin?.ok ? admin : this.postgres();
+  }
+
+  /**
+   * Sessions that together see all that the plan's roles do: the admin's alone, else one of each role, because a role sees
+   * of another's sessions only that they exist. `role` is absent for the admin's. The error is the first role's.
+   */
+  async inspectors(): Promise<Result<readonly { readonly role?: string; readonly session: Postgres }[]>> {
+    const admin = await this.admin();
+    if (admin?.ok) return ok([{ session: admin.value }]);
+    const sessions: { role: string; session: Postgres }[] = [];
+    for (const login of loginsOf(this.#options.plan)) {
+      if (sessions.some((one) => one.role === login.role)) continue;
+      const session = await this.postgres(login);
+      if (!session.ok) return session;
+      sessions.push({ role: login.role, session: session.value });
+    }
+    return ok(sessions);
   }
 
   /** The way to the server, found once a session: its pod may have moved by the next. */
@@ -267,31 +313,38 @@ export class PoolerPorts {
     return this.#postgresPod;
   }
 
-  /** Who is connected to PostgreSQL how. Falls back to a session through a pooler when PostgreSQL has no pod here. */
+  /** Who is connected to PostgreSQL how. Falls back to sessions through a pooler when PostgreSQL has no pod here. */
   async activity(podIps: ReadonlyMap<string, PodOwner>): Promise<Result<Activity>> {
-    const { plan } = this.#options;
-    const options = { podIps, role: plan.postgres.role, database: plan.postgres.database };
-    const direct = await this.inspector();
+    const options = { podIps, logins: loginsOf(this.#options.plan) };
+    const direct = await this.inspectors();
     if (direct.ok) {
       const seen = await readActivity(direct.value, options);
-      if (seen.ok || direct.value.open) return seen;
-      const again = await this.inspector();
+      if (seen.ok || direct.value.every((one) => one.session.open)) return seen;
+      const again = await this.inspectors();
       return again.ok ? readActivity(again.value, options) : again;
     }
     const pods = await this.pods();
     const pod = pods.ok ? pods.value.find((one) => one.ready) : undefined;
     if (!pod) return direct;
-    const through = await this.throughPooler(pod.name);
-    if (!through.ok) return direct;
+    const through: { role: string; session: Postgres }[] = [];
     try {
-      return await readActivity(through.value, options);
+      for (const login of loginsOf(this.#options.plan)) {
+        if (through.some((one) => one.role === login.role)) continue;
+        const session = await this.throughPooler(pod.name, login);
+        if (!session.ok) return direct;
+        through.push({ role: login.role, session: session.value });
+      }
+      return await readActivity(through, options);
     } finally {
-      await through.value.close();
+      for (const { session } of through) await session.close();
     }
   }
 
   async close(): Promise<void> {
-    for (const session of [await this.#postgres, await this.#admin]) if (session?.ok) await session.value.close();
+    for (const opening of [...this.#postgres.values(), this.#admin]) {
+      const session = await opening;
+      if (session?.ok) await session.value.close();
+    }
     await this.#watcher?.done;
   }
 }
@@ -305,4 +358,13 @@ export function poolerContainer(pod: KubeObject, port: number): string {
     containers.find((one) => one.name === 'pgbouncer') ??
     containers.find((one) => /pgbouncer(?!.*exporter)/.test(one.image ?? ''));
   return found?.name ?? containers[0]?.name ?? 'pgbouncer';
+}
+
+/** The port in the pod behind the Service's: a number, or the name of one of its containers' ports. */
+function poolerPort(pod: KubeObject, target: number | string | undefined, port: number): number {
+  if (typeof target === 'number') return target;
+  const ports: { name?: string; containerPort: number }[] = (pod.spec?.containers ?? []).flatMap(
+    (one: { ports?: { name?: string; containerPort: number }[] }) => one.ports ?? [],
+  );
+  return (target === undefined ? undefined : ports.find((one) => one.name === target)?.containerPort) ?? port;
 }

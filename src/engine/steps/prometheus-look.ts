@@ -1,5 +1,6 @@
 /** The guide's alerts (3.2), and the services' HTTP errors, as a Prometheus of the cluster sees them. */
 import { readPrometheus } from '../pgbouncer/prometheus.ts';
+import { databasesOf } from '../plan/logins.ts';
 import type { StepContext } from './types.ts';
 
 export interface PrometheusLook {
@@ -16,7 +17,7 @@ export interface PrometheusLook {
 export async function askPrometheus(ctx: StepContext): Promise<PrometheusLook | undefined> {
   const { prometheus } = ctx.plan.pooler;
   if (!prometheus) return undefined;
-  const seen = await readPrometheus(ctx.kube, prometheus, ctx.plan.postgres.database, ctx.signal);
+  const seen = await readPrometheus(ctx.kube, prometheus, databasesOf(ctx.plan), ctx.signal);
   if (!seen.ok) {
     const why = seen.error.message;
     return {

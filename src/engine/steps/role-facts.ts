@@ -2,10 +2,13 @@
  * Why PostgreSQL lets the role in or not. PostgreSQL answers a wrong password, an expired one and a missing role with the
  * same words on purpose; with the admin's session (postgres.adminSecret) they are told apart, without it all are named.
  */
+
 import { verifierMatches } from '../pgbouncer/credentials.ts';
+import { type Login, loginsOf } from '../plan/logins.ts';
 import { capacityFindings, readCapacity, readVerifier } from '../postgres/capacity.ts';
 import type { CapacityFacts } from '../postgres/types.ts';
 import type { Secret } from '../secret.ts';
+import { secretsOf } from './run-secrets.ts';
 import type { LookContext, StepFailure } from './types.ts';
 
 export interface RoleFacts {
@@ -18,17 +21,18 @@ export interface RoleFacts {
   readonly problem?: string;
 }
 
-export async function readRoleFacts(ctx: LookContext): Promise<RoleFacts> {
+/** Of one role; of the plan's own unless told otherwise. */
+export async function readRoleFacts(ctx: LookContext, login: Login = loginsOf(ctx.plan)[0]!): Promise<RoleFacts> {
   const session = await ctx.pooler.admin();
   if (!session) return {};
   if (!session.ok) return { problem: session.error.message };
-  const { role, database } = ctx.plan.postgres;
+  const { role, database } = login;
   const capacity = await readCapacity(session.value, { role, database });
   if (!capacity.ok) return { problem: capacity.error.message };
   if (!capacity.value.canReadVerifier) return { capacity: capacity.value };
   const verifier = await readVerifier(session.value, role);
   if (!verifier.ok || !verifier.value) return { capacity: capacity.value };
-  const password = ctx.secrets.role;
+  const { password } = secretsOf(ctx.secrets, ctx.plan, role);
   return {
     capacity: capacity.value,
     verifier: verifier.value,
@@ -37,9 +41,13 @@ export async function readRoleFacts(ctx: LookContext): Promise<RoleFacts> {
 }
 
 /** The failure to show when PostgreSQL refused the role (`said` are its words). */
-export async function explainRefusal(ctx: LookContext, said: string): Promise<StepFailure> {
-  const { role } = ctx.plan.postgres;
-  const facts = await readRoleFacts(ctx);
+export async function explainRefusal(
+  ctx: LookContext,
+  said: string,
+  login: Login = loginsOf(ctx.plan)[0]!,
+): Promise<StepFailure> {
+  const { role } = login;
+  const facts = await readRoleFacts(ctx, login);
   const blocks = facts.capacity ? capacityFindings(facts.capacity).filter((one) => one.severity === 'block') : [];
   const failure = (cause: string, hint: string): StepFailure => ({
     cause: `PostgreSQL refuses ${role}: ${cause}`,
@@ -51,7 +59,7 @@ export async function explainRefusal(ctx: LookContext, said: string): Promise<St
     return failure(`${lower(block.title)} (${block.detail})`, `${block.fix ?? 'Mend it in PostgreSQL'}; then retry.`);
   if (facts.matches === false) {
     return failure(
-      `the password ${ctx.secrets.roleFrom ?? 'at hand'} is not the one whose verifier pg_authid holds`,
+      `the password ${secretsOf(ctx.secrets, ctx.plan, role).from ?? 'at hand'} is not the one whose verifier pg_authid holds`,
       'Give the password that the role really has (--role-password-file), or set it with ALTER ROLE; then retry.',
     );
   }

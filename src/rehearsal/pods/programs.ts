@@ -77,20 +77,39 @@ function placeHosts(text: string, place: PodPlace, port: number): string {
   );
 }
 
-/** Arguments of a libpq program name the port separately: a host is resolved with it. */
+/**
+ * Arguments of a libpq program name the port separately: a host is resolved with it, and the endpoint's own port (the
+ * Service's targetPort) takes its place.
+ */
 export function placeArguments(args: readonly string[], place: PodPlace): string[] {
   let port = Number(place.env.get('PGPORT') ?? 5432);
+  const flagValue = (arg: string, index: number, short: string, long: string): string | undefined => {
+    if (arg === short || arg === long) return args[index + 1];
+    if (arg.startsWith(`${long}=`)) return arg.slice(long.length + 1);
+    return arg.startsWith(short) && !arg.startsWith('--') && arg.length > 2 ? arg.slice(2) : undefined;
+  };
+  let host: string | undefined;
   for (const [index, arg] of args.entries()) {
-    const joined = arg.match(/^(?:-p|--port=)(\d+)$/)?.[1];
-    const apart = arg === '-p' || arg === '--port' ? args[index + 1] : undefined;
-    port = Number(joined ?? apart ?? port);
+    const told = flagValue(arg, index, '-p', '--port');
+    if (told !== undefined && /^\d+$/.test(told)) port = Number(told);
+    host ??= flagValue(arg, index, '-h', '--host');
   }
-  const hostFlags = new Set(['-h', '--host']);
+  const target = host === undefined ? undefined : place.machine.routes.resolve(host, port, place.namespace);
+  const own = target?.kind === 'endpoint' ? target : undefined;
   return args.map((arg, index) => {
+    const before = args[index - 1] ?? '';
+    if (own && host !== undefined) {
+      if (arg === host && (before === '-h' || before === '--host')) return own.host;
+      if (arg === `-h${host}`) return `-h${own.host}`;
+      if (arg === `--host=${host}`) return `--host=${own.host}`;
+      if (arg === String(port) && (before === '-p' || before === '--port')) return String(own.port);
+      if (arg === `-p${port}`) return `-p${own.port}`;
+      if (arg === `--port=${port}`) return `--port=${own.port}`;
+    }
     if (/^-h[a-z0-9]/.test(arg)) return `-h${placeHosts(arg.slice(2), place, port)}`;
     // A bare word is a host only after a host flag: a database named `postgres` must stay one.
     const bare = /^[a-z][a-z0-9.-]*$/.test(arg);
-    if (bare && !hostFlags.has(args[index - 1] ?? '')) return arg === 'localhost' ? place.ip : arg;
+    if (bare && before !== '-h' && before !== '--host') return arg === 'localhost' ? place.ip : arg;
     if (/\s/.test(arg) && /^(select|show|insert|update|delete|begin|with|create|alter|drop|\\)/i.test(arg)) return arg;
     return placeArgument(arg, place, port);
   });
