@@ -9,14 +9,20 @@ import type { Outcome, RunSnapshot } from '../engine/run/model.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
-const ENDINGS: Readonly<Record<Outcome, { readonly text: string; readonly tone: Tone }>> = {
-  done: { text: 'Done: every service of the plan reaches PostgreSQL through PgBouncer', tone: 'ok' },
+const ENDINGS: Readonly<Record<Exclude<Outcome, 'done'>, { readonly text: string; readonly tone: Tone }>> = {
   failed: { text: 'Failed: the run has ended with an error', tone: 'bad' },
   parked: { text: 'Parked: nothing is under way, the run can be resumed', tone: 'warn' },
   'rolled-back': { text: 'Rolled back: the original values are in place again', tone: 'warn' },
   'gate-failed': { text: 'A gate failed; nothing was rolled back', tone: 'bad' },
   refused: { text: 'Refused: nothing was changed', tone: 'bad' },
 };
+
+/** Over is not everywhere: what was skipped, left out or waived is said before anything else. */
+function doneWords({ services }: RunSnapshot): { readonly text: string; readonly tone: Tone } {
+  const others = services.filter((service) => service.state !== 'pooled').length;
+  if (others === 0) return { text: 'Done: every service of the plan reaches PostgreSQL through PgBouncer', tone: 'ok' };
+  return { text: `Done, but ${others} of ${services.length} services are not proved to use PgBouncer`, tone: 'warn' };
+}
 
 export function endScreen(view: View): Body {
   const { snapshot, width, glyphs } = view;
@@ -29,7 +35,9 @@ function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] 
   const ending =
     snapshot.outcome === undefined
       ? { text: 'The screen was left; the run is not over', tone: 'warn' as const }
-      : ENDINGS[snapshot.outcome];
+      : snapshot.outcome === 'done'
+        ? doneWords(snapshot)
+        : ENDINGS[snapshot.outcome];
   const glyph = ending.tone === 'ok' ? glyphs.ok : ending.tone === 'bad' ? glyphs.bad : glyphs.warn;
   const count = (state: string) => snapshot.services.filter((service) => service.state === state).length;
   const signs = (['pooled', 'switching', 'rolled-back', 'direct'] as const)

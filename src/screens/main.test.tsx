@@ -173,6 +173,17 @@ test('an unchanged dashboard writes less than 1.5 KB a second', async () => {
   await screen.result;
 });
 
+test('an end that is not everywhere does not say so', () => {
+  const done = SITUATIONS.done();
+  const services = done.services.map((one, index) => ({
+    ...one,
+    state: index === 0 ? ('switching' as const) : ('pooled' as const),
+  }));
+  const [first] = renderEndSummary({ ...done, services }, { width: 100 }).split('\n');
+  expect(first).toContain(`Done, but 1 of ${services.length} services`);
+  expect(renderEndSummary({ ...done, services: services.slice(1) }, { width: 100 })).toContain('Done: every service');
+});
+
 test('the end summary is plain text of at most the given width', () => {
   const text = renderEndSummary(SITUATIONS.done(), { width: 72 });
   expect(text).toMatchInlineSnapshot(`

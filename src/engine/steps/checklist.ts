@@ -4,6 +4,7 @@ import { ok } from '../result.ts';
 import type { ChecklistItem, StepInfo } from '../run/model.ts';
 import { GateWatch, gatesFor } from './gate-watch.ts';
 import { type Look, lookAtHealth, lookAtPods, podsOf, withPods } from './looks.ts';
+import { switchedOf } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { lookAtPoolerLogs } from './pooler-logs.ts';
 import { lookAtLogs } from './service-logs.ts';
@@ -17,9 +18,7 @@ export function checklistStep(info: StepInfo, services: readonly string[]): Step
     async verify(ctx) {
       const ready = await ensureSecrets(ctx);
       if (!ready.ok) return ready;
-      const switched = services.filter((name) =>
-        ctx.state().services.some((one) => one.name === name && one.state === 'pooled'),
-      );
+      const switched = switchedOf(ctx, services);
       if (switched.length === 0) return ok({ verdict: 'skipped', note: 'no service of the phase is switched' });
       const { running: due, idle } = await withPods(ctx, switched);
       if (due.length === 0) return ok({ verdict: 'skipped', note: idle.join('; ') });

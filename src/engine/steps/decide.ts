@@ -5,6 +5,7 @@ import { JUMP_MS } from '../run/clock.ts';
 import { overall } from '../run/gates.ts';
 import type { Answer, Ask, GateView, StepInfo } from '../run/model.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
+import { switchedOf } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext, StepResult } from './types.ts';
 
@@ -20,9 +21,7 @@ export function decideStep(info: StepInfo, soak: string, services: readonly stri
       const ready = await ensureSecrets(ctx);
       if (!ready.ok) return ready;
       ctx.pooler.watch();
-      const pooled = services.filter((name) =>
-        ctx.state().services.some((one) => one.name === name && one.state === 'pooled'),
-      );
+      const pooled = switchedOf(ctx, services);
       if (pooled.length === 0) return ok({ verdict: 'skipped', note: 'no service of the phase is switched' });
       const taken = ctx.state().openDecision;
       if (taken?.stepId === info.id) {

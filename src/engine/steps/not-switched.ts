@@ -18,3 +18,12 @@ export const wasPooledBefore = (ctx: StepContext, service: string): boolean =>
   reasons(ctx, 'pooledBefore')[service] !== undefined;
 
 export const isNotSwitched = (ctx: StepContext, service: string): boolean => whyNotSwitched(ctx, service) !== undefined;
+
+/**
+ * Services whose change was made: those on the pooler, and those whose rollout nobody saw to its end and somebody let pass.
+ * What is not proved of them is looked at all the more.
+ */
+export const switchedOf = (ctx: StepContext, services: readonly string[]): string[] =>
+  services.filter((name) =>
+    ctx.state().services.some((one) => one.name === name && (one.state === 'pooled' || one.state === 'switching')),
+  );

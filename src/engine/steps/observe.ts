@@ -7,18 +7,16 @@ import { type Arrivals, arrivalKey, arrivalOf } from './arrival.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
 import { lookAtLoadBalancer } from './load-balancer.ts';
 import { endpointText, type Look, lookAtHealth, lookAtPods, podsOf, withPods } from './looks.ts';
+import { switchedOf } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { lookAtLogs } from './service-logs.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
-
-const pooledOf = (ctx: StepContext, services: readonly string[]): string[] =>
-  services.filter((name) => ctx.state().services.some((one) => one.name === name && one.state === 'pooled'));
 
 export function observeStep(info: StepInfo, services: readonly string[]): Step {
   return {
     info,
     async verify(ctx) {
-      const switched = pooledOf(ctx, services);
+      const switched = switchedOf(ctx, services);
       if (switched.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
       const { running: watched, idle } = await withPods(ctx, switched);
       // Its template is switched and it has no pod: that was said (and let pass by somebody) when it was switched.
@@ -54,6 +52,8 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
       const arrived = await lookAtArrivals(ctx, watch.arrivals);
       if (arrived.verdict === 'fail') return ok(arrived);
       const doubt = !enough || judged.verdict === 'inconclusive';
+      // Its clients were seen there: what its rollout left open is answered.
+      if (!doubt && arrived.verdict === 'pass') for (const service of watched) ctx.serviceState(service, 'pooled');
       return ok(doubt ? { verdict: 'inconclusive' } : arrived);
     },
   };
@@ -123,7 +123,7 @@ export function healthStep(info: StepInfo, services: readonly string[]): Step {
   return {
     info,
     async verify(ctx) {
-      const switched = pooledOf(ctx, services);
+      const switched = switchedOf(ctx, services);
       if (switched.length === 0) return ok({ verdict: 'skipped', note: 'not switched' });
       const { running: looked, idle } = await withPods(ctx, switched);
       if (looked.length === 0) return ok({ verdict: 'skipped', note: idle.join('; ') });

@@ -16,7 +16,7 @@ import {
   restartsOf,
   whyNoPods,
 } from './looks.ts';
-import { isNotSwitched, wasPooledBefore } from './not-switched.ts';
+import { isNotSwitched, switchedOf, wasPooledBefore } from './not-switched.ts';
 import { poolerWorkload } from './own-manifests.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { advise, leftovers } from './pool-advice.ts';
@@ -106,10 +106,18 @@ async function connections(ctx: StepContext, failedBefore: boolean) {
     ctx.evidence({ check: 'PostgreSQL connections', verdict: 'inconclusive', observed: activity.error.message });
     return { verdict: 'inconclusive' as const };
   }
-  const pooledServices = ctx
-    .state()
-    .services.filter((one) => one.state === 'pooled')
-    .map((one) => one.name);
+  const all = ctx.state().services;
+  const open = all.filter((one) => one.state === 'switching').map((one) => one.name);
+  const pooledServices = switchedOf(
+    ctx,
+    all.map((one) => one.name),
+  );
+  if (open.length > 0)
+    ctx.evidence({
+      check: 'the rollout of every switched service was seen to its end',
+      verdict: 'inconclusive',
+      observed: `not of ${open.join(', ')}`,
+    });
   const direct = pooledServices.reduce((sum, name) => sum + (activity.value.direct.get(name) ?? 0), 0);
   const left = activity.value.gone.filter((one) => pooledServices.includes(one.service));
   ctx.evidence({
@@ -142,7 +150,7 @@ async function connections(ctx: StepContext, failedBefore: boolean) {
     expected: `${ctx.plan.pooler.replicas} poolers answer`,
   });
   const bad = failedBefore || direct > 0 || !fits;
-  const proved = up && arrived && left.length === 0;
+  const proved = up && arrived && left.length === 0 && open.length === 0;
   return { verdict: bad ? ('fail' as const) : proved ? ('pass' as const) : ('inconclusive' as const) };
 }
 

@@ -9,7 +9,7 @@ import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import { goneText } from '../postgres/activity.ts';
 import type { Activity } from '../postgres/types.ts';
-import { fail, ok, type Result } from '../result.ts';
+import { fail, ok, type Result, wizardError } from '../result.ts';
 import type { RunState } from '../run/fold.ts';
 import type { ChangePreview } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -254,6 +254,8 @@ export function rolloutResult(
       cause: verdict.manager ? `${verdict.message} (by ${verdict.manager})` : verdict.message,
       hint: verdict.hint ?? 'Roll the service back; its original is kept. Then look at the log of the failed pod.',
       service,
+      // Silence is nothing that a policy may let pass or take a service back for.
+      ...(unseen ? { error: wizardError('cluster-unreachable', verdict.message, { retryable: true }) } : {}),
       logTail: verdict.logTail,
       symptoms: [verdict.message, ...verdict.events, ...verdict.logTail],
     },
