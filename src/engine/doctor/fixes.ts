@@ -43,6 +43,9 @@ const FIXES: Readonly<Record<string, FixId>> = {
 /** The fix for a row of the table, when it can be made from here. */
 export const fixFor = (finding: string): FixId | undefined => FIXES[finding];
 
+/** Connections that a larger pool leaves to people and monitoring. */
+const KEPT_FREE = 5;
+
 /** Real time that a kubelet may take to bring a changed ConfigMap or Secret into the pod. */
 const MOUNT_LIMIT_MS = 120_000;
 const TRY_EVERY_MS = 1000;
@@ -123,11 +126,14 @@ async function poolSize(ctx: LookContext): Promise<Result<Fix>> {
   if (!capacity.ok) return capacity;
   // Each role of the database has a pool of this size.
   const roles = rolesByDatabase(ctx.plan).get(database)?.length ?? 1;
-  const room = Math.floor((headroom(capacity.value, 0).free - 5) / ((ctx.plan.pooler.replicas + 1) * roles));
+  const { free, text: inUse } = headroom(capacity.value, KEPT_FREE, 'kept for people');
+  const shares = (ctx.plan.pooler.replicas + 1) * roles;
+  const room = Math.floor((free - KEPT_FREE) / shares);
+  const arithmetic = `${inUse}; ${Math.max(0, free - KEPT_FREE)} / ${ctx.plan.pooler.replicas + 1} poolers (one more during a roll)${roles > 1 ? ` / ${roles} roles` : ''} = ${Math.max(0, room)} more for each pool`;
   const more = Math.min(Math.max(5, Math.ceil(size / 4)), room);
   if (more < 1) {
     return fail('not-eligible', 'PostgreSQL has no room for a larger pool', {
-      cause: headroom(capacity.value, 0).text,
+      cause: arithmetic,
       next: ['End long transactions, raise max_connections, or roll a service back.'],
     });
   }
@@ -143,7 +149,7 @@ async function poolSize(ctx: LookContext): Promise<Result<Fix>> {
     diff: [
       { kind: 'remove', text: sanitiseLine(line, 300) },
       { kind: 'add', text: sanitiseLine(changed, 300) },
-      { kind: 'note', text: `${headroom(capacity.value, 0).text}; ${more} more for each pooler and one during a roll` },
+      { kind: 'note', text: arithmetic },
     ],
     commands: [
       `kubectl patch configmap ${where.name} -n ${ctx.fleet.namespace} --type merge -p …`,

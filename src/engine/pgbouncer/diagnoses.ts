@@ -1,7 +1,7 @@
 /**
  * The diagnosis table: symptom → cause → check → fix, as data. Order matters: the first row that fits a line names it, so
  * the sharper rows come first. Texts are those of PgBouncer 1.18 to 1.26 and PostgreSQL 15 as seen on real servers
- * (diagnosis.real.test.ts provokes each row that is not marked `fromSourceOnly`).
+ * (diagnosis.real.test.ts provokes each row).
  *
  * Who refused? `SASL authentication failed` and `password authentication failed` without `for user "x"` come from
  * PgBouncer to its client; with `for user "x"` and `server login failed:` in the log PostgreSQL refused PgBouncer.
@@ -47,7 +47,6 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     cause: 'The last login to PostgreSQL failed, and PgBouncer tries again only after server_login_retry',
     check: 'the first "server login failed" in the log',
     fix: 'Fix that error; lower server_login_retry',
-    fromSourceOnly: true,
   },
   {
     id: 'auth-file',

@@ -83,6 +83,20 @@ const PROVOKE: Record<string, () => Promise<string[]>> = {
     await postgres.sql("alter role nova_user valid until 'infinity'");
     return heard(pooled, said);
   },
+  'server-login-cached': async () => {
+    // Both are clients already, and the pool has been logged in once: then the second one's query is refused at once.
+    const pooled = await start({ edit: setting('server_login_retry', 30) });
+    const [a, b] = [await session(pooled.port), await session(pooled.port)];
+    await a.query('select 1');
+    await postgres.sql("alter role nova_user valid until '2020-01-01'");
+    const admin = await console(pooled.port);
+    await admin.command('RECONNECT');
+    await admin.close();
+    const first = await a.query('select 1');
+    const second = await b.query('select 1');
+    await postgres.sql("alter role nova_user valid until 'infinity'");
+    return [first, second].flatMap((one) => (one.ok ? [] : [one.error.message])).slice(1);
+  },
   'auth-file': async () => {
     const pooled = await start({ nova: new Secret(`md5${'0'.repeat(32)}`) });
     return heard(pooled, await through(postgres, pooled));
@@ -275,14 +289,15 @@ const PROVOKE: Record<string, () => Promise<string[]>> = {
 };
 
 describe('every row of the diagnosis table is provoked', () => {
-  const rows = DIAGNOSES.filter((row) => !row.fromSourceOnly);
-  test.each(rows.map((row) => row.id))('%s', async (id) => {
+  // What it follows from stands in the log, and is named instead of it (diagnose): here it is told by what clients hear.
+  const heardOnly = new Set(['server-login-cached']);
+  test.each(DIAGNOSES.map((row) => row.id))('%s', async (id) => {
     const texts = await PROVOKE[id]!();
     const row = DIAGNOSES.find((each) => each.id === id)!;
     // The client hears the error before the pooler's log line has come through its pipe.
     await vi.waitFor(
       () => {
-        const seen = [...texts, ...(pooler ? [pooler.log()] : [])];
+        const seen = [...texts, ...(pooler && !heardOnly.has(id) ? [pooler.log()] : [])];
         expect(
           diagnose(seen, { poolerVersion: version }).map((finding) => finding.symptom),
           seen.join('\n').slice(-1500),

@@ -406,8 +406,6 @@ export interface Diagnosis {
   readonly fix: string;
   /** Console command that helps, sent to every pooler pod. */
   readonly command?: string;
-  /** Known from source or issues only; every other row was provoked on real servers. */
-  readonly fromSourceOnly?: boolean;
 }
 
 /** What is known beside the texts; each makes a diagnosis sharper, none is required. */

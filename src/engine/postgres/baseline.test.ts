@@ -80,7 +80,11 @@ progress: 10.0 s, 2524.2 tps, lat 0.396 ms stddev 0.119, 0 failed`;
     expect(checkBaselineHeadroom({ ...facts, current: 50 }).ok).toBe(true);
     expect(checkBaselineHeadroom({ ...facts, current: 85 })).toMatchObject({
       ok: false,
-      error: { code: 'precondition-failed' },
+      error: {
+        code: 'precondition-failed',
+        cause:
+          'max_connections 100 - reserved 3 - in use 85 = 12 free, 15 wanted (10 clients of pgbench, 5 kept for people)',
+      },
     });
   });
 });

@@ -101,12 +101,15 @@ export function baselineJob(options: BaselineOptions): KubeObject[] {
   ];
 }
 
+/** Connections that a measurement leaves to people and monitoring. */
+const KEPT_FREE = 5;
+
 /** Refuses (`precondition-failed`) a direct run that would leave PostgreSQL fewer than five free connections. */
 export function checkBaselineHeadroom(
   facts: Pick<CapacityFacts, 'maxConnections' | 'superuserReserved' | 'reservedConnections' | 'current'>,
   clients = 10,
 ): Result<string> {
-  const room = headroom(facts, clients + 5);
+  const room = headroom(facts, clients + KEPT_FREE, `${clients} clients of pgbench, ${KEPT_FREE} kept for people`);
   return room.fits
     ? ok(room.text)
     : fail('precondition-failed', 'PostgreSQL has not enough free connections for the baseline', {

@@ -139,15 +139,16 @@ export function capacityFindings(facts: CapacityFacts): Finding[] {
   return findings;
 }
 
-/** One line of arithmetic and its verdict: do so many further sessions fit now? */
+/** One line of arithmetic and its verdict: do so many further sessions fit now? `what` says whose they are. */
 export function headroom(
   facts: Pick<CapacityFacts, 'maxConnections' | 'superuserReserved' | 'reservedConnections' | 'current'>,
   wanted: number,
+  what?: string,
 ): { fits: boolean; free: number; text: string } {
   const free = facts.maxConnections - facts.superuserReserved - facts.reservedConnections - facts.current;
   return {
     fits: wanted <= free,
     free,
-    text: `max_connections ${facts.maxConnections} - reserved ${facts.superuserReserved + facts.reservedConnections} - in use ${facts.current} = ${free} free, ${wanted} wanted`,
+    text: `max_connections ${facts.maxConnections} - reserved ${facts.superuserReserved + facts.reservedConnections} - in use ${facts.current} = ${free} free, ${wanted} wanted${what ? ` (${what})` : ''}`,
   };
 }
