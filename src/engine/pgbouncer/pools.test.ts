@@ -133,3 +133,22 @@ test('a fresh sample begins after it was asked for; a joined one may be older', 
   end.abort(new Error('end of test'));
   await watcher.done;
 });
+
+test('columns of SHOW that act on a terminal, or are no numbers, come out as text and as nothing', () => {
+  const hostile = `x\u001b]52;c;aGk=\u0007\u202ey\u200b\u009b31m${'z'.repeat(1_000_000)}`;
+  const [only] = poolRows(
+    'pod-1',
+    [{ database: hostile, user: hostile, pool_mode: hostile, cl_active: hostile, cl_waiting: 'NaN', maxwait: '1e999' }],
+    new Map(),
+  );
+  for (const text of [only!.database, only!.user, only!.poolMode]) {
+    expect(text).toMatch(/^xyz+…$/);
+    expect(text.length).toBeLessThanOrEqual(128);
+  }
+  expect(only).toMatchObject({ clActive: 0, clWaiting: 0, svActive: 0, maxwaitMs: 0 });
+  const clients = attributeClients(
+    [{ type: 'C', database: hostile, addr: hostile, application_name: hostile }],
+    new Map(),
+  );
+  expect(JSON.stringify(clients)).not.toMatch(/u001b|u009b/);
+});

@@ -305,7 +305,7 @@ export function attributeClients(
   for (const { service } of podIps.values()) if (service) byService.set(service, 0);
   for (const row of rows) {
     if (row.type !== 'C' || row.database === 'pgbouncer') continue;
-    const address = normaliseAddress(String(row.addr ?? ''));
+    const address = normaliseAddress(text(row, 'addr'));
     const service = podIps.get(address)?.service;
     if (service) {
       byService.set(service, (byService.get(service) ?? 0) + 1);

@@ -90,7 +90,11 @@ export async function findHazards(pg: Postgres, options: HazardOptions): Promise
   const temporary = await pg.query(TEMPORARY);
   if (temporary.ok) {
     for (const row of temporary.value) {
-      put(TEMPORARY_TABLE, `${row.schema}.${row.name} of ${row.owner}`, pidService.get(Number(row.pid)));
+      put(
+        TEMPORARY_TABLE,
+        sanitiseLine(`${row.schema}.${row.name} of ${row.owner}`, 200),
+        pidService.get(Number(row.pid)),
+      );
     }
     looked.push({ check: 'temporary tables', state: 'done', note: `${temporary.value.length} exist now` });
   } else looked.push({ check: 'temporary tables', state: 'not-possible', note: temporary.error.message });
@@ -123,7 +127,7 @@ export async function findHazards(pg: Postgres, options: HazardOptions): Promise
   const slots = await pg.query(SLOTS, [options.database]);
   if (slots.ok) {
     for (const row of slots.value.filter((slot) => slot.active === true))
-      put(REPLICATION, `slot ${sanitiseLine(row.slot_name, 60)} (${row.plugin})`);
+      put(REPLICATION, `slot ${sanitiseLine(row.slot_name, 60)} (${sanitiseLine(row.plugin, 60)})`);
     looked.push({
       check: 'logical replication slots',
       state: 'done',

@@ -6,11 +6,18 @@
 /** A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); full-width forms included. */
 const FORMULA = /^[\s'"]*[=+\-@\t\r\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}]/u;
 
+/**
+ * Where the list separator is a semicolon (most of Europe), or with another import setting, a spreadsheet splits a cell of
+ * RFC 4180 in the middle: what follows must not begin a formula either.
+ */
+const INNER_FORMULA = /([;\t\r\n][\s"]*)(?=[=+\-@\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}])/gu;
+
 /** One cell by RFC 4180. Text that a spreadsheet would run gets an apostrophe in front; numbers stay numbers. */
 export function csvCell(value: string | number | boolean | undefined): string {
   if (value === undefined) return '';
   if (typeof value !== 'string') return String(value);
-  const safe = FORMULA.test(value) ? `'${value}` : value;
+  const inside = value.replace(INNER_FORMULA, "$1'");
+  const safe = FORMULA.test(inside) ? `'${inside}` : inside;
   return /[",\r\n]|^\s|\s$/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
