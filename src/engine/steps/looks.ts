@@ -31,14 +31,18 @@ export const couldNot = (why: string): Look => ({ verdict: 'inconclusive', obser
 /** Pods that are neither over nor on their way out, by workload. After a drained rollout a workload has only new ones. */
 export async function podsByWorkload(ctx: StepContext): Promise<Result<ReadonlyMap<string, KubeObject[]>>> {
   const listed = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace), { signal: ctx.signal });
-  if (!listed.ok) return listed;
+  return listed.ok ? ok(liveByWorkload(listed.value.items)) : listed;
+}
+
+/** Pods that neither end nor are over, by the workload they belong to. */
+export function liveByWorkload(items: readonly KubeObject[]): Map<string, KubeObject[]> {
   const pods = new Map<string, KubeObject[]>();
-  for (const pod of listed.value.items) {
+  for (const pod of items) {
     const workload = workloadOf(pod);
     if (workload === undefined || pod.metadata.deletionTimestamp !== undefined || isOver(pod)) continue;
     pods.set(workload, [...(pods.get(workload) ?? []), pod]);
   }
-  return ok(pods);
+  return pods;
 }
 
 export async function podsOf(ctx: StepContext, service: string): Promise<Result<KubeObject[]>> {

@@ -65,9 +65,15 @@ function withCriticalWarning(ctx: StepContext, services: readonly string[], prev
   return { ...preview, warnings: [...(preview.warnings ?? []), warning] };
 }
 
+/** Sessions whose passwords were read: the next service needs no second look at the same Secret. */
+const known = new WeakSet<StepContext['secrets']>();
+
 async function ready_(ctx: StepContext): Promise<Result<void>> {
-  const secrets = await ensureSecrets(ctx);
-  if (!secrets.ok) return secrets;
+  if (!known.has(ctx.secrets)) {
+    const secrets = await ensureSecrets(ctx);
+    if (!secrets.ok) return secrets;
+    known.add(ctx.secrets);
+  }
   const originals = await ensureOriginals(ctx);
   if (originals.ok) ctx.pooler.watch();
   return originals;

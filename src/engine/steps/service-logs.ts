@@ -3,7 +3,7 @@ import type { KubeObject } from '../kube/types.ts';
 import { ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { errorLines, newComplaints, newDatabaseErrors, shapesOf } from './log-lines.ts';
-import { couldNot, type Look, podReady, podsOf } from './looks.ts';
+import { couldNot, type Look, liveByWorkload, podReady } from './looks.ts';
 import type { StepContext } from './types.ts';
 
 /** Containers that only carry traffic or credentials; their words are not the service's. */
@@ -28,10 +28,13 @@ const HEAD_BYTES = 128 * 1024;
  * What a service complained about before it was switched: one of its pods, from the start of its log, because that is
  * what the new pods' logs will begin with. Kept as digests of shapes; without it every complaint counts as new.
  */
-export async function rememberComplaints(ctx: StepContext, service: string): Promise<void> {
+export async function rememberComplaints(
+  ctx: StepContext,
+  service: string,
+  pods: readonly KubeObject[],
+): Promise<void> {
   if (ctx.state().facts[complaintsKey(service)] !== undefined) return;
-  const pods = await podsOf(ctx, service);
-  const pod = pods.ok ? pods.value.find(podReady) : undefined;
+  const pod = liveByWorkload(pods).get(service)?.find(podReady);
   if (!pod) return;
   const shapes: string[] = [];
   for (const container of talkingContainers(ctx, service, pod)) {

@@ -3,8 +3,10 @@
  * followed until the old pods and their direct connections are gone.
  */
 
+import { listOf } from '../kube/refs.ts';
 import { followRollout } from '../kube/rollout.ts';
 import { changedByOthers, changeMatch, classifyLive, createObjects, sendChange } from '../kube/switch.ts';
+import type { KubeObject } from '../kube/types.ts';
 import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import { goneText } from '../postgres/activity.ts';
@@ -80,8 +82,12 @@ export async function goForward(ctx: StepContext, service: string): Promise<Resu
     );
     if (!created.ok) return created;
   }
-  await rememberComplaints(ctx, service);
-  await rememberDirect(ctx, service);
+  // One look at the pods for both; without it nothing is remembered, and less is proved afterwards.
+  const pods = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace), { signal: ctx.signal });
+  if (pods.ok) {
+    await rememberComplaints(ctx, service, pods.value.items);
+    await rememberDirect(ctx, service, pods.value.items);
+  }
   ctx.serviceState(service, 'switching');
   const sent = await sendFenced(ctx, change.value, 'forward');
   if (!sent.ok) return sent;
@@ -139,9 +145,9 @@ export async function verifyForward(ctx: StepContext, service: string): Promise<
 export const directBeforeKey = (service: string): string => `directBefore.${service}`;
 
 /** Sessions that were seen to be the service's before it moved: seeing none afterwards proves something only then. */
-async function rememberDirect(ctx: StepContext, service: string): Promise<void> {
+async function rememberDirect(ctx: StepContext, service: string, pods: readonly KubeObject[]): Promise<void> {
   if (ctx.state().facts[directBeforeKey(service)] !== undefined) return;
-  const owners = await ctx.fleet.podOwners(ctx.signal);
+  const owners = await ctx.fleet.podOwners(ctx.signal, pods);
   if (!owners.ok) return;
   const own = [...owners.value].filter(([, owner]) => owner.service === service && !owner.gone);
   ctx.fact(`${ADDRESSES}${service}`, Object.fromEntries(own.map(([address, { pod }]) => [address, pod])));
