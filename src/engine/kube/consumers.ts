@@ -30,7 +30,7 @@ export function toConsumer(site: Site, workload: string): Consumer {
     ...(user ? { user } : {}),
     ...(database ? { database } : {}),
     ...(password ? { password } : {}),
-    parameters: dsn?.parameters ?? {},
+    parameters: { ...site.beside, ...dsn?.parameters },
     defaultIncluded: site.role !== 'init',
     ...(note ? { note } : {}),
   };

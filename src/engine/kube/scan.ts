@@ -57,6 +57,8 @@ export interface Site {
   readonly portNumber: number;
   /** Who logs in where, when that stands in variables beside the address, or behind `$(…)` in it. */
   readonly login?: Login;
+  /** Parameters of the connection that stand in variables of their own (`PGOPTIONS`, `PGSSLMODE`). */
+  readonly beside?: Readonly<Record<string, string>>;
 }
 
 export interface Login {
@@ -151,8 +153,29 @@ function environmentSites(container: Json, env: EffectiveEnv, where: Where, targ
   }
   return [...sites.values()].map((site) => {
     const login = loginBeside(site, env);
-    return login ? { ...site, login } : site;
+    const beside = parametersBeside(site, env);
+    return {
+      ...site,
+      ...(login ? { login } : {}),
+      ...(Object.keys(beside).length > 0 ? { beside } : {}),
+    };
   });
+}
+
+/** What libpq, node-pg and pgx take from the environment whatever the address says; JDBC and .NET look at none of it. */
+function parametersBeside(site: Site, env: EffectiveEnv): Readonly<Record<string, string>> {
+  if (site.form === 'jdbc' || site.form === 'dotnet') return {};
+  const prefix = HOST_NAME.exec(site.name)?.[1];
+  const of = (...names: (string | undefined)[]): string | undefined => {
+    for (const name of names) {
+      const value = name === undefined ? undefined : env.variables.get(name)?.value;
+      if (value) return value;
+    }
+    return undefined;
+  };
+  const options = of('PGOPTIONS');
+  const sslmode = of('PGSSLMODE', prefix && `${prefix}SSLMODE`, prefix && `${prefix}SSL_MODE`);
+  return { ...(options ? { options } : {}), ...(sslmode ? { sslmode } : {}) };
 }
 
 const LOGIN: Readonly<Record<keyof Login, readonly string[]>> = {

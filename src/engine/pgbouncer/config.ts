@@ -13,6 +13,11 @@ export const PATHS = {
   hba: '/etc/pgbouncer/pg_hba.conf',
   authDir: '/etc/pgbouncer-auth',
   userlist: '/etc/pgbouncer-auth/userlist.txt',
+  serverCaDir: '/etc/pgbouncer-server-ca',
+  serverCa: '/etc/pgbouncer-server-ca/ca.crt',
+  clientTlsDir: '/etc/pgbouncer-tls',
+  clientCert: '/etc/pgbouncer-tls/tls.crt',
+  clientKey: '/etc/pgbouncer-tls/tls.key',
 } as const;
 
 /** Version that brought a key, where it is above the oldest supported one (1.18). */

@@ -155,6 +155,17 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     command: 'RELOAD',
   },
   {
+    id: 'upstream-certificate',
+    symptom: [/TLS handshake (?:error|failed).*certificate verif(?:y|ication) failed/i],
+    severity: 'block',
+    title: 'PgBouncer does not accept the certificate of PostgreSQL',
+    cause:
+      'It was signed by another authority than the one in server_tls_ca_file, is over, or is for another host name',
+    check: 'the certificate of PostgreSQL against server_tls_ca_file and the host in [databases]',
+    fix: 'Give the right authority (pooler.tls.server.ca), or a mode without that check',
+    command: 'RELOAD',
+  },
+  {
     id: 'upstream-unreachable',
     symptom: [
       /connect failed/i,

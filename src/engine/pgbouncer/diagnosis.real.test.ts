@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Postgres } from '../postgres/types.ts';
 import { Secret } from '../secret.ts';
+import { createAuthority } from '../testing/certificates.ts';
 import { ADMIN, NOVA, type NovaPoolerOptions, STATS, startNova, startNovaPooler, through } from '../testing/nova.ts';
 import {
   atLeast,
   connectTo,
   freePort,
   pgbouncerVersion,
+  serverFile,
   type TestPooler,
   type TestPostgres,
   until,
@@ -166,6 +168,18 @@ const PROVOKE: Record<string, () => Promise<string[]>> = {
   'upstream-tls': async () => {
     const pooled = await start({ settings: { serverTls: { mode: 'require' } } });
     return heard(pooled, await through(postgres, pooled));
+  },
+  'upstream-certificate': async () => {
+    const [ours, theirs] = [await createAuthority('ours'), await createAuthority('theirs')];
+    const { cert, key } = await ours.issue(['127.0.0.1']);
+    const files = [serverFile('a.crt', cert), serverFile('a.key', key), serverFile('ca.crt', theirs.ca)];
+    const [certFile, keyFile, caFile] = files.map((one) => one.path);
+    const encrypted = await startNova({ ssl: 'on', ssl_cert_file: certFile!, ssl_key_file: keyFile! });
+    pooler = await startNovaPooler(encrypted, { settings: { serverTls: { mode: 'verify-ca', caFile: caFile! } } });
+    const said = await through(encrypted, pooler);
+    await encrypted.stop();
+    for (const one of files) one.remove();
+    return heard(pooler, said);
   },
   'upstream-unreachable': async () => {
     const pooled = await start({ database: { port: await freePort() } });

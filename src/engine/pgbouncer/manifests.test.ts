@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../secret.ts';
 import { checkManifests } from './check-manifests.ts';
-import { parseVersion, renderHba, renderIni } from './config.ts';
+import { PATHS, parseVersion, renderHba, renderIni } from './config.ts';
 import { contentHash, exporterConnection, poolerObjects, poolerSecret } from './manifests.ts';
 import type { KubeObject, PoolerManifestOptions, PoolerSettings } from './types.ts';
 
@@ -38,6 +38,28 @@ const options: PoolerManifestOptions = {
 };
 const kinds = (objects: readonly KubeObject[]) => objects.map((object) => object.kind);
 const deployment = (objects: readonly KubeObject[]) => objects.find((object) => object.kind === 'Deployment')!;
+
+test('certificates are mounted as folders, readable for the user it runs as, where the configuration names them', () => {
+  const objects = poolerObjects({
+    ...options,
+    serverCa: { name: 'postgres-ca', key: 'root.pem' },
+    clientTlsSecret: 'pgbouncer-tls',
+  });
+  const pod = deployment(objects).spec.template.spec;
+  expect(pod.volumes.slice(2)).toEqual([
+    {
+      name: 'server-ca',
+      secret: { secretName: 'postgres-ca', items: [{ key: 'root.pem', path: 'ca.crt' }], defaultMode: 0o440 },
+    },
+    { name: 'client-tls', secret: { secretName: 'pgbouncer-tls', defaultMode: 0o440 } },
+  ]);
+  const mounts: { mountPath: string; subPath?: string }[] = pod.containers[0].volumeMounts;
+  expect(mounts.map((one) => one.mountPath)).toEqual(
+    expect.arrayContaining([PATHS.serverCa.replace('/ca.crt', ''), PATHS.clientCert.replace('/tls.crt', '')]),
+  );
+  expect(mounts.some((one) => one.subPath)).toBe(false);
+  expect(checkManifests(objects)).toEqual([]);
+});
 
 describe('our objects', () => {
   test('are what they should be, and pass our own rules', () => {

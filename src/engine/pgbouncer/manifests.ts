@@ -23,8 +23,13 @@ export const contentHash = (text: string): string => createHash('sha256').update
  * The exporter's connection string, for the Secret. `connect_timeout` keeps a scrape from hanging; the console rejects
  * what it does not know, and `extra_float_digits` (sent by lib/pq) must be in ignore_startup_parameters.
  */
-export function exporterConnection(user: string, password: Secret, port = 6432): string {
-  return `postgres://${encodeURIComponent(user)}:${percentEncode(password.reveal())}@127.0.0.1:${port}/pgbouncer?sslmode=disable&connect_timeout=5`;
+export function exporterConnection(
+  user: string,
+  password: Secret,
+  port = 6432,
+  sslmode: 'disable' | 'require' = 'disable',
+): string {
+  return `postgres://${encodeURIComponent(user)}:${percentEncode(password.reveal())}@127.0.0.1:${port}/pgbouncer?sslmode=${sslmode}&connect_timeout=5`;
 }
 
 /** Percent-encodes everything but RFC 3986 unreserved characters: the one spelling that libpq, node-pg and sqlx all read the same. */
@@ -136,6 +141,7 @@ function deployment(options: PoolerManifestOptions, at: Frame, configMapName: st
     options.preStop === 'none' ? 0 : (options.preStopSeconds ?? (waits ? ENDPOINT_SECONDS : ENDPOINT_SECONDS + drain));
   const grace = preStopSeconds + (waits ? drain : 0) + 30;
   const hook = preStop(options, preStopSeconds);
+  const readable = restricted ? { defaultMode: 0o440 } : {};
   const containerSecurity = {
     allowPrivilegeEscalation: false,
     capabilities: { drop: ['ALL'] },
@@ -166,6 +172,8 @@ function deployment(options: PoolerManifestOptions, at: Frame, configMapName: st
         { name: 'config', mountPath: PATHS.configDir, readOnly: true },
         // A directory, not a subPath: a subPath mount never sees a changed Secret.
         { name: 'userlist', mountPath: PATHS.authDir, readOnly: true },
+        ...(options.serverCa ? [{ name: 'server-ca', mountPath: PATHS.serverCaDir, readOnly: true }] : []),
+        ...(options.clientTlsSecret ? [{ name: 'client-tls', mountPath: PATHS.clientTlsDir, readOnly: true }] : []),
       ],
     },
   ];
@@ -237,11 +245,26 @@ function deployment(options: PoolerManifestOptions, at: Frame, configMapName: st
               name: 'userlist',
               secret: {
                 secretName: options.userlistSecretName,
-                ...(restricted ? { defaultMode: 0o440 } : {}),
+                ...readable,
                 // The exporter's connection string has no business in the pooler's file system.
                 items: [{ key: USERLIST_KEY, path: 'userlist.txt' }],
               },
             },
+            ...(options.serverCa
+              ? [
+                  {
+                    name: 'server-ca',
+                    secret: {
+                      secretName: options.serverCa.name,
+                      items: [{ key: options.serverCa.key, path: 'ca.crt' }],
+                      ...readable,
+                    },
+                  },
+                ]
+              : []),
+            ...(options.clientTlsSecret
+              ? [{ name: 'client-tls', secret: { secretName: options.clientTlsSecret, ...readable } }]
+              : []),
           ],
         },
       },

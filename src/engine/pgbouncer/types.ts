@@ -290,6 +290,10 @@ export interface PoolerManifestOptions {
   };
   readonly serviceMonitor?: boolean;
   readonly resources?: KubeJson;
+  /** Secret and key of the authority that PostgreSQL's certificate is verified with; mounted at PATHS.serverCa. */
+  readonly serverCa?: { readonly name: string; readonly key: string };
+  /** Secret of type kubernetes.io/tls with the pooler's own certificate; mounted at PATHS.clientTlsDir. */
+  readonly clientTlsSecret?: string;
   /** Extra annotations on every object (ownership, run id). */
   readonly annotations?: Readonly<Record<string, string>>;
   readonly imagePullSecrets?: readonly string[];

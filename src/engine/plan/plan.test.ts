@@ -224,3 +224,10 @@ test('further logins are those of the plan’s own database unless they name ano
     /nova_user is listed twice for that database/,
   );
 });
+
+test('a mode that verifies needs the authority; manifests of the operator’s own say themselves what TLS is', () => {
+  const text = (pooler: string) => `${head}pooler: ${pooler}\n${phases}`;
+  expect(errorsOf(text('{ tls: { server: { mode: verify-full } } }'))).toMatch(/needs the certificate authority/);
+  expect(errorsOf(text('{ tls: { server: { mode: verify-full, ca: { name: postgres-ca } } } }'))).toBe('no errors');
+  expect(errorsOf(text('{ manifests: ./k8s, tls: { client: { secret: x } } }'))).toMatch(/what those manifests say/);
+});

@@ -76,6 +76,33 @@ const postgresSchema = z.strictObject({
     .optional(),
 });
 
+const poolerTlsSchema = z.strictObject({
+  server: z
+    .strictObject({
+      mode: z
+        .enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
+        .describe('server_tls_sslmode: what the poolers ask of PostgreSQL'),
+      ca: z
+        .strictObject({
+          name: objectName('Secret with the certificate authority of PostgreSQL'),
+          key: text('Its key', 253).default('ca.crt'),
+        })
+        .optional(),
+    })
+    .describe('To PostgreSQL; prefer without a check of the certificate when left out')
+    .optional(),
+  client: z
+    .strictObject({
+      mode: z
+        .enum(['allow', 'prefer', 'require'])
+        .describe('client_tls_sslmode: require refuses clients that do not encrypt')
+        .default('prefer'),
+      secret: objectName('Secret of type kubernetes.io/tls with the certificate of the poolers'),
+    })
+    .describe('From the services; none without it')
+    .optional(),
+});
+
 const poolerSchema = z.strictObject({
   name: dnsLabel('Name of the Deployment and the Service of the pooler').default('pgbouncer'),
   port: port('Port of the pooler').default(6432),
@@ -104,6 +131,7 @@ const poolerSchema = z.strictObject({
       'How PgBouncer gets what it logs in with: auto (or nothing) takes the clear password in the Secret; the others keep it out of it and need postgres.adminSecret',
     )
     .optional(),
+  tls: poolerTlsSchema.optional(),
   userlistSecret: objectName('Secret that holds userlist.txt').default('pgbouncer-userlist'),
   adminUser: databaseName('Admin of the console').default('admin'),
   statsUser: databaseName('Reader of the console').default('stats_user'),
@@ -298,6 +326,11 @@ function checkWhole(plan: z.output<typeof planBody>, context: z.RefinementCtx): 
     if (logins.has(key)) say(['postgres', 'also', index], `${role} is listed twice for that database`);
     logins.add(key);
   });
+  const server = plan.pooler.tls?.server;
+  if (server && server.mode.startsWith('verify-') && !server.ca)
+    say(['pooler', 'tls', 'server', 'ca'], `${server.mode} needs the certificate authority to verify with`);
+  if (plan.pooler.tls && plan.pooler.manifests !== undefined)
+    say(['pooler', 'tls'], 'with pooler.manifests TLS is what those manifests say');
   if (parseDuration(plan.observe.every) === 0) say(['observe', 'every'], 'must be longer than 0s');
   if (plan.window && Date.parse(plan.window.end) <= Date.parse(plan.window.start)) {
     say(['window', 'end'], 'the change window ends before it starts');

@@ -14,7 +14,7 @@ export function blockersOf(plan: Plan, workload: Pick<Workload, 'findings' | 'co
   for (const consumer of workload.consumers.filter((one) => one.defaultIncluded)) {
     found.push(...mismatches(plan, consumer));
     // The operator's own manifests may offer TLS and accept more parameters: not ours to judge here.
-    if (plan.pooler.manifests === undefined) found.push(...refusals(consumer));
+    if (plan.pooler.manifests === undefined) found.push(...refusals(plan, consumer));
   }
   return [...new Set(found)];
 }
@@ -41,17 +41,25 @@ const known = (text: string | undefined): text is string => text !== undefined &
 
 const NEEDS_TLS = new Set(['require', 'verify-ca', 'verify-full', 'no-verify', 'verifyca', 'verifyfull']);
 const TRUE = new Set(['true', '1', 'yes', 'on']);
+/**
+ * Settings of a session that a driver sends when it logs in. PgBouncer follows a handful of them per client (TimeZone,
+ * DateStyle, client_encoding, application_name, standard_conforming_strings, from 1.20 on IntervalStyle) and refuses the
+ * rest; ignore_startup_parameters would drop them without a word.
+ */
 const STARTUP =
-  /^(options|search_path|currentschema|statement_timeout|lock_timeout|idle_in_transaction_session_timeout)$/;
+  /^(options|search_path|searchpath|currentschema|statement_timeout|lock_timeout|idle_in_transaction_session_timeout|idle_session_timeout|transaction_timeout|default_transaction_isolation|default_transaction_read_only|default_transaction_deferrable|client_min_messages|work_mem|jit|role|row_security|synchronous_commit|plan_cache_mode)$/;
 
-function refusals(consumer: Consumer): string[] {
+function refusals(plan: Plan, consumer: Consumer): string[] {
   const found: string[] = [];
   for (const [name, value] of Object.entries(consumer.parameters)) {
     const key = name.toLowerCase().replaceAll(' ', '');
     const text = value.toLowerCase().replaceAll(/[\s"']/g, '');
-    if (((key === 'sslmode' || key === 'ssl') && NEEDS_TLS.has(text)) || (key === 'ssl' && TRUE.has(text))) {
+    if (
+      plan.pooler.tls?.client === undefined &&
+      (((key === 'sslmode' || key === 'ssl') && NEEDS_TLS.has(text)) || (key === 'ssl' && TRUE.has(text)))
+    ) {
       found.push(
-        `${consumer.name} demands TLS (${sanitiseLine(name, 40)}=${sanitiseLine(value, 40)}), and the pooler's port has no certificate: use sslmode=prefer inside the cluster, or pooler.manifests with client_tls_*.`,
+        `${consumer.name} demands TLS (${sanitiseLine(name, 40)}=${sanitiseLine(value, 40)}), and the pooler's port has no certificate: give it one (pooler.tls.client in the plan), or use sslmode=prefer inside the cluster.`,
       );
     }
     if (STARTUP.test(key) && text !== '') {
@@ -62,6 +70,14 @@ function refusals(consumer: Consumer): string[] {
   }
   return found;
 }
+
+/** Does one of its addresses check the certificate it is shown? */
+export const verifiesCertificates = (workload: Pick<Workload, 'consumers'>): boolean =>
+  workload.consumers.some((one) =>
+    Object.entries(one.parameters).some(
+      ([name, value]) => /^ssl(mode)?$/i.test(name) && /verify-?(ca|full)/i.test(value),
+    ),
+  );
 
 /** A driver that prepares statements, and a PgBouncer that runs now and forgets them. Said only once its version is known. */
 export function forgottenStatements(ctx: StepContext, workload: Workload): string[] {

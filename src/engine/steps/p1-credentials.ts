@@ -200,7 +200,14 @@ function wanted(ctx: StepContext): Result<KubeObject> {
         { user: plan.pooler.adminUser, secret: secrets.admin },
         { user: plan.pooler.statsUser, secret: secrets.stats },
       ]),
-      exporterConnection: new Secret(exporterConnection(plan.pooler.statsUser, secrets.stats, plan.pooler.port)),
+      exporterConnection: new Secret(
+        exporterConnection(
+          plan.pooler.statsUser,
+          secrets.stats,
+          plan.pooler.port,
+          plan.pooler.tls?.client?.mode === 'require' ? 'require' : 'disable',
+        ),
+      ),
       labels: { 'app.kubernetes.io/managed-by': 'pgb-wizard' },
     }) as KubeObject,
   );

@@ -4,11 +4,12 @@ import { canonicalJson, fingerprint } from '../kube/fingerprint.ts';
 import { ref, refOf } from '../kube/refs.ts';
 import { followRollout, templateOf } from '../kube/rollout.ts';
 import type { KubeObject } from '../kube/types.ts';
-import { parseVersion, renderHba, renderIni } from '../pgbouncer/config.ts';
+import { PATHS, parseVersion, renderHba, renderIni } from '../pgbouncer/config.ts';
 import { poolerObjects } from '../pgbouncer/manifests.ts';
 import type { PgBouncerVersion, PoolerSettings } from '../pgbouncer/types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import { rolesByDatabase, rolesOf } from '../plan/logins.ts';
+import type { Plan } from '../plan/schema.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { DiffLine } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -47,6 +48,17 @@ function sizes(ctx: StepContext) {
   };
 }
 
+function tlsSettings({ pooler: { tls } }: Plan): Pick<PoolerSettings, 'serverTls' | 'clientTls'> {
+  return {
+    ...(tls?.server
+      ? { serverTls: { mode: tls.server.mode, ...(tls.server.ca ? { caFile: PATHS.serverCa } : {}) } }
+      : {}),
+    ...(tls?.client
+      ? { clientTls: { mode: tls.client.mode, certFile: PATHS.clientCert, keyFile: PATHS.clientKey } }
+      : {}),
+  };
+}
+
 function settings(ctx: StepContext, host: string): PoolerSettings {
   const { plan } = ctx;
   const { maxClientConn, databases, ...pool } = sizes(ctx);
@@ -67,6 +79,7 @@ function settings(ctx: StepContext, host: string): PoolerSettings {
     statsUser: plan.pooler.statsUser,
     maxClientConn,
     listenPort: plan.pooler.port,
+    ...tlsSettings(plan),
     ...authQueryOf(ctx),
   };
 }
@@ -109,6 +122,8 @@ async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
       ini: renderIni(running.value, config),
       hba: renderHba(config),
       userlistSecretName: plan.pooler.userlistSecret,
+      ...(plan.pooler.tls?.server?.ca ? { serverCa: plan.pooler.tls.server.ca } : {}),
+      ...(plan.pooler.tls?.client ? { clientTlsSecret: plan.pooler.tls.client.secret } : {}),
       port: plan.pooler.port,
       ...(plan.pooler.clientMaxLifetime
         ? { clientMaxLifetimeSeconds: Math.ceil((parseDuration(plan.pooler.clientMaxLifetime) ?? 0) / 1000) }

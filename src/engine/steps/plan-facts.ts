@@ -74,6 +74,8 @@ export function accessInput(plan: Plan, facts: AccessFacts): AccessInput {
     ),
     secrets: [
       ...(postgres.adminSecret ? [{ name: postgres.adminSecret.name, step: 'preflight: log in as the admin' }] : []),
+      ...(pooler.tls?.server?.ca ? [{ name: pooler.tls.server.ca.name, step: 'preflight: check the authority' }] : []),
+      ...(pooler.tls?.client ? [{ name: pooler.tls.client.secret, step: 'preflight: check the certificate' }] : []),
       ...(passwordSecret ? [{ name: passwordSecret, step: 'start: read the passwords' }] : []),
     ],
     userlist: { name: pooler.userlistSecret, step: 'p1.secret: write the userlist' },

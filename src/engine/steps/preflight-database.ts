@@ -84,6 +84,7 @@ export async function database(ctx: StepContext, found: Discovery): Promise<Step
   await rememberImage(ctx);
   let closed: StepFailure | undefined;
   for (const { login, facts } of capacities.value) closed = roleFindings(ctx, login, capacityFindings(facts)) ?? closed;
+  const plain = noTls(ctx, capacity);
   const own = await ownManifests(ctx);
   const ini = own.ok ? own.value?.pooler?.ini : undefined;
   const version =
@@ -147,7 +148,7 @@ export async function database(ctx: StepContext, found: Discovery): Promise<Step
   for (const one of sizing.findings) if (one.severity === 'warn') ctx.message('warn', `${one.title}: ${one.detail}`);
   const hazard = await hazards(ctx, found, version.value);
   const block = blocks[0];
-  if (closed) return closed;
+  if (closed ?? plain) return closed ?? plain;
   return block
     ? { cause: `${block.title}: ${block.detail}`, hint: block.fix ?? 'Lower the pool sizes of the plan.' }
     : hazard;
@@ -162,6 +163,23 @@ async function rememberImage(ctx: StepContext): Promise<void> {
     : [];
   const image = images.find((one) => /(^|\/)postgres(:|@|$)/.test(one));
   if (image) ctx.fact('postgresImage', image);
+}
+
+/** A pooler that asks for TLS gets no connection from a PostgreSQL without it. */
+function noTls(ctx: StepContext, { ssl }: CapacityFacts): StepFailure | undefined {
+  const mode = ctx.plan.pooler.tls?.server?.mode;
+  if (mode === undefined || mode === 'disable' || mode === 'allow' || mode === 'prefer') return undefined;
+  ctx.evidence({
+    check: 'TLS of PostgreSQL',
+    verdict: ssl ? 'pass' : 'fail',
+    observed: `ssl is ${ssl ? 'on' : 'off'}`,
+    expected: `on, because pooler.tls.server.mode is ${mode}`,
+  });
+  if (ssl) return undefined;
+  return {
+    cause: `PostgreSQL offers no TLS (ssl is off), and the plan asks for ${mode}`,
+    hint: 'Give PostgreSQL a certificate, or set pooler.tls.server.mode to prefer.',
+  };
 }
 
 /** No role is forced into a database that several use, and none when the plan keeps clear passwords out of the Secret. */

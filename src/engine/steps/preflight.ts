@@ -2,6 +2,7 @@
 import type { Discovery } from '../kube/workload-types.ts';
 import { checkPlanAgainst } from '../plan/check.ts';
 import { ok } from '../result.ts';
+import { checkCertificates } from './certificates.ts';
 import { blockersOf } from './eligibility.ts';
 import { judgeOwn, ownManifests } from './own-manifests.ts';
 import { checkPermissions } from './permissions.ts';
@@ -37,6 +38,7 @@ export const preflight: Step = {
       ...found.value.notConsumers.map((one) => one.workload.ref.name),
     ]);
     if (!planned.ok) return refused ? ok(sumUp(failures)) : planned;
+    note(await checkCertificates(ctx, found.value));
     note(services(ctx, found.value));
     owners(ctx, found.value);
     note(await database(ctx, found.value));

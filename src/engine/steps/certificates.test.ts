@@ -1,0 +1,48 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createAuthority, type TestAuthority } from '../testing/certificates.ts';
+import { checkServingCertificate } from './certificates.ts';
+
+let authority: TestAuthority;
+beforeAll(async () => {
+  authority = await createAuthority('an authority');
+});
+const now = new Date();
+
+describe('the certificate of the poolers', () => {
+  test('with its key, its name and time left has nothing to say', async () => {
+    const good = await authority.issue(['pgbouncer', 'pgbouncer.nova.svc']);
+    expect(checkServingCertificate(good, ['pgbouncer'], now)).toEqual([]);
+  });
+
+  test('that is over, or not yet valid, is refused', async () => {
+    const over = await authority.issue(['pgbouncer'], -1);
+    expect(checkServingCertificate(over, ['pgbouncer'], now)).toMatchObject([
+      { severity: 'block', text: expect.stringMatching(/^it was valid until /) },
+    ]);
+    const good = await authority.issue(['pgbouncer']);
+    expect(checkServingCertificate(good, ['pgbouncer'], new Date('2020-01-01'))).toMatchObject([
+      { severity: 'block', text: expect.stringMatching(/^it is not valid before /) },
+    ]);
+  });
+
+  test('whose key is another’s, or no key, is refused', async () => {
+    const [one, two] = [await authority.issue(['pgbouncer']), await authority.issue(['pgbouncer'])];
+    expect(checkServingCertificate({ cert: one.cert, key: two.key }, ['pgbouncer'], now)).toEqual([
+      { severity: 'block', text: 'its key belongs to another certificate' },
+    ]);
+    expect(checkServingCertificate({ cert: one.cert, key: 'no key' }, ['pgbouncer'], now)[0]?.text).toMatch(
+      /^its key cannot be read: /,
+    );
+    expect(checkServingCertificate({ cert: 'no certificate', key: one.key }, ['pgbouncer'], now)).toMatchObject([
+      { severity: 'block', text: expect.stringMatching(/^it is no certificate: /) },
+    ]);
+  });
+
+  test('for another name, or for a few days more, is worth a word', async () => {
+    const other = await authority.issue(['postgres.nova.svc'], 5);
+    expect(checkServingCertificate(other, ['pgbouncer'], now)).toEqual([
+      { severity: 'warn', text: expect.stringMatching(/^it is valid for [45] more days$/) },
+      { severity: 'warn', text: expect.stringMatching(/^it is not for pgbouncer \(DNS:postgres\.nova\.svc\)/) },
+    ]);
+  });
+});
