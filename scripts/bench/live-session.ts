@@ -11,7 +11,7 @@ import { newHome, Terminal } from '../../test/journeys/terminal.ts';
 export interface Live {
   readonly seconds: number;
   readonly bytesPerSecond: number;
-  /** CPU ms of one refresh of all poolers and the screen, everything else the wizard does meanwhile included. */
+  /** CPU ms of one refresh of all poolers and the screen, with whatever else the wizard does meanwhile. */
   readonly refreshMs: number;
   /** CPU ms of the guide's poll of one pooler: `kubectl exec … psql -c "SHOW POOLS"`. */
   readonly pollMs: number;
@@ -24,6 +24,7 @@ const TICK_MS = 10;
 const REFRESH_S = 2;
 const POLLS = 9;
 
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const cpuMs = (pid: number): number => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
@@ -52,31 +53,22 @@ export async function measureLive(seconds: number): Promise<Live> {
   };
   try {
     const terminal = wizard(await hastyPlan(home.path));
-    await approveUntil(terminal, /left of 30 m/, 600_000, { phases: true });
+    await approveUntil(terminal, /Migrate notification-service +guide/, 600_000);
     const { pid } = terminal.pty;
-    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-    await pause(10_000);
+    const refresh = await measureRefresh(terminal, Math.max(20, seconds / 4), cluster.kubeconfig);
+    await approveUntil(terminal, /left of 30 m/, 600_000, { phases: true });
+    await pause(30_000);
     const samples: [number, number][] = [];
     const began = performance.now();
-    const cpu = cpuMs(pid);
     bytes = 0;
-    // The guide's poll now and then meanwhile: a busy machine makes both dearer.
-    const polls: number[] = [];
-    let polled = began;
     while (performance.now() - began < seconds * 1000) {
       samples.push([(performance.now() - began) / 3_600_000, memoryKb(pid, 'VmRSS') / 1024]);
-      if (performance.now() - polled > (seconds * 1000) / (POLLS + 1)) {
-        polled = performance.now();
-        polls.push(await pollOf(cluster.kubeconfig));
-      }
       await pause(1000);
     }
-    const passed = (performance.now() - began) / 1000;
     return {
+      ...refresh,
       seconds,
-      bytesPerSecond: bytes / passed,
-      refreshMs: ((cpuMs(pid) - cpu) / passed) * REFRESH_S,
-      pollMs: polls.sort((a, b) => a - b)[Math.floor(polls.length / 2)] ?? Number.NaN,
+      bytesPerSecond: (bytes / (performance.now() - began)) * 1000,
       peakMb: memoryKb(pid, 'VmHWM') / 1024,
       slopeMbPerHour: slope(samples),
     };
@@ -85,6 +77,26 @@ export async function measureLive(seconds: number): Promise<Live> {
     await cluster.stop();
     home.remove();
   }
+}
+
+/** The pools on the screen while a question waits: every 2 s all poolers are asked and the chart is drawn, and nothing else. */
+async function measureRefresh(terminal: Terminal, seconds: number, kubeconfig: string) {
+  const { pid } = terminal.pty;
+  await terminal.keys('p');
+  await terminal.see('Pools over the change');
+  await pause(5000);
+  const began = performance.now();
+  const cpu = cpuMs(pid);
+  // The guide's poll now and then meanwhile: a busy machine makes both dearer.
+  const polls: number[] = [];
+  while (performance.now() - began < seconds * 1000) {
+    polls.push(await pollOf(kubeconfig));
+    await pause((seconds * 1000) / POLLS);
+  }
+  const refreshMs = ((cpuMs(pid) - cpu) / (performance.now() - began)) * REFRESH_S * 1000;
+  await terminal.keys('escape');
+  await terminal.see(/^ y approve/m);
+  return { refreshMs, pollMs: polls.sort((a, b) => a - b)[Math.floor(polls.length / 2)] ?? Number.NaN };
 }
 
 /** The guide's plan, its pools watched for half a minute instead of five, so that the soak comes soon. */
@@ -101,7 +113,7 @@ async function hastyPlan(folder: string): Promise<string> {
 /** The CPU of kubectl alone, psql in the pod not counted. */
 async function pollOf(kubeconfig: string): Promise<number> {
   const address = 'postgresql://admin:bench-admin@127.0.0.1:6432/pgbouncer';
-  const poll = `kubectl --kubeconfig ${kubeconfig} -n nova exec svc/pgbouncer -- psql ${address} -c "SHOW POOLS" >/dev/null; times`;
+  const poll = `kubectl --kubeconfig ${kubeconfig} -n nova exec svc/pgbouncer -- psql ${address} -c "SHOW POOLS" >/dev/null && times`;
   const { stdout } = await promisify(execFile)('bash', ['-c', poll]);
   const ofChildren = stdout.trim().split('\n')[1] ?? '';
   const parts = [...ofChildren.matchAll(/(\d+)m([\d.]+)s/g)].map(([, m, s]) => Number(m) * 60 + Number(s));

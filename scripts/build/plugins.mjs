@@ -49,9 +49,14 @@ export const inkByRows = {
       ['    get() {', '    get() {\n        return rowsOf(this) ?? this.compose();\n    }\n    compose() {'],
     );
     load(
-      /widest-line\/index\.js$/,
-      ['import ', `import { remembering } from ${JSON.stringify(rowsModule)};\nimport `],
-      ['export default function widestLine', 'export default remembering(widestLine);\nfunction widestLine'],
+      /ink\/build\/sanitize-ansi\.js$/,
+      ['import ', `import { isPainted } from ${JSON.stringify(rowsModule)};\nimport `],
+      ['const sanitizeAnsi = (text) => {', 'const sanitizeAnsi = (text) => {\n    if (isPainted(text)) return text;'],
+    );
+    load(
+      /ink\/node_modules\/string-width\/index\.js$|widest-line\/node_modules\/string-width\/index\.js$/,
+      ['import ', `import { quickly } from ${JSON.stringify(rowsModule)};\nimport `],
+      ['export default function stringWidth', 'export default quickly(stringWidth);\nfunction stringWidth'],
     );
   },
 };

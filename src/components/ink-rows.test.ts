@@ -1,8 +1,9 @@
 import { Terminal } from '@xterm/headless';
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { SITUATIONS, type Situation } from '../screens/testing/fixtures.ts';
 import { still } from '../screens/testing/still.ts';
-import { type Drawing, remembering, rowsOf } from './ink-rows.ts';
+import { type Drawing, isPainted, quickly, rowsOf } from './ink-rows.ts';
 import { paintLine } from './paint.ts';
 import { THEME_NAMES, themeOf } from './theme.ts';
 
@@ -20,8 +21,8 @@ const { default: Output } = (await import(new URL('../../node_modules/ink/build/
 
 const [columns, rows] = [100, 30];
 
-function drawn(texts: readonly string[]) {
-  const output = new Output({ width: columns, height: rows });
+function drawn(texts: readonly string[], height = texts.length) {
+  const output = new Output({ width: columns, height });
   for (const [row, text] of texts.entries()) output.write(0, row, text, { transformers: [(same) => same] });
   return output;
 }
@@ -48,8 +49,10 @@ describe('rowsOf', () => {
   test.each(THEME_NAMES)('shows what Ink would have composed, in the theme %s', async (name) => {
     for (const situation of Object.keys(SITUATIONS) as Situation[]) {
       const lines = still({ snapshot: SITUATIONS[situation](), columns, rows });
-      const output = drawn(lines.map((line) => paintLine(line, themeOf(name)).trimEnd() || ' '));
+      const painted = lines.map((line) => paintLine(line, themeOf(name)).trimEnd() || ' ');
+      const output = drawn(painted);
       const short = rowsOf(output);
+      expect(rowsOf(drawn([painted.join('\n')], rows))).toEqual(short);
       const composed = output.get();
       expect(short?.height).toBe(composed.height);
       expect(await cells(short?.output ?? ''), situation).toEqual(await cells(composed.output));
@@ -86,23 +89,54 @@ describe('rowsOf', () => {
         return output;
       },
     ],
-    ['a text of two lines', () => drawn(['one\ntwo'])],
+    ['a row that is missing', () => drawn(['one\ntwo'], 3)],
+    ['a tab', () => drawn(['one\ttwo'])],
     ['an invisible character', () => drawn(['o\u200bne'])],
-    ['a row below the frame', () => drawn(Array.from({ length: rows + 1 }, () => 'x'))],
+    [
+      'a row below the frame',
+      () =>
+        drawn(
+          Array.from({ length: rows + 1 }, () => 'x'),
+          rows,
+        ),
+    ],
   ])('leaves %s to Ink', (_, make) => {
     expect(rowsOf(make())).toBeUndefined();
   });
 });
 
-test('a remembering measure asks once for a text, and forgets rather than grows without end', () => {
-  let asked = 0;
-  const measure = remembering((text) => {
-    asked++;
-    return text.length;
+describe('quickly', () => {
+  test('measures every simple character, and painted rows, as string-width does', () => {
+    const quick = quickly(stringWidth);
+    for (let code = 0x20; code < 0x3000; code++) {
+      const text = String.fromCharCode(code);
+      expect(quick(text), code.toString(16)).toBe(stringWidth(text));
+    }
+    for (const situation of Object.keys(SITUATIONS) as Situation[]) {
+      for (const line of still({ snapshot: SITUATIONS[situation](), columns, rows })) {
+        const row = paintLine(line, themeOf('colour-blind'));
+        expect(isPainted(row), row).toBe(true);
+        expect(quick(row)).toBe(columns);
+      }
+    }
   });
-  expect([measure('abc'), measure('abc'), measure('')]).toEqual([3, 3, 0]);
-  expect(asked).toBe(2);
-  for (let n = 0; n < 5000; n++) measure(`row ${n}`);
-  expect(measure('abc')).toBe(3);
-  expect(asked).toBe(5003);
+
+  test.each(['数据库', 'e\u0301', '\u26a0\ufe0f', 'a\u200bb', '\u001b[2Jx', '\u001b]8;;http://x\u0007y', 'a\tb'])(
+    'leaves %j to the measure',
+    (text) => {
+      expect(isPainted(text)).toBe(false);
+      expect(quickly(() => 77)(text)).toBe(77);
+    },
+  );
+
+  test('leaves a frame of several rows to the measure', () => {
+    expect(isPainted('a\nb')).toBe(true);
+    expect(quickly(() => 77)('a\nb')).toBe(77);
+  });
+
+  test('a long text that is not painted is refused at once', () => {
+    const began = performance.now();
+    expect(isPainted(`${'\u001b[31mab'.repeat(20_000)}\u0000`)).toBe(false);
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
 });

@@ -1,9 +1,11 @@
 /**
  * A short way through Ink for frames that are rows already. Ink composes every frame from single cells, so that boxes may
  * overlap and be clipped: 12,000 objects for 200 x 60, taken apart and put together again for each key. Rows that span
- * the frame, one text each, need none of it. The build puts this in front of Ink's own way (scripts/build/plugins.mjs);
- * whatever is not such a frame takes Ink's own way.
+ * the frame, one text each, need none of it, and text that holds nothing but simple characters and colours need not be
+ * tokenised to be measured. The build puts this in front of Ink's own way (scripts/build/plugins.mjs); whatever is not such a
+ * frame or text takes Ink's own way.
  */
+import { SIMPLE_CELLS } from './line.ts';
 
 interface Operation {
   readonly type: string;
@@ -19,31 +21,37 @@ export interface Drawing {
   readonly height: number;
 }
 
-/** Ink leaves out what is invisible, and a line feed or a tab makes more of a row than one. */
-const PLAIN = /^[^\n\t\p{Default_Ignorable_Code_Point}]*$/u;
+/** Ink leaves out what is invisible, and a tab is more cells than one. */
+const PLAIN = /^[^\t\p{Default_Ignorable_Code_Point}]*$/u;
 
-/** The frame, when it is one text a row at the left edge; undefined when Ink has to compose it. */
+/** The frame, when it is made of whole rows; undefined when Ink has to compose it. */
 export function rowsOf({ operations, height }: Drawing): { output: string; height: number } | undefined {
-  const rows = new Array<string | undefined>(height);
+  const rows: string[] = [];
   for (const { type, x, y, text, transformers = [] } of operations) {
-    if (type !== 'write' || x !== 0 || y === undefined || text === undefined) return undefined;
-    if (!(y >= 0 && y < height) || rows[y] !== undefined || !PLAIN.test(text)) return undefined;
-    rows[y] = transformers.reduce((drawn, transform) => transform(drawn, 0), text).trimEnd();
+    // From top to bottom, one after the other, nothing beside or above another.
+    if (type !== 'write' || x !== 0 || y !== rows.length || text === undefined || !PLAIN.test(text)) return undefined;
+    for (const [index, row] of text.split('\n').entries()) {
+      rows.push(transformers.reduce((drawn, transform) => transform(drawn, index), row).trimEnd());
+    }
   }
-  return { output: Array.from(rows, (row) => row ?? '').join('\n'), height };
+  return rows.length === height ? { output: rows.join('\n'), height } : undefined;
 }
 
-const REMEMBERED = 2000;
+const SGR = /\u001b\[[\d;]*m/g;
+/** Simple characters and the colours that `paintLine` writes. Unrolled, so that a text that does not match costs no more. */
+const PAINTED = new RegExp(`^${SIMPLE_CELLS}*(?:(?:\u001b\\[[\\d;]*m|\n)${SIMPLE_CELLS}*)*$`);
 
-/** A measure that remembers: of a frame's rows few are new. */
-export function remembering(measure: (text: string) => number): (text: string) => number {
-  const known = new Map<string, number>();
-  return (text) => {
-    const before = known.get(text);
-    if (before !== undefined) return before;
-    const width = measure(text);
-    if (known.size >= REMEMBERED) known.clear();
-    known.set(text, width);
-    return width;
-  };
+/** A frame as we paint nearly all of them: nothing in it needs to be looked at character by character. */
+export function isPainted(text: string): boolean {
+  return PAINTED.test(text);
+}
+
+/** `measure` (string-width) for what needs it; of a painted row the cells are its characters. */
+export function quickly<Options>(
+  measure: (text: string, options?: Options) => number,
+): (text: string, options?: Options) => number {
+  return (text, options) =>
+    options === undefined && !text.includes('\n') && isPainted(text)
+      ? text.replace(SGR, '').length
+      : measure(text, options);
 }

@@ -23,8 +23,8 @@ type Style = Omit<Span, 'text'>;
  * frames are drawn with. Nearly every text is, and the real measure costs a hundred times as much. What could make an
  * emoji of one of them (a variation selector, a joiner) is not among them.
  */
-const SIMPLE =
-  /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2200-\u22ff\u2500-\u25fc\u2713-\u2718\u2800-\u28ff]*$/;
+export const SIMPLE_CELLS = String.raw`[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2200-\u22ff\u2500-\u25fc\u2713-\u2718\u2800-\u28ff]`;
+const SIMPLE = new RegExp(`^${SIMPLE_CELLS}*$`);
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 // ✔ ✖ ▶ ↩ are pictographs with a text presentation: one cell in every terminal, as Ink's own measure says, while
