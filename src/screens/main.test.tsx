@@ -150,7 +150,7 @@ describe('the screen', () => {
     await screen.see('1/1 updated');
     handle.show(parked(SITUATIONS.migrate()));
     expect((await screen.result).leftBy).toBe('leave');
-  });
+  }, 60_000);
 });
 
 test('an unchanged dashboard writes less than 1.5 KB a second', async () => {

@@ -86,7 +86,8 @@ const setEnv = (name: string, value: string) =>
 
 /** What scheduler and kubelet would do: pods run, pass their probes (all but those the test keeps back), and go when deleted. */
 async function runPods(ready: (pod: KubeObject) => boolean = () => true): Promise<void> {
-  for (let round = 0; round < 30; round++) {
+  // Controllers answer when the machine lets them: what is quiet once may only be slow.
+  for (let round = 0, quiet = 0; round < 60; round++) {
     await settle();
     let changed = false;
     for (const pod of pods()) {
@@ -103,7 +104,8 @@ async function runPods(ready: (pod: KubeObject) => boolean = () => true): Promis
         break;
       }
     }
-    if (!changed) return;
+    quiet = changed ? 0 : quiet + 1;
+    if (quiet === 3) return;
   }
 }
 
