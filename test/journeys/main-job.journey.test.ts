@@ -45,9 +45,9 @@ async function clientsOfPostgres({ kubectl, json }: Cluster): Promise<string[]> 
 
 const load = async ({ json }: Cluster) => json<Load>('get', '--raw', '/rehearsal/v1/load');
 
-/** The largest resident set of a process so far, MB. */
+/** The largest resident set of a process so far, MB; 0 for one that has ended and is not waited for yet: it has none. */
 function peakMb(pid: number): number {
-  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
 interface Envelope {
