@@ -326,9 +326,9 @@ function checkWhole(plan: z.output<typeof planBody>, context: z.RefinementCtx): 
     if (logins.has(key)) say(['postgres', 'also', index], `${role} is listed twice for that database`);
     logins.add(key);
   });
-  const server = plan.pooler.tls?.server;
-  if (server && server.mode.startsWith('verify-') && !server.ca)
-    say(['pooler', 'tls', 'server', 'ca'], `${server.mode} needs the certificate authority to verify with`);
+  const { mode, ca } = plan.pooler.tls?.server ?? {};
+  if (mode?.startsWith('verify-') && !ca)
+    say(['pooler', 'tls', 'server', 'ca'], `${mode} needs the certificate authority to verify with`);
   if (plan.pooler.tls && plan.pooler.manifests !== undefined)
     say(['pooler', 'tls'], 'with pooler.manifests TLS is what those manifests say');
   if (parseDuration(plan.observe.every) === 0) say(['observe', 'every'], 'must be longer than 0s');
