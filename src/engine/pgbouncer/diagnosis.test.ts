@@ -25,6 +25,10 @@ describe('a line is named by its sharpest row', () => {
     ['FATAL: remaining connection slots are reserved for non-replication superuser connections', 'postgres-full'],
     ['FATAL: unsupported startup parameter in options: statement_timeout', 'startup-parameter'],
     ['server login has been failing, try again later (server_login_retry)', 'server-login-cached'],
+    [
+      'server login has been failing, cached error: password authentication failed for user "nova_user" (server_login_retry)',
+      'server-password',
+    ],
   ])('%s', (line, id) => expect(classifyLine(line)?.id).toBe(id));
   test('an ordinary line is none', () => {
     expect(
