@@ -5,40 +5,31 @@ import type { Glyphs, Tone } from './theme.ts';
 
 export interface Point {
   readonly at: number;
-  /** NaN where nothing was measured: a gap is drawn as a gap. */
+  /** NaN where nothing was measured. */
   readonly value: number;
+  /** Samples are missing between the point before and this one: a gap is drawn as a gap. */
+  readonly gap?: boolean;
 }
 
-/** The worst value in each of `cells` equal spans of time from `from` to `to`; NaN where there is no sample. */
+/**
+ * The worst value in each of `cells` equal spans of time from `from` to `to`. A span between two points that belong together
+ * has the value of the first (there are more cells than samples); NaN where nothing is known.
+ */
 export function bucket(points: readonly Point[], from: number, to: number, cells: number): number[] {
   const out = new Array<number>(cells).fill(Number.NaN);
   const span = Math.max(1, to - from);
-  for (const point of points) {
-    if (point.at < from || point.at > to) continue;
-    const cell = Math.min(cells - 1, Math.floor(((point.at - from) / span) * cells));
-    const known = out[cell] ?? Number.NaN;
-    if (Number.isFinite(point.value)) out[cell] = Number.isNaN(known) ? point.value : Math.max(known, point.value);
-  }
-  return out;
-}
-
-/** Fills gaps that are narrower than the sampling: with more cells than samples every other cell would be empty. */
-export function bridge(values: readonly number[], widest: number): number[] {
-  const out = [...values];
   let last = -1;
-  for (let index = 0; index < out.length; index++) {
-    if (Number.isNaN(out[index])) continue;
-    if (last >= 0 && index - last - 1 <= widest) out.fill(out[last] ?? Number.NaN, last + 1, index);
-    last = index;
+  let before = Number.NaN;
+  for (const { at, value, gap } of points) {
+    if (at < from || at > to) continue;
+    const cell = Math.min(cells - 1, Math.floor(((at - from) / span) * cells));
+    if (!gap && last >= 0) for (let between = last + 1; between < cell; between++) out[between] = before;
+    const known = out[cell] ?? Number.NaN;
+    if (Number.isFinite(value)) out[cell] = Number.isNaN(known) ? value : Math.max(known, value);
+    last = cell;
+    before = value;
   }
   return out;
-}
-
-/** Time between two points that nine tenths of them keep; 0 for a single one. */
-function usualGap(points: readonly Point[]): number {
-  const gaps = points.slice(1).map((point, index) => point.at - (points[index]?.at ?? point.at));
-  gaps.sort((a, b) => a - b);
-  return gaps[Math.floor(gaps.length * 0.9)] ?? 0;
 }
 
 const AXIS = 7;
@@ -66,8 +57,7 @@ export function chartCells(width: number): number {
 export function chart(points: readonly Point[], options: ChartOptions, glyphs: Glyphs): Line[] {
   const { width, rows, from, to } = options;
   const cells = chartCells(width);
-  const perSample = Math.ceil((cells * usualGap(points)) / Math.max(1, to - from));
-  const values = bridge(bucket(points, from, to, cells), 2 * perSample + 1);
+  const values = bucket(points, from, to, cells);
   const top = Math.max(1, ...values.filter(Number.isFinite));
   const newest = points[points.length - 1]?.value;
   const steps = glyphs.sparks.length;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { progressBar, sparkline, stackedBar } from './bars.ts';
-import { bridge, bucket, chart } from './chart.ts';
+import { bucket, chart } from './chart.ts';
 import { clockTime, compact, duration, limitWords } from './format.ts';
 import { gateLines } from './gates.ts';
 import { fitLine, lineWidth, padStart, span, textOf, truncateMiddle, widthOf, wrapWords } from './line.ts';
@@ -65,7 +65,12 @@ describe('pictures', () => {
   test('a chart keeps the worst value of each span of time', () => {
     const points = [1, 9, 2, 3].map((value, n) => ({ at: n * 10, value }));
     expect(bucket(points, 0, 40, 2)).toEqual([9, 3]);
-    expect(bridge([1, Number.NaN, 2, Number.NaN, Number.NaN, 3], 1)).toEqual([1, 1, 2, Number.NaN, Number.NaN, 3]);
+    const apart = [
+      { at: 0, value: 1 },
+      { at: 20, value: 2 },
+      { at: 50, value: 3, gap: true },
+    ];
+    expect(bucket(apart, 0, 60, 6)).toEqual([1, 1, 2, Number.NaN, Number.NaN, 3]);
     const lines = chart(
       points,
       { title: 't', unit: '', tone: 'ok', width: 20, rows: 3, from: 0, to: 30, marks: [] },

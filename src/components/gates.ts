@@ -18,7 +18,10 @@ export function gateLines(gates: readonly GateView[], width: number, glyphs: Gly
   const history = width >= 80 ? 8 : 0;
   const rest = width - name - history - FIXED;
   const wanted = longest((gate) => gate.observed) + 1;
-  const seen = Math.max(6, Math.min(60, wanted, width >= 90 ? Math.max(SEEN_LEAST, Math.floor(rest * 0.55)) : rest));
+  const seen = Math.max(
+    6,
+    Math.min(width >= 160 ? 112 : 60, wanted, width >= 90 ? Math.max(SEEN_LEAST, Math.floor(rest * 0.55)) : rest),
+  );
   const limit = width >= 90 ? Math.max(0, Math.min(28, longest((gate) => gate.limit) + 2, rest - seen)) : 0;
   const trail = history === 0 ? 0 : Math.min(40, history + rest - seen - limit);
   return gates.map((gate) => {

@@ -82,7 +82,8 @@ export function poolTable(pools: PoolsView, width: number, rows: number, glyphs:
   if (rows <= 0) return [];
   const columns = COLUMNS.filter((column) => width >= column.from);
   const numbers = columns.reduce((sum, column) => sum + column.width, 0);
-  const spark = width >= 96 ? Math.min(24, Math.max(8, width - numbers - 40)) : 0;
+  // On a wide terminal the course of a pool is worth more than blanks behind its name.
+  const spark = width >= 96 ? Math.min(60, Math.max(8, width - numbers - (width >= 160 ? 52 : 40))) : 0;
   const name = Math.max(10, width - numbers - (spark > 0 ? spark + 2 : 1) - 1);
   const head = titleOf(pools, glyphs);
   const out: Line[] = [

@@ -63,9 +63,17 @@ describe('extendHistory', () => {
 
   test('stays bounded and keeps both ends of the change', () => {
     let kept: readonly PoolTotals[] = [];
-    for (let n = 0; n < 1000; n += 5) kept = extendHistory(kept, view(n, n + 5), 100);
+    for (let n = 0; n < 1000; n += 5) kept = extendHistory(kept, view(n, n + 5), { limit: 100 });
     expect(kept.length).toBeLessThanOrEqual(100);
     expect(kept[0]?.at).toBe(0);
     expect(kept[kept.length - 1]?.at).toBe(999 * 2000);
+  });
+
+  test('a gap outlives the sample behind it', () => {
+    let kept = extendHistory([], view(0, 3));
+    kept = extendHistory(kept, view(3, 8), { afterGap: true });
+    expect(kept.map((one) => one.gap === true)).toEqual([false, false, false, true, false, false, false, false]);
+    for (let n = 8; n < 40; n += 4) kept = extendHistory(kept, view(n, n + 4), { limit: 12 });
+    expect(kept.filter((one) => one.gap)).toHaveLength(1);
   });
 });

@@ -9,6 +9,8 @@ export interface PoolTotals {
   readonly active: number;
   /** ms: the slowest pool's mean, because an average over pools would hide it; NaN before there are two samples. */
   readonly queryMs: number;
+  /** Samples are missing before this one: no pooler answered for a while. */
+  readonly gap?: boolean;
 }
 
 export function totalsOf(sample: PoolSample): PoolTotals {

@@ -52,7 +52,13 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
   const { snapshot, glyphs } = view;
   const step = snapshot.steps.find((one) => one.id === snapshot.currentStep);
   if (step === undefined) {
-    const text = snapshot.status === 'ended' ? 'The run has ended.' : 'The first step has not begun.';
+    const begun = snapshot.steps.some((one) => one.state !== 'todo');
+    const text =
+      snapshot.status === 'ended'
+        ? 'The run has ended.'
+        : begun
+          ? 'No step is under way.'
+          : 'The first step has not begun.';
     return [[span(` ${text}`, 'muted')]];
   }
   const sign = stepSign(step, glyphs);

@@ -112,13 +112,13 @@ function nextLines(snapshot: RunSnapshot, width: number): Line[] {
           'next',
           'after 48 h, lower the pools of the applications themselves: the numbers are in record.md under the follow-up',
         ),
-        ...say('way back', `${rollback} --service NAME (or --phase p4, or --all)`),
+        // The cluster of a rehearsal ends with it.
         ...(snapshot.rehearsal
           ? say(
               'for real',
               '`pgb-wizard init` looks at your cluster and writes a plan, `pgb-wizard preflight` changes nothing',
             )
-          : []),
+          : say('way back', `${rollback} --service NAME (or --phase p4, or --all)`)),
       ];
     case 'rolled-back':
       return say('next', 'the cause is in record.md; start again with `pgb-wizard --fresh` when it is mended');

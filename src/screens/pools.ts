@@ -23,6 +23,14 @@ const METRICS: readonly Metric[] = [
   { title: 'query time', unit: ' ms', tone: 'accent', limit: 'alert above 5 s', of: (totals) => totals.queryMs },
 ];
 
+function pointsOf(history: readonly PoolTotals[], metric: Metric): Point[] {
+  return history.map((totals) => ({
+    at: totals.at,
+    value: metric.of(totals),
+    ...(totals.gap ? { gap: true } : {}),
+  }));
+}
+
 /** When each service was switched: the end of its migrate step. */
 function switches(snapshot: RunSnapshot): { readonly service: string; readonly at: number }[] {
   return snapshot.steps.flatMap((step) =>
@@ -61,7 +69,7 @@ export function poolsScreen(view: View): Body {
   const shown = METRICS.slice(0, Math.max(1, Math.min(4, Math.floor(room / 3))));
   const rows = Math.max(1, Math.floor(room / shown.length) - 1);
   const charts = shown.flatMap((metric) => {
-    const points: Point[] = history.map((totals) => ({ at: totals.at, value: metric.of(totals) }));
+    const points: Point[] = pointsOf(history, metric);
     return chart(points, { ...metric, width, rows, from, to, marks: marks.map((one) => one.at) }, glyphs);
   });
   return {
@@ -85,12 +93,7 @@ export function courseLines(history: readonly PoolTotals[], width: number, rows:
   const to = Math.max(from + 1000, last.at);
   const each = Math.floor(rows / 2);
   const charts = METRICS.filter((metric) => metric.title === 'clients' || metric.title === 'query time').flatMap(
-    (metric) =>
-      chart(
-        history.map((totals) => ({ at: totals.at, value: metric.of(totals) })),
-        { ...metric, width, rows: each - 1, from, to, marks: [] },
-        glyphs,
-      ),
+    (metric) => chart(pointsOf(history, metric), { ...metric, width, rows: each - 1, from, to, marks: [] }, glyphs),
   );
   return fitRows(charts, rows);
 }

@@ -109,7 +109,7 @@ test('a median above the limit whose range reaches below it says neither slower 
   expect(gateOf([times(115, 104)], 'response-time', { consecutive: 1 })).toMatchObject({
     verdict: 'inconclusive',
     observed:
-      'auth-service 115 ms (95 % sure: 104 to 140 ms, 12 answers), baseline 100 ms (+15.0 %), slower from 110 ms',
+      '115 ms, slower from 110 ms; auth-service, baseline 100 ms (+15.0 %), 95 % sure: 104 to 140 ms, 12 answers',
   });
   expect(gateOf([times(115, 111)], 'response-time', { consecutive: 1 }).verdict).toBe('fail');
 });

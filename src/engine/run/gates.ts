@@ -124,7 +124,7 @@ function definitions(limits: PlanGates): readonly Gate[] {
     {
       id: 'servers-active',
       title: 'active connections',
-      limit: `at most ${limits.serversActive} of all poolers`,
+      limit: `at most ${limits.serversActive} in all`,
       measure: ({ pools }) =>
         atMost(
           sum(pools, (row) => row.svActive),
@@ -148,7 +148,7 @@ function definitions(limits: PlanGates): readonly Gate[] {
     {
       id: 'longest-query',
       title: 'longest query',
-      limit: 'at most 10 times the longest seen before, 2 s at least',
+      limit: '10 times the longest before, 2 s at least',
       measure: ({ longestQuery }) =>
         longestQuery === undefined
           ? undefined
@@ -216,7 +216,8 @@ function measureResponseTime(sample: ResponseSample): Measurement | undefined {
   const { observedMs, lowMs, highMs, baselineMs, limitMs, answers, service } = sample;
   if (!usable(observedMs) || !(baselineMs > 0)) return undefined;
   const percent = (observedMs / baselineMs - 1) * 100;
-  const text = `${service} ${number(observedMs)} ms (95 % sure: ${number(lowMs)} to ${number(highMs)} ms, ${plural(answers, 'answer')}), baseline ${number(baselineMs)} ms (${percent > 0 ? '+' : ''}${percent.toFixed(1)} %), slower from ${number(limitMs)} ms`;
+  // The number and its limit first: a narrow screen shows no more.
+  const text = `${number(observedMs)} ms, slower from ${number(limitMs)} ms; ${service}, baseline ${number(baselineMs)} ms (${percent > 0 ? '+' : ''}${percent.toFixed(1)} %), 95 % sure: ${number(lowMs)} to ${number(highMs)} ms, ${plural(answers, 'answer')}`;
   // A hair's breadth of floating point must not fail a value that is exactly on the limit.
   const above = (ms: number) => ms > limitMs * (1 + 1e-9);
   return { value: percent, observed: text, within: above(lowMs) ? false : above(observedMs) ? undefined : true };

@@ -261,6 +261,7 @@ export function openSession(ports: SessionPorts): RunHandle {
         },
       };
     }
+    live.set({ waitingFor: { text: 'the ledger and the change record to be written', since: core.timestamp() } });
     background.abort(new Error('the session ended'));
     const words = new LastWords(controls.leaving !== undefined && !lease?.lost.aborted);
     const over = end.outcome === 'done' || end.outcome === 'rolled-back';

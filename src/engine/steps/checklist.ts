@@ -107,8 +107,13 @@ function together(looks: readonly Look[]): Look {
   const bad = looks.find((one) => one.verdict === 'fail') ?? looks.find((one) => one.verdict === 'inconclusive');
   if (bad) return bad;
   if (looks.length === 0) return { verdict: 'inconclusive', observed: 'nothing looked at' };
+  const [first] = looks;
+  const same = looks.every((one) => one.observed === first?.observed);
   return {
     verdict: 'pass',
-    observed: looks.length === 1 ? looks[0]!.observed : `${looks.length} services: ${looks[0]!.observed}, and so on`,
+    observed:
+      looks.length === 1
+        ? first!.observed
+        : `${looks.length} services, ${same ? 'each' : 'one of them'}: ${first!.observed}`,
   };
 }

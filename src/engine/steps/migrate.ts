@@ -20,7 +20,7 @@ export function migrateStep(info: StepInfo, services: readonly string[], paralle
       const previews: ChangePreview[] = [];
       const moving = due(ctx, services);
       for (const service of moving) {
-        ctx.waitingFor(`${service}: reading what is there now`);
+        ctx.waitingFor(`what is there now of ${service}`);
         const preview = await previewForward(ctx, service);
         if (!preview.ok) return preview;
         previews.push(withHazards(ctx, service, preview.value));

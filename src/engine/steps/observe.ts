@@ -37,7 +37,10 @@ export function observeStep(info: StepInfo, services: readonly string[]): Step {
         looks++;
         // Rows of a pooler that does not answer are old ones: such a look has seen nothing.
         if (pools && pools.poolers.length > 0 && pools.poolers.every((one) => one.state === 'ok')) seen.push(pools);
-        ctx.waitingFor(`the end of the watch, a look every ${ctx.plan.observe.every}`, forMs);
+        ctx.waitingFor(
+          `the end of the watch, a look every ${ctx.plan.observe.every.replace(/(\d)(?=[a-z])/g, '$1 ')}`,
+          forMs,
+        );
       });
       // A rollout of the pooler or a restart of the API server costs some looks; a watch that saw less than half is none.
       const enough = seen.length * 2 >= looks && seen.length > 0;

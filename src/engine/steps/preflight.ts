@@ -27,7 +27,7 @@ export const preflight: Step = {
     const version = await versions(ctx);
     note(version.failure);
     note(await image(ctx));
-    ctx.waitingFor('reading every workload of the namespace');
+    ctx.waitingFor('every workload of the namespace');
     // What the templates refer to has to be readable too, so they come first.
     const found = await ctx.fleet.discover(ctx.signal);
     const refused = await checkPermissions(ctx, version.minor, found.ok ? found.value : undefined);

@@ -21,7 +21,7 @@ import { freeStuckPods } from './unstick.ts';
 export async function goBack(ctx: StepContext, service: string): Promise<Result<void>> {
   const change = originalOf(ctx, service);
   if (!change.ok) return change;
-  ctx.waitingFor(`${service}: reading what is there now`);
+  ctx.waitingFor(`what is there now of ${service}`);
   const live = await classifyLive(ctx.kube, change.value);
   if (!live.ok) return live;
   // What we take back ourselves is no fight.
@@ -56,7 +56,7 @@ async function fenceAbandoned(ctx: StepContext, change: WorkloadChange): Promise
       intent.target.name === change.ref.name,
   );
   if (open.length === 0) return ok(false);
-  ctx.waitingFor(`${change.ref.name}: fencing off a patch whose answer never came`);
+  ctx.waitingFor(`the fence around a patch of ${change.ref.name} whose answer never came`);
   const sent = await ctx.call(
     { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction: 'back', expect: change.before },
     async (auditId, again) => {
