@@ -91,7 +91,7 @@ function answer(line: string, handle: RunHandle): Reply {
   if (!request) return { ok: false, message: 'this request is not understood' };
   if ('intent' in request) {
     if (handle.snapshot().status === 'ended') return { ok: false, message: 'the run has ended' };
-    handle.send(request.intent);
+    handle.send(request.intent, request.who);
   }
   return { ok: true, snapshot: handle.snapshot() };
 }

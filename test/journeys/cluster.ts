@@ -13,17 +13,24 @@ export interface Cluster {
   /** `kubectl`, with the cluster's kubeconfig and namespace; answers standard output. */
   kubectl(...args: string[]): Promise<string>;
   json<T>(...args: string[]): Promise<T>;
+  /** POST to a path of the API server itself. */
+  raw(path: string, body: unknown): Promise<void>;
   stop(): Promise<void>;
 }
 
-export function kubectlOf(kubeconfig: string): Pick<Cluster, 'kubectl' | 'json'> {
+export function kubectlOf(kubeconfig: string): Pick<Cluster, 'kubectl' | 'json' | 'raw'> {
   const kubectl = async (...args: string[]): Promise<string> => {
     const { stdout } = await promisify(execFile)('kubectl', ['--kubeconfig', kubeconfig, '-n', 'nova', ...args], {
       maxBuffer: 64 * 1024 * 1024,
     });
     return stdout;
   };
-  return { kubectl, json: async <T>(...args: string[]) => JSON.parse(await kubectl(...args)) as T };
+  const raw = async (path: string, body: unknown): Promise<void> => {
+    const sending = promisify(execFile)('kubectl', ['--kubeconfig', kubeconfig, 'create', '--raw', path, '-f', '-']);
+    sending.child.stdin?.end(JSON.stringify(body));
+    await sending;
+  };
+  return { kubectl, raw, json: async <T>(...args: string[]) => JSON.parse(await kubectl(...args)) as T };
 }
 
 export async function startCluster(home: string, args: readonly string[] = []): Promise<Cluster> {
@@ -42,6 +49,8 @@ export async function startCluster(home: string, args: readonly string[] = []): 
     kubeconfig,
     ...kubectlOf(kubeconfig),
     async stop() {
+      // It may have ended by itself.
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, 'exit');
       child.kill('SIGTERM');
       await gone;

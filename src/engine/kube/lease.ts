@@ -4,7 +4,7 @@
  * `test` operations of the patches are the law.
  */
 import { randomBytes } from 'node:crypto';
-import { fail, ok, type Result } from '../result.ts';
+import { type ErrorCode, fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { onAbort, pause } from './abort.ts';
 import type { AcquireOptions, LeaseHandle, LeaseRecord } from './option-types.ts';
@@ -20,6 +20,8 @@ const SAFE_MS = 20_000;
 /** The wall clock ran ahead of the monotonic one by more: the machine slept. */
 const SLEPT_MS = 5_000;
 const POLL_MS = 2_000;
+/** How a write is refused whose Lease was taken, or deleted: then a PUT would create one, and may not bring a version. */
+const MAY_BE_GONE: ReadonlySet<ErrorCode> = new Set(['conflict', 'not-found', 'invalid-object', 'api-unavailable']);
 
 /** Two clocks, because each lies in its own way about sleep: monotonic stops, wall jumps. */
 export interface LeaseClock {
@@ -239,7 +241,7 @@ class Held implements LeaseHandle {
         this.#renewedWall = wall;
         return ok(undefined);
       }
-      if (sent.error.code !== 'conflict' && sent.error.code !== 'not-found') return sent;
+      if (!MAY_BE_GONE.has(sent.error.code)) return sent;
       const got = await this.#kube.get(at, call);
       if (!got.ok && got.error.code !== 'not-found') return got;
       const current = got.ok ? (got.value.spec?.holderIdentity ?? '') : '';
@@ -252,6 +254,8 @@ class Held implements LeaseHandle {
           details: { holder: this.#foreign },
         });
       }
+      // Refused for another reason than that somebody changed it.
+      if (sent.error.code !== 'conflict' && sent.error.code !== 'not-found') return sent;
       // A write of ours whose answer was lost, or an annotation by a person: go on from what is there.
       this.#lease = got.value;
     }
@@ -282,7 +286,7 @@ class Held implements LeaseHandle {
       };
       const sent = await this.#kube.replace(at, body, call);
       if (sent.ok || sent.error.code === 'not-found') return ok(undefined);
-      if (sent.error.code !== 'conflict' || round === 2) return sent;
+      if (!MAY_BE_GONE.has(sent.error.code) || round === 2) return sent;
       const got = await this.#kube.get(at, call);
       if (!got.ok) return got.error.code === 'not-found' ? ok(undefined) : got;
       if (got.value.spec?.holderIdentity !== this.holder) return ok(undefined);

@@ -72,7 +72,16 @@ export class LedgerKeeper {
       return ok(undefined);
     }
     const saved = await this.#handle.update(() => now, signal);
-    return saved.ok ? ok(undefined) : saved;
+    if (saved.ok || saved.error.code !== 'not-found') return saved.ok ? ok(undefined) : saved;
+    // Somebody deleted it under a run that holds the lock: nobody else drives it, and the next machine needs the copy.
+    const again = await openLedger(this.#kube, this.#namespace, now, signal);
+    if (!again.ok) return again;
+    this.#handle = again.value;
+    this.#core.message(
+      'error',
+      `the ledger of this run was deleted in the cluster; it was written again, see who did that`,
+    );
+    return ok(undefined);
   }
 }
 

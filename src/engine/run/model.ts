@@ -356,7 +356,8 @@ export interface RunHandle {
   /** The same object until something changed (for `useSyncExternalStore`). */
   snapshot(): RunSnapshot;
   subscribe(listener: () => void): () => void;
-  send(intent: Intent): void;
+  /** `by`: who says it, when it is not the operator of the run (a second terminal). */
+  send(intent: Intent, by?: string): void;
   /** Resolves when the run has ended or is parked; never rejects. */
   readonly ended: Promise<RunSnapshot>;
 }

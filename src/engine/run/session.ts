@@ -362,23 +362,35 @@ export function openSession(ports: SessionPorts): RunHandle {
     notices: ports.notices,
     snapshot: () => core.snapshot(),
     subscribe: (listener) => live.subscribe(listener),
-    send: (intent) => take(intent),
+    send: (intent, by) => take(intent, by),
     ended,
   };
 
-  function take(intent: Intent): void {
+  /** Said at once, on every screen: the run may be in the middle of a question that somebody else is about to answer. */
+  function hold(by: string, reason: string): void {
+    controls.hold(by, reason);
+    live.set({ heldFor: reason });
+    if (core.state.heldFor !== undefined) return;
+    core.tryRecord({ type: 'run.held', who: by, reason });
+    const text = `held by ${by}: ${reason}; what is under way is finished, nothing new is begun`;
+    core.tryRecord({ type: 'message', level: 'info', text }, { durable: false });
+  }
+
+  function take(intent: Intent, by = who): void {
     switch (intent.kind) {
       case 'answer':
-        asks.answer(intent.askId, intent.answer);
+        asks.answer(intent.askId, intent.answer, sanitiseLine(by, 120));
         return;
       case 'rollback':
         controls.rollback(intent.scope);
         return;
       case 'hold':
-        controls.hold(who, sanitiseLine(intent.reason, 300));
+        hold(sanitiseLine(by, 120), sanitiseLine(intent.reason, 300));
         return;
       case 'unhold':
         controls.unhold();
+        live.set({ heldFor: undefined });
+        if (core.state.heldFor !== undefined) core.tryRecord({ type: 'run.unheld', who: sanitiseLine(by, 120) });
         return;
       case 'leave':
         if (controls.leaving === undefined) core.tryRecord(inFlight(core.state), { durable: false });

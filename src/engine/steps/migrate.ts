@@ -2,6 +2,7 @@
 import { ok, type Result } from '../result.ts';
 import type { ChangePreview, StepInfo } from '../run/model.ts';
 import { whyNotSwitched } from './not-switched.ts';
+import { keepOriginals } from './originals.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { ensureOriginals } from './p1-prepare.ts';
 import { goForward, previewForward, verifyForward } from './switch-service.ts';
@@ -29,6 +30,9 @@ export function migrateStep(info: StepInfo, services: readonly string[], paralle
       return ok(withCriticalWarning(ctx, moving, joined(previews, moving, parallelism)));
     },
     async apply(ctx) {
+      // The way back before the way forward.
+      const kept = await keepOriginals(ctx);
+      if (!kept.ok) return kept;
       // A batch sends and follows each service in `verify`, so that no more than `parallelism` are on their way at once.
       if (services.length > 1) return ok(undefined);
       return goForward(ctx, services[0]!);

@@ -3,15 +3,15 @@
  * the originals, kept in the cluster before the first service is touched.
  */
 
-import { randomBytes } from 'node:crypto';
 import { listOf, ref } from '../kube/refs.ts';
-import { loadOriginals, saveOriginals } from '../kube/run-state.ts';
+import { loadOriginals } from '../kube/run-state.ts';
 import { planSwitch } from '../kube/switch.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import { type ErrorCode, fail, ok, type Result } from '../result.ts';
 import type { DiffLine, JsonValue } from '../run/model.ts';
 import { blockersOf, forgottenStatements } from './eligibility.ts';
 import { isNotSwitched, leftOut, whyNotSwitched } from './not-switched.ts';
+import { originalsName, writeOriginals } from './originals.ts';
 import { workloadIdOf } from './plan-facts.ts';
 import type { Step, StepContext } from './types.ts';
 
@@ -178,23 +178,7 @@ export const prepare: Step = {
     const prepared = planned.get(ctx);
     if (!prepared) return fail('internal', 'p1.prepare was applied without a plan');
     const { changes, notSwitched, kept } = prepared;
-    const name = `pgb-wizard-run-${ctx.runId}`;
-    const saved = kept
-      ? ok(undefined)
-      : await ctx.call(
-          { verb: 'create', target: { kind: 'Secret', namespace: ctx.fleet.namespace, name }, direction: 'forward' },
-          async (auditId) => {
-            const originals = {
-              v: 1 as const,
-              runId: ctx.runId,
-              planName: ctx.plan.name,
-              changes: Object.fromEntries(changes.map((change) => [change.ref.name, change.sealed.reveal()])),
-              hmacKey: randomBytes(32).toString('hex'),
-            };
-            const done = await saveOriginals(ctx.kube, ctx.fleet.namespace, originals, { auditId });
-            return done.ok ? ok({}) : done;
-          },
-        );
+    const saved = kept ? ok(undefined) : await writeOriginals(ctx, changes);
     if (!saved.ok) return saved;
     for (const change of changes) ctx.fleet.keepOriginal(change.ref.name, change);
     ctx.fact(
@@ -225,7 +209,7 @@ export const prepare: Step = {
         data: { before: change.before, after: change.after },
       });
     }
-    const where = ref('Secret', ctx.fleet.namespace, `pgb-wizard-run-${ctx.runId}`);
+    const where = ref('Secret', ctx.fleet.namespace, originalsName(ctx));
     const kept = await ctx.kube.get(where, { signal: ctx.signal });
     const verdict = kept.ok && kept.value.immutable === true ? 'pass' : 'fail';
     ctx.evidence({

@@ -17,6 +17,7 @@ import {
   whyNoPods,
 } from './looks.ts';
 import { isNotSwitched, switchedOf, wasPooledBefore } from './not-switched.ts';
+import { keepOriginals } from './originals.ts';
 import { poolerWorkload } from './own-manifests.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { advise, leftovers } from './pool-advice.ts';
@@ -65,6 +66,13 @@ export const verifyAll = (info: StepInfo): Step => ({
         observed: `no pod of ${missing.join(', ')}`,
         expected: 'at least one of each',
       });
+    const kept = await keepOriginals(ctx);
+    if (!kept.ok) return kept;
+    ctx.evidence({
+      check: 'originals in the cluster',
+      verdict: 'pass',
+      observed: kept.value === 'there' ? 'there' : 'they were deleted, and were written again',
+    });
     const gone = await goneObjects(ctx, planned);
     const failed = looked.verdict === 'fail' || crashing.length > 0 || missing.length > 0 || gone.length > 0;
     const seen = await connections(ctx, failed);
