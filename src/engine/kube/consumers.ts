@@ -1,7 +1,6 @@
 /** From a place in a pod template to what the operator reads about it. */
 import { sanitiseLine } from '../sanitise.ts';
-import { scrub } from '../secret.ts';
-import { maskDsn } from './dsn.ts';
+import { dottedDsn } from './dsn.ts';
 import type { Site } from './scan.ts';
 import type { Consumer } from './workload-types.ts';
 
@@ -24,7 +23,7 @@ export function toConsumer(site: Site, workload: string): Consumer {
     ...(site.from ? { from: site.from } : {}),
     endpoints,
     masked: sanitiseLine(
-      dsn ? maskDsn(dsn) : scrub(site.form === 'split' ? `${site.host}:${site.portNumber}` : site.text),
+      dsn ? dottedDsn(dsn) : site.form === 'split' ? `${site.host}:${site.portNumber}` : site.text,
       400,
     ),
     ...(user ? { user } : {}),

@@ -8,15 +8,15 @@ import { toConsumer } from './consumers.ts';
 import { serviceLinks } from './environment.ts';
 import { type Surroundings, workloadFacts } from './facts.ts';
 import { templateOf } from './fingerprint.ts';
-import { type ArgoApplications, classifyManager } from './managers.ts';
+import { type ArgoApplications, classifyManager, isArgos } from './managers.ts';
 import { missingReferences } from './missing-refs.ts';
 import { KINDS, listOf, workloadId } from './refs.ts';
 import { type ScanResult, scanTemplate } from './scan.ts';
-import { type ReadSources, readSources } from './sources.ts';
+import { type ReadSources, SourceReader } from './sources.ts';
 import { planEdits } from './switch-plan.ts';
 import { poolerTarget, type ResolvedTarget, resolveTarget } from './target.ts';
 import type { Json, Kube, KubeObject } from './types.ts';
-import type { Discovery, DiscoveryTarget, Endpoint, Finding, Unexplained, Workload } from './workload-types.ts';
+import type { Discovery, DiscoveryTarget, Endpoint, Unexplained, Workload } from './workload-types.ts';
 
 export interface DiscoverOptions {
   readonly namespace: string;
@@ -32,37 +32,151 @@ export interface DiscoverOptions {
 
 const SCANNED = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Rollout'] as const;
 
-/** Errors: those of the port; `not-authorised` when Deployments cannot be listed. */
+/**
+ * Errors: those of the port; `not-authorised` when Deployments cannot be listed. Workloads are looked at page by page, while
+ * the next page is on its way.
+ */
 export async function discoverConsumers(kube: Kube, options: DiscoverOptions): Promise<Result<Discovery>> {
+  const { namespace, signal } = options;
+  const search = new Search(kube, options);
+  const kinds = await Promise.all(
+    SCANNED.map(async (kind) => {
+      const pages: Promise<Result<Looked[]>>[] = [];
+      const seen = new Set<string>();
+      const listed = await kube.listPages(
+        listOf(kind, namespace),
+        (items) => {
+          // A list that started again delivers its first pages twice.
+          const fresh = items.filter((one) => !seen.has(one.metadata.uid));
+          for (const one of fresh) seen.add(one.metadata.uid);
+          pages.push(search.look(fresh));
+        },
+        signal ? { signal } : {},
+      );
+      return { kind, listed, looked: await Promise.all(pages), scanned: seen.size };
+    }),
+  );
+  const unexplained: Unexplained[] = [];
+  const looked: Looked[] = [];
+  for (const { kind, listed, looked: pages } of kinds) {
+    if (!listed.ok) {
+      if (kind === 'Deployment') return listed;
+      // A cluster without Argo Rollouts answers 404.
+      if (listed.error.code === 'not-authorised')
+        unexplained.push({ workload: `${KINDS[kind].plural}`, reason: 'cannot be listed (403)' });
+      else if (listed.error.code !== 'not-found') return listed;
+    }
+    for (const page of pages) {
+      if (!page.ok) return page;
+      looked.push(...page.value);
+    }
+  }
+  const { resolved, gaps } = await search.surroundings;
+  unexplained.push(...gaps);
+  for (const name of search.unreadable)
+    unexplained.push({ workload: name, reason: 'is not readable; its consumers cannot be judged' });
+  const chosen = choose(looked, options.only);
+  const workloads: Workload[] = [];
+  const notConsumers: Discovery['notConsumers'][number][] = [];
+  for (const { workload, scan, object } of chosen.looked) {
+    for (const gapFound of scan.unexplained) unexplained.push({ workload: workload.id, ...gapFound });
+    if (workload.consumers.length > 0) workloads.push(workload);
+    else if (options.only || options.named?.includes(workload.id))
+      notConsumers.push({ workload, ...search.whyNot(object) });
+  }
+  return ok({
+    workloads,
+    missing: chosen.missing,
+    notConsumers,
+    unexplained,
+    targetHosts: resolved.hosts,
+    scanned: kinds.reduce((sum, one) => sum + one.scanned, 0),
+  });
+}
+
+interface Looked {
+  readonly object: KubeObject;
+  readonly workload: Workload;
+  readonly scan: ScanResult;
+}
+
+/** What all workloads share: the target as this namespace sees it, who scales, what is full, what Secrets hold. */
+class Search {
+  readonly #kube: Kube;
+  readonly #options: DiscoverOptions;
+  readonly #reader: SourceReader;
+  readonly surroundings: ReturnType<typeof readSurroundings>;
+  #applications: Promise<ArgoApplications> | undefined;
+  #sources: ReadSources | undefined;
+
+  constructor(kube: Kube, options: DiscoverOptions) {
+    this.#kube = kube;
+    this.#options = options;
+    this.#reader = new SourceReader(kube, options.namespace, options.signal);
+    this.surroundings = readSurroundings(kube, options);
+  }
+
+  get unreadable(): readonly string[] {
+    return this.#sources?.unreadable ?? [];
+  }
+
+  async look(objects: readonly KubeObject[]): Promise<Result<Looked[]>> {
+    const wanted = objects.filter((object) => isWanted(object, this.#options.only));
+    const [{ resolved, around }, read] = await Promise.all([this.surroundings, this.#reader.read(wanted)]);
+    if (!read.ok) return read;
+    this.#sources ??= this.#reader.sources(resolved.links);
+    const sources = this.#sources;
+    const applications = await this.#argo(wanted);
+    return ok(
+      wanted.map((object) => ({
+        object,
+        ...assemble(object, sources, resolved, around, applications, this.#options.to),
+      })),
+    );
+  }
+
+  /** Argo CD's Applications tell whether it heals; read only when something is tracked by Argo, and only if allowed. */
+  async #argo(objects: readonly KubeObject[]): Promise<ArgoApplications> {
+    const tracked = objects.some(isArgos);
+    if (tracked) this.#applications ??= argoApplications(this.#kube, this.#options.signal);
+    return this.#applications ?? new Map();
+  }
+
+  /** Why a workload that was asked for by name is no consumer. */
+  whyNot(object: KubeObject): { reason: string; pooled?: boolean } {
+    const { to, target, namespace } = this.#options;
+    const pooled =
+      to && this.#sources && scanTemplate(object, this.#sources, poolerTarget(to, namespace)).sites.length > 0;
+    return pooled
+      ? { reason: `it reaches ${to.host}:${to.port} already`, pooled: true }
+      : {
+          reason: `no container of it takes the address of ${target.service}:${target.port} from a place that can be seen`,
+        };
+  }
+}
+
+async function readSurroundings(
+  kube: Kube,
+  options: DiscoverOptions,
+): Promise<{ resolved: ResolvedTarget; around: Surroundings; gaps: Unexplained[] }> {
   const { namespace, target, signal } = options;
-  const call = signal ? { signal } : {};
   const home = target.namespace ?? namespace;
-  const list = async (kind: keyof typeof KINDS, ns: string = namespace) => kube.list(listOf(kind, ns), call);
-  const [services, ours, slices, scalers, quotas, ...lists] = await Promise.all([
+  const list = (kind: keyof typeof KINDS, ns: string = namespace) =>
+    kube.list(listOf(kind, ns), signal ? { signal } : {});
+  const [services, ours, slices, scalers, quotas] = await Promise.all([
     list('Service', home),
     home === namespace ? undefined : list('Service'),
     list('EndpointSlice', home),
     list('HorizontalPodAutoscaler'),
     list('ResourceQuota'),
-    ...SCANNED.map((kind) => list(kind)),
   ]);
-  const unexplained: Unexplained[] = [];
+  const gaps: Unexplained[] = [];
   const gap = (result: Result<{ items: KubeObject[] }> | undefined, what: string): KubeObject[] => {
     if (result === undefined) return [];
     if (result.ok) return result.value.items;
-    if (result.error.code === 'not-authorised') unexplained.push({ workload: what, reason: 'cannot be listed (403)' });
+    if (result.error.code === 'not-authorised') gaps.push({ workload: what, reason: 'cannot be listed (403)' });
     return [];
   };
-  const objects: KubeObject[] = [];
-  for (const [index, result] of lists.entries()) {
-    const kind = SCANNED[index]!;
-    if (result.ok) objects.push(...result.value.items);
-    else if (kind === 'Deployment') return result;
-    // A cluster without Argo Rollouts answers 404.
-    else if (result.error.code === 'not-authorised')
-      unexplained.push({ workload: `${KINDS[kind].plural}`, reason: 'cannot be listed (403)' });
-    else if (result.error.code !== 'not-found') return result;
-  }
   const own = ours === undefined ? gap(services, 'services') : gap(ours, 'services');
   const resolved = resolveTarget(
     target,
@@ -75,41 +189,7 @@ export async function discoverConsumers(kube: Kube, options: DiscoverOptions): P
     autoscalers: gap(scalers, 'horizontalpodautoscalers'),
     quotas: gap(quotas, 'resourcequotas'),
   };
-  const chosen = choose(objects, options.only);
-  const sources = await readSources(kube, namespace, chosen.objects, resolved.links, signal);
-  if (!sources.ok) return sources;
-  for (const name of sources.value.unreadable)
-    unexplained.push({ workload: name, reason: 'is not readable; its consumers cannot be judged' });
-  const applications = await argoApplications(kube, chosen.objects, signal);
-
-  const workloads: Workload[] = [];
-  const notConsumers: { workload: Workload; reason: string; pooled?: boolean }[] = [];
-  for (const object of chosen.objects) {
-    const { workload, scan } = assemble(object, sources.value, resolved, around, applications, options.to);
-    for (const gapFound of scan.unexplained) {
-      unexplained.push({ workload: workload.id, ...gapFound });
-    }
-    if (workload.consumers.length > 0) workloads.push(workload);
-    else if (options.only || options.named?.includes(workload.id)) {
-      const { to } = options;
-      const pooled = to && scanTemplate(object, sources.value, poolerTarget(to, namespace)).sites.length > 0;
-      notConsumers.push({
-        workload,
-        reason: pooled
-          ? `it reaches ${to.host}:${to.port} already`
-          : `no container of it takes the address of ${target.service}:${target.port} from a place that can be seen`,
-        ...(pooled ? { pooled: true } : {}),
-      });
-    }
-  }
-  return ok({
-    workloads,
-    missing: chosen.missing,
-    notConsumers,
-    unexplained,
-    targetHosts: resolved.hosts,
-    scanned: objects.length,
-  });
+  return { resolved, around, gaps };
 }
 
 /** One workload from its live object: facts, managers, consumers. */
@@ -125,7 +205,7 @@ function assemble(
   const scan = scanTemplate(object, sources, target);
   const consumers = scan.sites.map((site) => toConsumer(site, facts.id));
   const manager = classifyManager(object, consumers, applications);
-  const findings: Finding[] = [...facts.findings];
+  const { findings } = facts;
   if (scan.proxies.length > 0) {
     findings.push({
       code: 'proxy-sidecar',
@@ -158,37 +238,32 @@ function assemble(
     const reasons = manager.reasons.length > 0 ? manager.reasons : [manager.managers.join(', ')];
     findings.push(...reasons.map((text) => ({ code: 'manager' as const, severity: 'warn' as const, text })));
   }
-  return { workload: { ...facts, findings, manager, consumers, target }, scan };
+  return { workload: Object.assign(facts, { findings, manager, consumers, target }), scan };
 }
 
-function choose(
-  objects: KubeObject[],
-  only: readonly string[] | undefined,
-): { objects: KubeObject[]; missing: string[] } {
-  if (only === undefined) {
-    // Pods of other controllers' children are theirs; a Job made by a CronJob is not listed at all.
-    return { objects, missing: [] };
-  }
+/** `deployment/x`, or a bare name of any kind. */
+const isNamed = (object: KubeObject, wanted: string): boolean =>
+  wanted.includes('/')
+    ? workloadId({ kind: object.kind, name: object.metadata.name }) === wanted
+    : object.metadata.name === wanted;
+
+const isWanted = (object: KubeObject, only: readonly string[] | undefined): boolean =>
+  only === undefined || only.some((wanted) => isNamed(object, wanted));
+
+/** Of several kinds with one name, the first in the order of the kinds. */
+function choose(looked: Looked[], only: readonly string[] | undefined): { looked: Looked[]; missing: string[] } {
+  if (only === undefined) return { looked, missing: [] };
   const missing: string[] = [];
-  const chosen: KubeObject[] = [];
+  const chosen = new Set<Looked>();
   for (const wanted of only) {
-    const found = objects.find((o) => {
-      const id = workloadId({ kind: o.kind, name: o.metadata.name });
-      return id === wanted || (!wanted.includes('/') && o.metadata.name === wanted);
-    });
-    if (found) chosen.push(found);
+    const found = looked.find((one) => isNamed(one.object, wanted));
+    if (found) chosen.add(found);
     else missing.push(wanted);
   }
-  return { objects: [...new Set(chosen)], missing };
+  return { looked: [...chosen], missing };
 }
 
-/** Argo CD's Applications tell whether it heals; read only when something is tracked by Argo, and only if allowed. */
-async function argoApplications(
-  kube: Kube,
-  objects: readonly KubeObject[],
-  signal?: AbortSignal,
-): Promise<ArgoApplications> {
-  if (!objects.some((o) => o.metadata.annotations?.['argocd.argoproj.io/tracking-id'] !== undefined)) return new Map();
+async function argoApplications(kube: Kube, signal?: AbortSignal): Promise<ArgoApplications> {
   const listed = await kube.list(
     { apiVersion: 'argoproj.io/v1alpha1', plural: 'applications', kind: 'Application', namespace: 'argocd' },
     signal ? { signal } : {},

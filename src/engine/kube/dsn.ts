@@ -83,16 +83,18 @@ export function rewriteDsn(dsn: Dsn, isTarget: (endpoint: Endpoint) => boolean, 
 }
 
 /** The DSN with its passwords as dots. */
-export function maskDsn(dsn: Dsn): string {
-  return scrub(
-    applyEdits(
-      dsn.text,
-      dsn.passwordSpans.map((span) => ({ span, text: MASK })),
-    ),
+export const maskDsn = (dsn: Dsn): string => scrub(dottedDsn(dsn));
+
+/** The same before the scrubber, for `sanitiseLine`, which scrubs. */
+export const dottedDsn = (dsn: Dsn): string =>
+  applyEdits(
+    dsn.text,
+    dsn.passwordSpans.map((span) => ({ span, text: MASK })),
   );
-}
 
 function applyEdits(text: string, edits: { span: Span; text: string }[]): string {
+  const [only, second] = edits;
+  if (only && !second) return text.slice(0, only.span.start) + only.text + text.slice(only.span.end);
   let out = text;
   // From the end; at the same place the host (added first) must stay left of its port.
   const ordered = edits

@@ -38,16 +38,49 @@ export interface EnvVariable {
 }
 
 export interface EffectiveEnv {
-  /** By name, the value that wins. */
-  readonly variables: ReadonlyMap<string, EnvVariable>;
+  /** By name, the value that wins; the links of Services last, where nothing else has their name. */
+  readonly variables: Variables;
+  /** Those that the container itself names. A namespace of a thousand Services gives every container thousands of links. */
+  readonly own: ReadonlyMap<string, EnvVariable>;
   /** Sources that are missing and not optional: the container would fail with CreateContainerConfigError, or we may not read them. */
   readonly missing: readonly string[];
   /** Expands `$(NAME)` in `command` and `args` with the final environment. */
   expand(text: string): string;
 }
 
+/** The variables of a container by name. Links are looked up when they are asked for, and not copied. */
+export class Variables {
+  readonly #own: ReadonlyMap<string, EnvVariable>;
+  readonly #links: Readonly<Record<string, string>>;
+
+  constructor(own: ReadonlyMap<string, EnvVariable>, links: Readonly<Record<string, string>>) {
+    this.#own = own;
+    this.#links = links;
+  }
+
+  get(name: string): EnvVariable | undefined {
+    return this.#own.get(name) ?? (Object.hasOwn(this.#links, name) ? this.#link(name) : undefined);
+  }
+
+  has(name: string): boolean {
+    return this.#own.has(name) || Object.hasOwn(this.#links, name);
+  }
+
+  *values(): Generator<EnvVariable> {
+    yield* this.#own.values();
+    for (const name of Object.keys(this.#links)) if (!this.#own.has(name)) yield this.#link(name);
+  }
+
+  #link(name: string): EnvVariable {
+    return { name, value: this.#links[name]!, origin: LINK };
+  }
+}
+
+const LINK: Origin = { kind: 'serviceLink' };
+
 /** `$$` → `$`; `$(X)` → its value, or literally `$(X)` when unknown; `$x` stays; an unterminated `$(` stays. */
 export function expand(text: string, lookup: (name: string) => string | undefined): string {
+  if (!text.includes('$')) return text;
   let out = '';
   let at = 0;
   while (at < text.length) {
@@ -79,8 +112,11 @@ export function expand(text: string, lookup: (name: string) => string | undefine
   return out;
 }
 
+const NONE: readonly string[] = [];
+
 /** Names a text refers to by `$(NAME)`; escaped ones (`$$(NAME)`) are none. */
-export function references(text: string): string[] {
+export function references(text: string): readonly string[] {
+  if (!text.includes('$(')) return NONE;
   const names: string[] = [];
   expand(text, (name) => {
     names.push(name);
@@ -114,11 +150,8 @@ export function effectiveEnvironment(container: Json, sources: EnvironmentSource
     }
   }
 
-  const lookUp = (name: string): string | undefined => {
-    const held = result.get(name);
-    if (held) return held.value;
-    return sources.serviceLinks[name];
-  };
+  const variables = new Variables(result, sources.serviceLinks);
+  const lookUp = (name: string): string | undefined => variables.get(name)?.value;
 
   for (const [index, entry] of (container.env ?? []).entries()) {
     const name: string = entry.name;
@@ -145,10 +178,7 @@ export function effectiveEnvironment(container: Json, sources: EnvironmentSource
     set({ name, value: undefined, origin: { kind, index } });
   }
 
-  for (const [name, value] of Object.entries(sources.serviceLinks)) {
-    if (!result.has(name)) set({ name, value, origin: { kind: 'serviceLink' } });
-  }
-  return { variables: result, missing, expand: (text) => expand(text, (name) => result.get(name)?.value) };
+  return { variables, own: result, missing, expand: (text) => expand(text, (name) => variables.get(name)?.value) };
 }
 
 /** The variables Kubernetes injects for Services with a ClusterIP (pkg/kubelet/envvars). */

@@ -25,8 +25,10 @@ export function resolveStrategy(
 }
 
 export type WorkloadFacts = Omit<Workload, 'manager' | 'consumers' | 'target'>;
+/** Findings are added to the facts in place: a copy of each of a thousand workloads is a thousand copies. */
+type Facts = Omit<WorkloadFacts, 'findings'> & { findings: Finding[] };
 
-export function workloadFacts(object: KubeObject, around: Surroundings): WorkloadFacts {
+export function workloadFacts(object: KubeObject, around: Surroundings): Facts {
   const spec = object.spec ?? {};
   const status = object.status ?? {};
   const pod = templateOf(object)?.spec ?? {};
@@ -56,7 +58,7 @@ export function workloadFacts(object: KubeObject, around: Surroundings): Workloa
         status.updateRevision !== undefined &&
         status.currentRevision !== status.updateRevision) ||
       (!spec.paused && replicas > 0 && (numbers.updated !== replicas || numbers.total !== replicas)));
-  const facts: Omit<WorkloadFacts, 'findings'> = {
+  const facts: Facts = {
     id: workloadId({ kind: object.kind, name: object.metadata.name }),
     ref: refOf(object)!,
     uid: object.metadata.uid,
@@ -81,8 +83,10 @@ export function workloadFacts(object: KubeObject, around: Surroundings): Workloa
     images: containers.map((c) => ({ container: c.name, image: c.image ?? '' })),
     references: referencesOf(object),
     object,
+    findings: [],
   };
-  return { ...facts, findings: findingsOf(object, facts, around) };
+  facts.findings = findingsOf(object, facts, around);
+  return facts;
 }
 
 function strategyOf(object: KubeObject, replicas: number): Workload['strategy'] {

@@ -43,9 +43,15 @@ const meta = (object: KubeObject, field: 'annotations' | 'labels', key: string):
 const hasManager = (object: KubeObject, pattern: RegExp): boolean =>
   (object.metadata.managedFields ?? []).some((m: Json) => pattern.test(m.manager ?? ''));
 
+const ARGO_TRACKING = 'argocd.argoproj.io/tracking-id';
+
+/** Does Argo CD write this object? */
+export const isArgos = (object: KubeObject): boolean =>
+  meta(object, 'annotations', ARGO_TRACKING) !== undefined || hasManager(object, /^argocd/);
+
 function argo(object: KubeObject, applications: ArgoApplications): Sign | undefined {
-  const tracking = meta(object, 'annotations', 'argocd.argoproj.io/tracking-id');
-  if (tracking === undefined && !hasManager(object, /^argocd/)) return undefined;
+  if (!isArgos(object)) return undefined;
+  const tracking = meta(object, 'annotations', ARGO_TRACKING);
   const name = sanitiseLine(
     tracking?.split(':')[0] ?? meta(object, 'labels', 'app.kubernetes.io/instance') ?? 'unknown',
     100,

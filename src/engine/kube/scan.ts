@@ -56,9 +56,9 @@ export interface Site {
   readonly host: string;
   readonly portNumber: number;
   /** Who logs in where, when that stands in variables beside the address, or behind `$(…)` in it. */
-  readonly login?: Login;
+  login?: Login | undefined;
   /** Parameters of the connection that stand in variables of their own (`PGOPTIONS`, `PGSSLMODE`). */
-  readonly beside?: Readonly<Record<string, string>>;
+  beside?: Readonly<Record<string, string>>;
 }
 
 export interface Login {
@@ -103,7 +103,7 @@ export function scanTemplate(object: KubeObject, sources: EnvironmentSources, ta
       const env = effectiveEnvironment(container, linked);
       for (const gap of env.missing)
         unexplained.push({ container: where.container, reason: `${gap} is missing or not readable` });
-      for (const variable of env.variables.values()) {
+      for (const variable of env.own.values()) {
         if (variable.origin.kind === 'fileKeyRef') {
           unexplained.push({
             container: where.container,
@@ -142,8 +142,8 @@ function environmentSites(container: Json, env: EffectiveEnv, where: Where, targ
   const add = (site: Site | undefined) => {
     if (site && !sites.has(site.name)) sites.set(site.name, site);
   };
-  for (const variable of env.variables.values()) {
-    if (variable.value === undefined || variable.origin.kind === 'serviceLink') continue;
+  for (const variable of env.own.values()) {
+    if (variable.value === undefined) continue;
     const whole = parseDsn(variable.value);
     if (whole?.hosts.some((h) => isTarget(target, h))) {
       add(dsnSite(container, variable, whole, env, where, target, add));
@@ -151,15 +151,13 @@ function environmentSites(container: Json, env: EffectiveEnv, where: Where, targ
     }
     if (HOST_NAME.test(variable.name)) add(splitSite(container, variable, env, where, target));
   }
-  return [...sites.values()].map((site) => {
-    const login = loginBeside(site, env);
+  const found = [...sites.values()];
+  for (const site of found) {
+    site.login = loginBeside(site, env);
     const beside = parametersBeside(site, env);
-    return {
-      ...site,
-      ...(login ? { login } : {}),
-      ...(Object.keys(beside).length > 0 ? { beside } : {}),
-    };
-  });
+    if (Object.keys(beside).length > 0) site.beside = beside;
+  }
+  return found;
 }
 
 /** What libpq, node-pg and pgx take from the environment whatever the address says; JDBC and .NET look at none of it. */

@@ -56,6 +56,7 @@ function referencedObjects(template: Json): Reference[] {
 /** Every cluster puts these into every namespace or pod; no database address lives there. */
 const isBoilerplate = (name: string): boolean => name === 'kube-root-ca.crt' || name === 'openshift-service-ca.crt';
 
+/** Reads what the templates of `objects` refer to. */
 export async function readSources(
   kube: Kube,
   namespace: string,
@@ -63,37 +64,75 @@ export async function readSources(
   links: Readonly<Record<string, string>>,
   signal?: AbortSignal,
 ): Promise<Result<ReadSources>> {
-  const wanted = new Map<string, Reference>();
-  for (const object of objects) {
-    for (const one of referencesOf(object)) wanted.set(`${one.kind}/${one.name}`, one);
+  const reader = new SourceReader(kube, namespace, signal);
+  const read = await reader.read(objects);
+  return read.ok ? ok(reader.sources(links)) : read;
+}
+
+/** Reads each object once, however many workloads refer to it, and as they become known. */
+export class SourceReader {
+  readonly #kube: Kube;
+  readonly #namespace: string;
+  readonly #call: { readonly signal?: AbortSignal };
+  readonly #found = new Map<string, KubeObject>();
+  readonly #asked = new Map<string, Promise<Result<void>>>();
+  readonly #decoded = new Map<string, Readonly<Record<string, string>>>();
+  readonly #unreadable: string[] = [];
+  readonly #turns: (() => void)[] = [];
+  #busy = 0;
+
+  constructor(kube: Kube, namespace: string, signal?: AbortSignal) {
+    this.#kube = kube;
+    this.#namespace = namespace;
+    this.#call = signal ? { signal } : {};
   }
-  const found = new Map<string, KubeObject>();
-  const unreadable: string[] = [];
-  const queue = [...wanted.values()];
-  let failure: Result<never> | undefined;
-  await Promise.all(
-    Array.from({ length: PARALLEL }, async () => {
-      for (let next = queue.shift(); next !== undefined && failure === undefined; next = queue.shift()) {
-        const got = await kube.get(ref(next.kind, namespace, next.name), signal ? { signal } : {});
-        if (got.ok) found.set(`${next.kind}/${next.name}`, got.value);
-        else if (got.error.code === 'not-authorised') unreadable.push(`${next.kind.toLowerCase()} ${next.name} (403)`);
-        else if (got.error.code !== 'not-found') failure = got;
+
+  /** Resolves when everything that these templates refer to was read; a missing or refused one is no error. */
+  async read(objects: readonly KubeObject[]): Promise<Result<void>> {
+    const wanted = new Map<string, Promise<Result<void>>>();
+    for (const object of objects) {
+      for (const one of referencesOf(object)) {
+        const key = `${one.kind}/${one.name}`;
+        const asked = this.#asked.get(key) ?? this.#get(one, key);
+        this.#asked.set(key, asked);
+        wanted.set(key, asked);
       }
-    }),
-  );
-  if (failure) return failure;
-  const data = (kind: 'Secret' | 'ConfigMap', name: string) => {
-    const object = found.get(`${kind}/${name}`);
-    return object ? decodeData(object) : undefined;
-  };
-  return ok({
-    unreadable,
-    serviceLinks: links,
-    secret: (name) => data('Secret', name),
-    configMap: (name) => data('ConfigMap', name),
-    object: (kind, name) => found.get(`${kind}/${name}`),
-    read: (kind, name) => wanted.has(`${kind}/${name}`),
-  });
+    }
+    for (const result of await Promise.all(wanted.values())) if (!result.ok) return result;
+    return ok(undefined);
+  }
+
+  async #get(one: Reference, key: string): Promise<Result<void>> {
+    if (this.#busy >= PARALLEL) await new Promise<void>((go) => this.#turns.push(go));
+    else this.#busy += 1;
+    const got = await this.#kube.get(ref(one.kind, this.#namespace, one.name), this.#call);
+    const next = this.#turns.shift();
+    if (next) next();
+    else this.#busy -= 1;
+    if (got.ok) this.#found.set(key, got.value);
+    else if (got.error.code === 'not-authorised') this.#unreadable.push(`${one.kind.toLowerCase()} ${one.name} (403)`);
+    else if (got.error.code !== 'not-found') return got;
+    return ok(undefined);
+  }
+
+  /** A view of what was read so far, and of what is read later. */
+  sources(links: Readonly<Record<string, string>>): ReadSources {
+    const data = (key: string) => {
+      const object = this.#found.get(key);
+      if (object === undefined) return undefined;
+      const held = this.#decoded.get(key) ?? decodeData(object);
+      this.#decoded.set(key, held);
+      return held;
+    };
+    return {
+      unreadable: this.#unreadable,
+      serviceLinks: links,
+      secret: (name) => data(`Secret/${name}`),
+      configMap: (name) => data(`ConfigMap/${name}`),
+      object: (kind, name) => this.#found.get(`${kind}/${name}`),
+      read: (kind, name) => this.#asked.has(`${kind}/${name}`),
+    };
+  }
 }
 
 /** Keys and texts of a Secret (base64) or ConfigMap. Binary values are left out: no address is in them. */
