@@ -1,8 +1,9 @@
 // The figures, in the order of docs: name, unit, goal (not above), and how each is measured.
 
-import { callsPerService, discovery, rolloutVerdict } from './cluster.mjs';
+import { discovery } from './cluster.mjs';
 import { frameTimes, idleBytes, journalAppend, keyTimes } from './inside.mjs';
 import { liveBytes, memoryPeak, memorySlope, refreshCpu } from './live.mjs';
+import { callsPerService, migrate16, migrate200, resume16, rolloutVerdict } from './run.mjs';
 import { firstFrame, help } from './startup.mjs';
 
 export const figures = [
@@ -16,7 +17,10 @@ export const figures = [
   { name: 'rollout.verdict', unit: 'ms', goal: 300, measure: rolloutVerdict },
   { name: 'api.callsPerService', unit: 'requests', goal: 8, measure: callsPerService },
   { name: 'discovery.1000', unit: 'x one paged LIST', goal: 3, measure: discovery },
+  { name: 'migrate.16', unit: "x guide's loop", goal: 1.5, measure: migrate16 },
+  { name: 'migrate.200', unit: "x guide's loop", goal: 1.5, measure: migrate200 },
   { name: 'memory.peak', unit: 'MB', goal: 200, measure: memoryPeak },
   { name: 'memory.slope', unit: 'MB/h', goal: 5, measure: memorySlope },
   { name: 'journal.append', unit: 'ms', goal: 10, measure: journalAppend },
+  { name: 'resume.16', unit: 'ms', goal: 3000, measure: resume16 },
 ];

@@ -1,4 +1,4 @@
-// npm run bench [-- --json] [--only NAME,NAME] [--quick]
+// npm run bench [-- --json] [--only NAME,NAME] [--quick]   (quick: smaller fleets and shorter looks, under a minute)
 //
 // Measures what the product promises about speed. Ratios are to something beside it on the same machine in the same
 // minute, because absolute times of a shared machine say little.
@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const results = [];
 for (const { name, measure, ...facts } of figures) {
   if (only && !only.includes(name)) continue;
+  const began = performance.now();
   try {
     const { value, beside } = await measure({ root, quick });
     results.push({ name, value: round(value), unit: facts.unit, goal: facts.goal, beside });
@@ -23,10 +24,10 @@ for (const { name, measure, ...facts } of figures) {
       value: null,
       unit: facts.unit,
       goal: facts.goal,
-      beside: `could not measure: ${error.message}`,
+      beside: `could not measure: ${error.message.split('\n')[0]}`,
     });
   }
-  if (!json) process.stdout.write(`${line(results.at(-1))}\n`);
+  if (!json) process.stdout.write(`${line(results.at(-1))}  ${((performance.now() - began) / 1000).toFixed(0)} s\n`);
 }
 if (json) process.stdout.write(`${JSON.stringify({ figures: results }, null, 2)}\n`);
 process.exit(results.some((one) => one.value === null || one.value > one.goal) ? 1 : 0);

@@ -7,11 +7,18 @@ import { build } from 'esbuild';
 import { inkByRows, withoutDevtools } from '../build/plugins.mjs';
 import { median, quantile } from './stats.mjs';
 
+let bundled;
 let loaded;
 
 /** The product's own functions. Bundled once a process. */
 export async function product(root) {
-  loaded ??= (async () => {
+  loaded ??= productFile(root).then((file) => import(pathToFileURL(file).href));
+  return loaded;
+}
+
+/** The bundle, for a process beside this one. */
+export async function productFile(root) {
+  bundled ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pgb-bench-'));
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
     const outfile = join(folder, 'product.mjs');
@@ -24,6 +31,8 @@ export async function product(root) {
       export { listOf, ref } from './src/engine/kube/refs.ts';
       export { followRollout } from './src/engine/kube/rollout.ts';
       export { changeMatch, createObjects, planSwitch, sendChange } from './src/engine/kube/switch.ts';
+      export { startApiServer } from './src/rehearsal/api/server.ts';
+      export { createStore } from './src/rehearsal/api/store.ts';
     `;
     await build({
       stdin: { contents, resolveDir: root, loader: 'ts' },
@@ -40,9 +49,9 @@ export async function product(root) {
       banner: { js: "import{createRequire as cr}from'node:module';const require=cr(import.meta.url);" },
       logLevel: 'error',
     });
-    return import(pathToFileURL(outfile).href);
+    return outfile;
   })();
-  return loaded;
+  return bundled;
 }
 
 /** The dashboard of 500 services, 20 pooler pods and 200 pools, drawn from changed pools each time. */
@@ -61,7 +70,7 @@ let screens;
 /** A mounted screen on a terminal that counts: both figures from one session. */
 async function mounted({ root, quick }) {
   const { benchScreens } = await product(root);
-  screens ??= benchScreens(quick ? 4 : 20, quick ? 40 : 200);
+  screens ??= benchScreens(quick ? 2 : 20, quick ? 6 : 200);
   return screens;
 }
 

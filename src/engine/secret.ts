@@ -33,9 +33,13 @@ export class Secret {
   }
 }
 
-/** Forms under which a value may appear in a text, longest first. */
-const known = new Set<string>();
-let pattern: RegExp | undefined;
+/**
+ * Forms under which a value may appear in a text, by their first characters, longest first. A fleet of a thousand services
+ * may have a thousand passwords, and each is learnt while others are masked: nothing is built anew for one more.
+ */
+const forms = new Map<string, string[]>();
+/** Characters that a form begins with: what a text is asked at each place before anything else. */
+const beginnings = new Uint8Array(0x10000);
 
 /** Too short to mask without mangling innocent text; such passwords are refused at the door (engine/pgbouncer/credentials.ts). */
 const SHORTEST = 6;
@@ -45,7 +49,7 @@ function remember(value: string): void {
   const percent = encodeURIComponent(value);
   const strict = percent.replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   const quoted = JSON.stringify(value).slice(1, -1);
-  const forms = [
+  const found = [
     value,
     percent,
     strict,
@@ -60,26 +64,38 @@ function remember(value: string): void {
       .toString('base64')
       .replace(/=+$/, '');
     const inner = encoded.slice(shift === 0 ? 0 : shift + 1, encoded.length - 1);
-    if (inner.length >= 8) forms.push(inner);
+    if (inner.length >= 8) found.push(inner);
   }
-  for (const form of forms) if (form.length >= SHORTEST) known.add(form);
-  pattern = undefined;
+  for (const form of new Set(found)) {
+    if (form.length < SHORTEST) continue;
+    const key = form.slice(0, SHORTEST);
+    const held = forms.get(key) ?? [];
+    if (held.includes(form)) continue;
+    const shorter = held.findIndex((one) => one.length < form.length);
+    held.splice(shorter < 0 ? held.length : shorter, 0, form);
+    forms.set(key, held);
+    beginnings[form.charCodeAt(0)] = 1;
+  }
 }
 
-const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** Every remembered form as dots; of several that begin at one place, the longest. */
+function maskKnown(text: string): string {
+  let out = '';
+  let from = 0;
+  for (let at = 0; at <= text.length - SHORTEST; at++) {
+    if (beginnings[text.charCodeAt(at)] === 0) continue;
+    const hit = forms.get(text.slice(at, at + SHORTEST))?.find((form) => text.startsWith(form, at));
+    if (hit === undefined) continue;
+    out += text.slice(from, at) + MASK;
+    from = at + hit.length;
+    at = from - 1;
+  }
+  return from === 0 ? text : out + text.slice(from);
+}
 
 /** Masks every remembered secret in a text, then every password that looks like one in a URL or key/value DSN. */
 export function scrub(text: string): string {
-  if (known.size > 0) {
-    pattern ??= new RegExp(
-      [...known]
-        .sort((a, b) => b.length - a.length)
-        .map(escapeRegExp)
-        .join('|'),
-      'g',
-    );
-    text = text.replace(pattern, MASK);
-  }
+  if (forms.size > 0) text = maskKnown(text);
   // Most lines hold none of these, and a search for a word costs less than an expression over the whole line.
   if (text.includes('://')) text = text.replace(URL_PASSWORD, `$1${MASK}$3`);
   if (PASSWORD_WORD.test(text)) text = text.replace(PAIR_PASSWORD, `$1${MASK}`);

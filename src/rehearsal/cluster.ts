@@ -155,6 +155,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       close,
     };
     api.extend('/rehearsal/v1/load', () => cluster.report());
+    api.extend('/rehearsal/v1/requests', () => ({ counts: api.requestBook(), newest: api.requestNotes() }));
     const adversaries = createAdversaries({
       store,
       kubelet: machine.kubelet,

@@ -26,7 +26,10 @@ export function resolveStrategy(
 
 export type WorkloadFacts = Omit<Workload, 'manager' | 'consumers' | 'target'>;
 /** Findings are added to the facts in place: a copy of each of a thousand workloads is a thousand copies. */
-type Facts = Omit<WorkloadFacts, 'findings'> & { findings: Finding[] };
+type Facts = Omit<WorkloadFacts, 'findings' | 'progressDeadlineSeconds'> & {
+  findings: Finding[];
+  progressDeadlineSeconds?: number;
+};
 
 export function workloadFacts(object: KubeObject, around: Surroundings): Facts {
   const spec = object.spec ?? {};
@@ -68,7 +71,6 @@ export function workloadFacts(object: KubeObject, around: Surroundings): Facts {
     strategy,
     hasReadinessProbe: containers.some((c) => c.readinessProbe !== undefined),
     minReadySeconds: spec.minReadySeconds ?? 0,
-    ...(spec.progressDeadlineSeconds === undefined ? {} : { progressDeadlineSeconds: spec.progressDeadlineSeconds }),
     terminationGraceSeconds: pod.terminationGracePeriodSeconds ?? 30,
     paused: spec.paused === true,
     midRollout,
@@ -85,6 +87,7 @@ export function workloadFacts(object: KubeObject, around: Surroundings): Facts {
     object,
     findings: [],
   };
+  if (spec.progressDeadlineSeconds !== undefined) facts.progressDeadlineSeconds = spec.progressDeadlineSeconds;
   facts.findings = findingsOf(object, facts, around);
   return facts;
 }

@@ -156,6 +156,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     secrets,
     fleet,
     pooler,
+    seenPods: () => seen.items(),
     fights,
     asks,
     ...(options.policy ? { policy: options.policy } : {}),

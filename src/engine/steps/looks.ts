@@ -172,9 +172,9 @@ function healthWord(body: string): 'healthy' | 'unhealthy' | 'silent' {
   }
 }
 
-/** Who is connected to PostgreSQL how, with the pods as they are now. */
-export async function lookAtPostgres(ctx: LookContext): Promise<Result<Activity>> {
-  const owners = await ctx.fleet.podOwners(ctx.signal);
+/** Who is connected to PostgreSQL how, with the pods as they are now, or as they were `seen`. */
+export async function lookAtPostgres(ctx: LookContext, seen?: readonly KubeObject[]): Promise<Result<Activity>> {
+  const owners = await ctx.fleet.podOwners(ctx.signal, seen);
   if (!owners.ok) return owners;
   return ctx.pooler.activity(owners.value);
 }

@@ -83,16 +83,24 @@ export async function goForward(ctx: StepContext, service: string): Promise<Resu
     if (!created.ok) return created;
   }
   // One look at the pods for both; without it nothing is remembered, and less is proved afterwards.
-  const pods = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace), { signal: ctx.signal });
-  if (pods.ok) {
-    await rememberComplaints(ctx, service, pods.value.items);
-    await rememberDirect(ctx, service, pods.value.items);
+  const pods = await podsNow(ctx);
+  if (pods) {
+    await rememberComplaints(ctx, service, pods);
+    await rememberDirect(ctx, service, pods);
   }
   ctx.serviceState(service, 'switching');
   const sent = await sendFenced(ctx, change.value, 'forward');
   if (!sent.ok) return sent;
   ctx.fights.add(change.value);
   return ok(undefined);
+}
+
+/** As the run's watch has them; listed where none is alive, and undefined where that fails too. */
+async function podsNow(ctx: StepContext): Promise<readonly KubeObject[] | undefined> {
+  const seen = await ctx.seenPods?.();
+  if (seen) return seen;
+  const listed = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace), { signal: ctx.signal });
+  return listed.ok ? listed.value.items : undefined;
 }
 
 export function targetOf(ref: { kind: string; namespace?: string; name: string }, ctx: StepContext, uid?: string) {
@@ -289,14 +297,27 @@ export async function withOthersChanges(
   };
 }
 
+/** Nothing of the service is connected any more, or long enough was waited for it. */
+const isSettled = (activity: Activity, service: string, waitedMs: number): boolean =>
+  waitedMs >= LEFT_DIRECT_LIMIT_MS ||
+  ((activity.direct.get(service) ?? 0) === 0 && !activity.gone.some((one) => one.service === service));
+
 /** Waits until no pod of the service is connected to PostgreSQL past the pooler. */
 async function leftDirect(ctx: StepContext, service: string): Promise<StepResult> {
   const check = `${service} left direct PostgreSQL`;
   const began = ctx.clock.monotonic();
-  for (;;) {
-    const activity = await lookAtPostgres(ctx);
+  for (let listed = false; ; ) {
+    const seen = listed ? undefined : await ctx.seenPods?.();
+    const activity = await lookAtPostgres(ctx, seen);
     if (ctx.signal.aborted) return { verdict: 'inconclusive' };
     const waited = ctx.clock.monotonic() - began;
+    // The waiting goes by the watch; what is said in the end goes by the pods as the API server has them then.
+    const over = activity.ok && isSettled(activity.value, service, waited);
+    if (over && seen !== undefined) {
+      listed = true;
+      continue;
+    }
+    listed = false;
     if (!activity.ok) {
       if (waited < LEFT_DIRECT_LIMIT_MS && activity.error.retryable) {
         await ctx.clock.sleep(LOOK_EVERY_MS, ctx.signal);

@@ -3,7 +3,7 @@
  * who calls them. A step knows no screen, no flag and no wall clock. The way back belongs to a service, not to a step
  * (switch-service.ts): three steps move one, and any of them may be the one that shows that it has to go back.
  */
-import type { Kube } from '../kube/types.ts';
+import type { Kube, KubeObject } from '../kube/types.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { Result, WizardError } from '../result.ts';
@@ -65,6 +65,8 @@ export interface StepContext {
   readonly fleet: Fleet;
   /** Consoles of every pooler pod, the pools, and PostgreSQL. */
   readonly pooler: PoolerPorts;
+  /** The pods as the run's watch has them, for what looks again and again; undefined while no watch is alive. */
+  seenPods?(): Promise<readonly KubeObject[] | undefined>;
   /** Watches that what was switched stays so, until the end of the session; a change we take back ourselves leaves it. */
   readonly fights: { add(change: WorkloadChange): void; remove(change: WorkloadChange): void };
   state(): RunState;

@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json, PodRuntime } from '../contract.ts';
 import { createAccess, type JudgedRequest, type RehearsalUser } from './access.ts';
+import { Audit, type RequestBook, type RequestNote } from './audit.ts';
 import { createCertificates } from './certificates.ts';
 import { createDispatcher } from './dispatch.ts';
 import { failure, isApiStatusError } from './errors.ts';
@@ -62,6 +63,10 @@ export interface ApiServer {
   faults: FaultInjector;
   /** Requests so far, refused ones included. */
   requestCounts(): RequestCounts;
+  /** The same by client and by what was asked. */
+  requestBook(): RequestBook;
+  /** The newest requests one by one. */
+  requestNotes(): readonly RequestNote[];
   /** Mounts a handler at a path and everything below it. */
   extend(path: string, handler: Extension): void;
   /** Makes a token expired (401), or valid again. */
@@ -108,6 +113,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const extensions = new Map<string, Extension>();
   const sockets = new Set<Socket>();
   const observers = new Set<(request: ObservedRequest) => void>();
+  const audit = new Audit();
   const counts: RequestCounts = { total: 0, watches: 0, byVerb: {} };
   const faults = createFaultInjector({
     compactHistory: () => store.compact(),
@@ -145,6 +151,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     counts.byVerb[method] = (counts.byVerb[method] ?? 0) + 1;
     const url = new URL(raw.url ?? '/', 'https://rehearsal');
     if (['true', '1'].includes(url.searchParams.get('watch') ?? '')) counts.watches += 1;
+    audit.note(method, url, raw.headers['user-agent']);
     const actions = url.pathname.startsWith('/rehearsal/') ? [] : faults.decide(method, raw.url ?? '/');
     for (const action of actions) {
       if (action.type === 'delay') await sleep(action.milliseconds, undefined, { ref: false });
@@ -244,6 +251,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ca: certificates.ca,
     faults,
     requestCounts: () => ({ ...counts, byVerb: { ...counts.byVerb } }),
+    requestBook: () => audit.book(),
+    requestNotes: () => audit.notes(),
     extend: (path, handler) => {
       extensions.set(path.replace(/\/$/, ''), handler);
     },
