@@ -56,7 +56,12 @@ export async function measureLive(seconds: number, quick = false): Promise<Live>
     const terminal = wizard(await hastyPlan(home.path, quick));
     await approveUntil(terminal, /Migrate notification-service +guide/, 600_000);
     const { pid } = terminal.pty;
-    const refresh = await measureRefresh(terminal, quick ? seconds : Math.max(20, seconds / 4), cluster.kubeconfig);
+    const refresh = await measureRefresh(
+      terminal,
+      quick ? seconds : Math.max(20, seconds / 4),
+      cluster.kubeconfig,
+      quick ? 2000 : 5000,
+    );
     await approveUntil(terminal, /left of 30 m/, 600_000, { phases: !quick });
     await pause(quick ? 2000 : 30_000);
     const samples: [number, number][] = [];
@@ -81,11 +86,11 @@ export async function measureLive(seconds: number, quick = false): Promise<Live>
 }
 
 /** The pools on the screen while a question waits: every 2 s all poolers are asked and the chart is drawn, and nothing else. */
-async function measureRefresh(terminal: Terminal, seconds: number, kubeconfig: string) {
+async function measureRefresh(terminal: Terminal, seconds: number, kubeconfig: string, settleMs: number) {
   const { pid } = terminal.pty;
   await terminal.keys('p');
   await terminal.see('Pools over the change');
-  await pause(5000);
+  await pause(settleMs);
   const began = performance.now();
   const cpu = cpuMs(pid);
   // The guide's poll now and then meanwhile: a busy machine makes both dearer.

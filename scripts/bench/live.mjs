@@ -6,7 +6,7 @@ let session;
 async function live({ root, quick }) {
   if (process.platform !== 'linux') throw new Error('needs /proc');
   session ??= loadJourneys(root, 'scripts/bench/live-session.ts').then(({ measureLive }) =>
-    quick ? measureLive(5, true) : measureLive(300),
+    quick ? measureLive(4, true) : measureLive(300),
   );
   return session;
 }

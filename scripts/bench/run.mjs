@@ -4,7 +4,7 @@ import { verdictTimes } from './cluster.mjs';
 import { median, quantile } from './stats.mjs';
 
 /** In a quick bench one small fleet stands for all of them. */
-const QUICK = 3;
+const QUICK = 2;
 /** Services that are moved by the engine itself before the run, the first of them uncounted. */
 const VERDICTS = 4;
 const sessions = new Map();
