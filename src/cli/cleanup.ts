@@ -1,17 +1,15 @@
 /** `cleanup`: what the cluster keeps of runs, and its removal. */
-import { connectKube } from '../engine/kube/connect.ts';
 import type { RunInCluster } from '../engine/kube/option-types.ts';
 import { deleteRun, listRuns, loadOriginals } from '../engine/kube/run-state.ts';
 import { deleteObjects, restoreChange } from '../engine/kube/switch.ts';
 import type { Kube } from '../engine/kube/types.ts';
 import { EXIT, fail, ok, type Result } from '../engine/result.ts';
-import { realClock } from '../engine/run/clock.ts';
 import type { Invocation } from './command.ts';
 import type { cleanupFlags } from './commands/cleanup.ts';
+import { withKube } from './connection.ts';
 import { hasTerminal, write } from './io.ts';
 import { envelope, isMachine, print, table } from './output.ts';
 import { kubeOptions, planOf } from './session.ts';
-import { version } from './version.ts';
 
 type Cleanup = Invocation<typeof cleanupFlags>;
 
@@ -20,17 +18,13 @@ export async function cleanup(invocation: Cleanup): Promise<Result<number>> {
   const plan = await planOf(values.plan);
   if (!plan.ok) return plan;
   const options = kubeOptions(values, plan.value.plan.namespace);
-  const kube = await connectKube({ ...options, clock: realClock(), toolVersion: version, signal });
-  if (!kube.ok) return kube;
-  try {
-    const runs = await listRuns(kube.value, kube.value.ref.namespace, signal);
+  return withKube({ ...options, signal }, async (kube) => {
+    const runs = await listRuns(kube, kube.ref.namespace, signal);
     if (!runs.ok) return runs;
     return values.run === undefined
-      ? await list(invocation, kube.value, runs.value)
-      : await remove(invocation, kube.value, runs.value, values.run);
-  } finally {
-    kube.value.close();
-  }
+      ? await list(invocation, kube, runs.value)
+      : await remove(invocation, kube, runs.value, values.run);
+  });
 }
 
 const where = (kube: Kube) => `${kube.ref.context}/${kube.ref.namespace}`;

@@ -1,13 +1,11 @@
 /** Runs that the cluster remembers: for a machine that has nothing but a kubeconfig. */
-import { connectKube } from '../engine/kube/connect.ts';
 import { showLease } from '../engine/kube/lease.ts';
 import type { LeaseRecord, Ledger } from '../engine/kube/option-types.ts';
 import { listRuns } from '../engine/kube/run-state.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
-import { realClock } from '../engine/run/clock.ts';
 import type { KubeOptions } from '../engine/run/options.ts';
+import { withKube } from './connection.ts';
 import { suggestion } from './values.ts';
-import { version } from './version.ts';
 
 /** A holder whose last sign of life (by its own clock) is older is taken for dead when runs are offered; taking its lock is another matter. */
 const SILENT_MS = 60_000;
@@ -20,29 +18,23 @@ export interface ClusterRun {
 
 /** Runs of the namespace that are not over, newest first. */
 export async function clusterRuns(kube: KubeOptions): Promise<Result<readonly ClusterRun[]>> {
-  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
-  if (!connected.ok) return connected;
-  try {
-    const { namespace } = connected.value.ref;
-    const runs = await listRuns(connected.value, namespace);
+  return withKube(kube, async (connected) => {
+    const { namespace } = connected.ref;
+    const runs = await listRuns(connected, namespace);
     if (!runs.ok) return runs;
     const open = runs.value.map((run) => run.ledger).filter((ledger) => ledger.status !== 'ended');
     if (open.length === 0) return ok([]);
-    const lease = await showLease(connected.value, namespace);
+    const lease = await showLease(connected, namespace);
     if (!lease.ok) return lease;
     return ok(open.map((ledger) => ({ ledger, ...drivenBy(ledger, lease.value) })));
-  } finally {
-    connected.value.close();
-  }
+  });
 }
 
 /** The cluster's copy of one run, over or not, or of the one that was written to last, with who drives it. */
 export async function clusterCopy(runId: string | undefined, kube: KubeOptions): Promise<Result<ClusterRun>> {
-  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
-  if (!connected.ok) return connected;
-  try {
-    const { namespace } = connected.value.ref;
-    const runs = await listRuns(connected.value, namespace);
+  return withKube(kube, async (connected) => {
+    const { namespace } = connected.ref;
+    const runs = await listRuns(connected, namespace);
     if (!runs.ok) return runs;
     const newest = runs.value.toSorted((a, b) => (a.ledger.updatedAt < b.ledger.updatedAt ? 1 : -1));
     const found = newest.find((run) => runId === undefined || run.runId === runId);
@@ -56,31 +48,25 @@ export async function clusterCopy(runId: string | undefined, kube: KubeOptions):
         { exitCode: 2, next: ['Is this the right context and namespace?'] },
       );
     }
-    const lease = await showLease(connected.value, namespace);
+    const lease = await showLease(connected, namespace);
     return ok({ ledger: found.ledger, ...(lease.ok ? drivenBy(found.ledger, lease.value) : {}) });
-  } finally {
-    connected.value.close();
-  }
+  });
 }
 
 /** The cluster's copy of one run, over or not. */
 export async function clusterRun(runId: string, kube: KubeOptions): Promise<Result<Ledger>> {
-  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
-  if (!connected.ok) return connected;
-  try {
-    const runs = await listRuns(connected.value, connected.value.ref.namespace);
+  return withKube(kube, async (connected) => {
+    const runs = await listRuns(connected, connected.ref.namespace);
     if (!runs.ok) return runs;
     const ids = runs.value.map((run) => run.runId);
     const found = runs.value.find((run) => run.runId === runId);
     if (found) return ok(found.ledger);
-    const where = `namespace ${connected.value.ref.namespace}`;
+    const where = `namespace ${connected.ref.namespace}`;
     return fail('not-found', `Run ${runId} is neither on this machine nor in ${where}.${suggestion(runId, ids)}`, {
       exitCode: 2,
       next: ['See the runs of this machine with `pgb-wizard status`.', 'Is this the right context and namespace?'],
     });
-  } finally {
-    connected.value.close();
-  }
+  });
 }
 
 function drivenBy(ledger: Ledger, lease: LeaseRecord | undefined): { drivenBy?: string } {

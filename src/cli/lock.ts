@@ -1,18 +1,16 @@
 /** `lock show` and `lock break`. */
-import { connectKube } from '../engine/kube/connect.ts';
 import { breakLease, LEASE_NAME, showLease } from '../engine/kube/lease.ts';
 import type { LeaseRecord } from '../engine/kube/option-types.ts';
 import type { Kube } from '../engine/kube/types.ts';
 import { EXIT, fail, ok, type Result } from '../engine/result.ts';
-import { realClock } from '../engine/run/clock.ts';
 import { operator } from '../engine/run/operator.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
 import type { Invocation } from './command.ts';
 import type { lockFlags } from './commands/lock.ts';
+import { withKube } from './connection.ts';
 import { hasTerminal, write } from './io.ts';
 import { envelope, isMachine, print, table } from './output.ts';
 import { kubeOptions, planOf } from './session.ts';
-import { version } from './version.ts';
 
 type Lock = Invocation<typeof lockFlags>;
 
@@ -27,17 +25,11 @@ export async function lock(invocation: Lock): Promise<Result<number>> {
   const plan = await planOf(values.plan);
   if (!plan.ok) return plan;
   const options = kubeOptions(values, plan.value.plan.namespace);
-  const kube = await connectKube({ ...options, clock: realClock(), toolVersion: version, signal });
-  if (!kube.ok) return kube;
-  try {
-    const lease = await showLease(kube.value, kube.value.ref.namespace, signal);
+  return withKube({ ...options, signal }, async (kube) => {
+    const lease = await showLease(kube, kube.ref.namespace, signal);
     if (!lease.ok) return lease;
-    return breaking
-      ? await breakIt(invocation, kube.value, lease.value)
-      : await showIt(invocation, kube.value, lease.value);
-  } finally {
-    kube.value.close();
-  }
+    return breaking ? await breakIt(invocation, kube, lease.value) : await showIt(invocation, kube, lease.value);
+  });
 }
 
 /** `alice@bastion` of `alice@bastion#7f3a#9c0d`. */

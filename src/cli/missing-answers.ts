@@ -7,7 +7,7 @@ import type { LoadedPlan } from '../engine/plan/load-types.ts';
 import { fail, ok, type Result, type WizardError } from '../engine/result.ts';
 import type { KubeOptions, SecretInputs } from '../engine/run/options.ts';
 import { Secret } from '../engine/secret.ts';
-import { version } from './version.ts';
+import { withKube, withTransport } from './connection.ts';
 
 /** What was asked after all; nothing when the error is not a missing answer. */
 export interface Given {
@@ -34,15 +34,7 @@ export async function askForMissing(error: WizardError, kube: KubeOptions): Prom
 }
 
 async function namespacesOf(kube: KubeOptions): Promise<Result<string[]>> {
-  const { loadKubeconfig } = await import('../engine/kube/kubeconfig.ts');
-  const { Transport } = await import('../engine/kube/transport.ts');
-  const config = await loadKubeconfig(kube);
-  if (!config.ok) return config;
-  const transport = new Transport(config.value, {
-    userAgent: `pgb-wizard/${version}`,
-    rate: { perSecond: 10, burst: 20 },
-  });
-  try {
+  return withTransport(kube, async (transport) => {
     const answer = await transport.json({
       method: 'GET',
       path: '/api/v1/namespaces?limit=500',
@@ -55,9 +47,7 @@ async function namespacesOf(kube: KubeOptions): Promise<Result<string[]>> {
     if (!answer.ok) return answer;
     const { items = [] } = answer.value as { items?: readonly { metadata: { name: string } }[] };
     return ok(items.map((one) => one.metadata.name));
-  } finally {
-    transport.close();
-  }
+  });
 }
 
 /**
@@ -65,26 +55,20 @@ async function namespacesOf(kube: KubeOptions): Promise<Result<string[]>> {
  * an earlier run wrote. `secret-missing` when it is nowhere; every other trouble is left to the run, which says it better.
  */
 export async function requireRolePassword(kube: KubeOptions, { plan }: LoadedPlan): Promise<Result<void>> {
-  const { connectKube } = await import('../engine/kube/connect.ts');
-  const { realClock } = await import('../engine/run/clock.ts');
-  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
-  if (!connected.ok) return connected.error.code === 'namespace-missing' ? connected : ok(undefined);
-  try {
+  const looked = await withKube(kube, async (connected) => {
     const { Fleet } = await import('../engine/steps/fleet.ts');
     const { rolePasswords } = await import('../engine/steps/credentials-source.ts');
     const { ref } = await import('../engine/kube/refs.ts');
-    const { namespace } = connected.value.ref;
-    const found = await new Fleet(connected.value, plan, namespace).discover(
-      kube.signal ?? new AbortController().signal,
-    );
+    const { namespace } = connected.ref;
+    const found = await new Fleet(connected, plan, namespace).discover(kube.signal ?? new AbortController().signal);
     if (!found.ok || rolePasswords(found.value, plan.postgres.role).length > 0) return ok(undefined);
-    const kept = await connected.value.get(ref('Secret', namespace, plan.pooler.userlistSecret));
+    const kept = await connected.get(ref('Secret', namespace, plan.pooler.userlistSecret));
     if (kept.ok) return ok(undefined);
     return fail('secret-missing', `No address of a service holds the password of ${plan.postgres.role}.`, {
       next: ['Give it with --role-password-file FILE, PGBOUNCER_NOVA_USER_PASS, or --password-secret NAME.'],
       details: { ask: 'rolePassword', role: plan.postgres.role },
     });
-  } finally {
-    connected.value.close();
-  }
+  });
+  const told = looked.ok || looked.error.code === 'namespace-missing' || looked.error.code === 'secret-missing';
+  return told ? looked : ok(undefined);
 }

@@ -1,11 +1,9 @@
 /** `--password-secret`: passwords that a Secret of the namespace holds under the keys `role`, `admin`, `stats`, and the names of the plan's other roles. */
-import { connectKube } from '../engine/kube/connect.ts';
 import { ref } from '../engine/kube/refs.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
-import { realClock } from '../engine/run/clock.ts';
 import type { KubeOptions, SecretInputs } from '../engine/run/options.ts';
 import { Secret } from '../engine/secret.ts';
-import { version } from './version.ts';
+import { withKube } from './connection.ts';
 
 const KEYS = { role: 'rolePassword', admin: 'adminPassword', stats: 'statsPassword' } as const;
 
@@ -15,11 +13,9 @@ export async function passwordsFromSecret(
   kube: KubeOptions,
   otherRoles: readonly string[],
 ): Promise<Result<SecretInputs>> {
-  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version });
-  if (!connected.ok) return connected;
-  try {
-    const { namespace } = connected.value.ref;
-    const found = await connected.value.get(ref('Secret', namespace, name));
+  return withKube(kube, async (connected) => {
+    const { namespace } = connected.ref;
+    const found = await connected.get(ref('Secret', namespace, name));
     if (!found.ok) {
       if (found.error.code !== 'not-found') return found;
       return fail('secret-missing', `--password-secret: there is no Secret ${name} in ${namespace}.`, { exitCode: 2 });
@@ -44,7 +40,5 @@ export async function passwordsFromSecret(
       );
     }
     return ok(inputs);
-  } finally {
-    connected.value.close();
-  }
+  });
 }

@@ -8,11 +8,11 @@ import { manifestsOf } from '../engine/steps/permissions.ts';
 import { type AccessFacts, accessInput, workloadIdOf } from '../engine/steps/plan-facts.ts';
 import type { Invocation } from './command.ts';
 import type { rbacFlags } from './commands/rbac.ts';
+import { withKube } from './connection.ts';
 import { write } from './io.ts';
 import { stringify } from './lazy/yaml.ts';
 import { print } from './output.ts';
 import { kubeOptions, planOf } from './session.ts';
-import { version } from './version.ts';
 
 /** Newer servers ask for more verbs; a Role may hold them early. */
 const NEWEST_MINOR = 99;
@@ -53,22 +53,16 @@ async function readReferences(
   kube: KubeOptions,
   signal: AbortSignal,
 ): Promise<Result<NonNullable<AccessFacts['references']>>> {
-  const { connectKube } = await import('../engine/kube/connect.ts');
-  const { realClock } = await import('../engine/run/clock.ts');
   const { ref } = await import('../engine/kube/refs.ts');
   const { referencesOf } = await import('../engine/kube/sources.ts');
-  const connected = await connectKube({ ...kube, clock: realClock(), toolVersion: version, signal });
-  if (!connected.ok) return connected;
-  try {
+  return withKube({ ...kube, signal }, async (connected) => {
     const references = new Map<string, ReturnType<typeof referencesOf>>();
     for (const service of plan.phases.flatMap((phase) => phase.services)) {
-      const where = ref(service.kind, connected.value.ref.namespace, service.name);
-      const live = await connected.value.get(where, { signal });
+      const where = ref(service.kind, connected.ref.namespace, service.name);
+      const live = await connected.get(where, { signal });
       if (live.ok) references.set(workloadIdOf(service), referencesOf(live.value));
       else if (live.error.code !== 'not-found') return live;
     }
     return ok(references);
-  } finally {
-    connected.value.close();
-  }
+  });
 }

@@ -2,19 +2,11 @@
 import { fail, ok, type Result } from '../engine/result.ts';
 import type { KubeOptions } from '../engine/run/options.ts';
 import type { LoadReport } from '../rehearsal/cluster.ts';
-import { version } from './version.ts';
+import { withTransport } from './connection.ts';
 
 /** The load so far. `not-found` on a cluster that is no rehearsal. */
 export async function fetchLoad(kube: KubeOptions): Promise<Result<LoadReport>> {
-  const { loadKubeconfig } = await import('../engine/kube/kubeconfig.ts');
-  const { Transport } = await import('../engine/kube/transport.ts');
-  const config = await loadKubeconfig(kube);
-  if (!config.ok) return config;
-  const transport = new Transport(config.value, {
-    userAgent: `pgb-wizard/${version}`,
-    rate: { perSecond: 10, burst: 20 },
-  });
-  try {
+  return withTransport(kube, async (transport) => {
     const answer = await transport.json({
       method: 'GET',
       path: '/rehearsal/v1/load',
@@ -25,9 +17,7 @@ export async function fetchLoad(kube: KubeOptions): Promise<Result<LoadReport>> 
       ...(kube.signal ? { signal: kube.signal } : {}),
     });
     return answer.ok ? ok(answer.value as LoadReport) : answer;
-  } finally {
-    transport.close();
-  }
+  });
 }
 
 /** Refuses a cluster that is no rehearsal: on a real one time passes as it does. */
