@@ -45,7 +45,11 @@ const back = (runId: string) => ['rollback', '--all', '--no-input', '-o', 'json'
 const eventsOf = (home: string) => {
   const [runId] = runsIn(home);
   const lines = runId === undefined ? [] : journalOf(home, runId);
-  if (typeof lines === 'string') throw new Error(lines);
+  if (typeof lines === 'string') {
+    // The folder of a run is there a moment before its journal.
+    if (lines.startsWith('not-found')) return [];
+    throw new Error(lines);
+  }
   return lines.map((line) => line.event);
 };
 
@@ -156,6 +160,8 @@ test('what a second terminal says is seen, and dealt with, on the screen of the 
     await screen.see(/^ y approve/m);
     ended(await second('approve'), 0);
     await until(() => lab.templates.length === 1);
+    // The screen hears of the answer a frame later; until then its own question still stands there.
+    await screen.see((now) => /guide 2\.4/.test(now) || !/^ y approve/m.test(now));
     await approveUntil(screen, /guide 2\.4/, 60_000);
     ended(await second('rollback', '--service', 'identity-service'), 0);
     // A human sits here: the way back is asked for like everything else.
@@ -296,11 +302,11 @@ test('a record that was tampered with is found out', async () => {
     ['record.json', '"pooled"', '"direct"'],
     ['events.jsonl', 'identity-service', 'identity-servicf'],
     ['record.md', 'identity-service', 'identity-servicf'],
-    ['SHA256SUMS', /^[0-9a-f]/, '0'],
+    ['SHA256SUMS', /^[0-9a-f]/, (digit: string) => (digit === '0' ? '1' : '0')],
   ] as const) {
     const path = join(out, file);
     const text = readFileSync(path, 'utf8');
-    const changed = text.replace(from, to);
+    const changed = text.replace(from, to as string);
     expect(changed, file).not.toBe(text);
     writeFileSync(path, changed);
     const verified = await lab.wizard(run.home, ['verify', out]);
