@@ -35,15 +35,22 @@ export async function tell(
   run: FoundRun,
   intent: Intent,
   format: Format,
-  said: string,
+  said: (after: RunSnapshot) => string,
 ): Promise<Result<number>> {
   const sent = await askControl(run.dir, { who: operator(io.env).identity, intent });
   if (sent === undefined) return fail('precondition-failed', `Run ${run.runId} ended before it heard this.`);
   if (!sent.ok) return sent;
   if (isMachine(format))
     await print(io, format, { ...envelope(command, 'done', 0), runId: run.runId, status: sent.value.status });
-  else await write(io.stdout, `${said}\n`);
+  else await write(io.stdout, `${said(sent.value)}\n`);
   return ok(0);
+}
+
+/** What a hold lets go on: a step that was approved and has begun may still send its change, and is followed to its end. */
+function untilHeld({ status, ask, currentStep }: RunSnapshot): string {
+  return status === 'held' || ask !== undefined || currentStep === undefined
+    ? 'nothing new is begun'
+    : `${currentStep} is under way and is finished, nothing new is begun`;
 }
 
 export async function hold({ values, io, command }: Invocation<typeof holdFlags>): Promise<Result<number>> {
@@ -54,7 +61,8 @@ export async function hold({ values, io, command }: Invocation<typeof holdFlags>
   if (!live.ok) return live;
   const { run } = live.value;
   const intent: Intent = values.release ? { kind: 'unhold' } : { kind: 'hold', reason: values.reason! };
-  const said = values.release ? `run ${run.runId} goes on` : `run ${run.runId} is held before its next change`;
+  const said = (after: RunSnapshot) =>
+    values.release ? `run ${run.runId} goes on` : `run ${run.runId} is held; ${untilHeld(after)}`;
   return tell(command, io, run, intent, values.output, said);
 }
 
@@ -72,5 +80,12 @@ export async function approve({ values, io, command }: Invocation<typeof approve
   if (!answer.ok) return answer;
   const intent: Intent = { kind: 'answer', askId: now.ask.id, answer: answer.value };
   const word = 'action' in answer.value ? answer.value.action : 'answered';
-  return tell(command, io, run, intent, values.output, `run ${run.runId}: ${now.ask.kind} answered with ${word}`);
+  return tell(
+    command,
+    io,
+    run,
+    intent,
+    values.output,
+    () => `run ${run.runId}: ${now.ask?.kind} answered with ${word}`,
+  );
 }

@@ -25,7 +25,7 @@ export async function rollback(invocation: Invocation<typeof rollbackFlags>): Pr
   const live = await askControl(run.value.dir, { query: 'snapshot' });
   if (live?.ok) {
     const said = `run ${run.value.runId} was told to roll back ${scopeText(scope.value)}`;
-    return tell(command, io, run.value, { kind: 'rollback', scope: scope.value }, values.output, said);
+    return tell(command, io, run.value, { kind: 'rollback', scope: scope.value }, values.output, () => said);
   }
   const mode = modeOf(values, io);
   if (!mode.ok) return mode;

@@ -391,7 +391,11 @@ export function openSession(ports: SessionPorts): RunHandle {
       case 'unhold':
         controls.unhold();
         live.set({ heldFor: undefined });
-        if (core.state.heldFor !== undefined) core.tryRecord({ type: 'run.unheld', who: sanitiseLine(by, 120) });
+        if (core.state.heldFor !== undefined) {
+          const releaser = sanitiseLine(by, 120);
+          core.tryRecord({ type: 'run.unheld', who: releaser });
+          core.tryRecord({ type: 'message', level: 'info', text: `let go on by ${releaser}` }, { durable: false });
+        }
         return;
       case 'leave':
         if (controls.leaving === undefined) core.tryRecord(inFlight(core.state), { durable: false });
