@@ -6,7 +6,7 @@ import { asciiLine, paintLines } from '../components/paint.ts';
 import { phaseSign, serviceSign } from '../components/states.ts';
 import { ASCII, type Glyphs, type Theme, type Tone, themeOf, UNICODE } from '../components/theme.ts';
 import type { Outcome, RunSnapshot } from '../engine/run/model.ts';
-import type { Body, View } from './screen.ts';
+import type { Body, StartInfo, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
 const ENDINGS: Readonly<Record<Exclude<Outcome, 'done'>, { readonly text: string; readonly tone: Tone }>> = {
@@ -25,13 +25,13 @@ function doneWords({ services }: RunSnapshot): { readonly text: string; readonly
 }
 
 export function endScreen(view: View): Body {
-  const { snapshot, width, glyphs } = view;
-  const [first, ...rest] = endLines(snapshot, width, glyphs);
+  const { snapshot, start, width, glyphs } = view;
+  const [first, ...rest] = endLines(snapshot, start, width, glyphs);
   return { lines: scrolled(view, first === undefined ? [] : [first, []], rest, 'home') };
 }
 
 /** What happened, in a dozen lines; the same on the screen and in the scrollback. */
-function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] {
+function endLines(snapshot: RunSnapshot, start: StartInfo, width: number, glyphs: Glyphs): Line[] {
   const ending =
     snapshot.outcome === undefined
       ? { text: 'The screen was left; the run is not over', tone: 'warn' as const }
@@ -96,13 +96,13 @@ function endLines(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line[] 
     ...(snapshot.exportedTo === undefined
       ? []
       : labelled('record', `${snapshot.exportedTo} (record.md, report.html, record.json)`, width, undefined, 10)),
-    ...nextLines(snapshot, width),
+    ...nextLines(snapshot, start, width),
     ...labelled('journal', `${snapshot.journal.path}, ${snapshot.journal.events} events`, width, 'muted', 10),
   ];
 }
 
 /** What to do after this run: nothing of it is left to be remembered. */
-function nextLines(snapshot: RunSnapshot, width: number): Line[] {
+function nextLines(snapshot: RunSnapshot, start: StartInfo, width: number): Line[] {
   const say = (label: string, text: string) => labelled(label, text, width, 'ok', 10);
   const rollback = `pgb-wizard rollback --run ${snapshot.runId}`;
   switch (snapshot.outcome) {
@@ -112,8 +112,8 @@ function nextLines(snapshot: RunSnapshot, width: number): Line[] {
           'next',
           'after 48 h, lower the pools of the applications themselves: the numbers are in record.md under the follow-up',
         ),
-        // The cluster of a rehearsal ends with it.
-        ...(snapshot.rehearsal
+        // There is no way back in a cluster that ends now.
+        ...(start.rehearsal
           ? say(
               'for real',
               '`pgb-wizard init` looks at your cluster and writes a plan, `pgb-wizard preflight` changes nothing',
@@ -136,11 +136,11 @@ function nextLines(snapshot: RunSnapshot, width: number): Line[] {
 /** The text that is printed once the alternate screen is gone. Pure; without a trailing line feed. */
 export function renderEndSummary(
   snapshot: RunSnapshot,
-  options: { width?: number; theme?: Theme; ascii?: boolean } = {},
+  options: { width?: number; theme?: Theme; ascii?: boolean; start?: StartInfo } = {},
 ): string {
-  const { width = 80, theme = themeOf('none'), ascii = false } = options;
+  const { width = 80, theme = themeOf('none'), ascii = false, start = {} } = options;
   const glyphs = ascii ? ASCII : UNICODE;
-  const lines = endLines(snapshot, width, glyphs)
+  const lines = endLines(snapshot, start, width, glyphs)
     .map((line) => (ascii ? asciiLine(line) : line))
     .map((line) => (lineWidth(line) > width ? fitLine(line, width, glyphs.more) : line));
   return paintLines(

@@ -184,6 +184,14 @@ test('an end that is not everywhere does not say so', () => {
   expect(renderEndSummary({ ...done, services: services.slice(1) }, { width: 100 })).toContain('Done: every service');
 });
 
+test('the way back is named unless its cluster ends with the rehearsal', () => {
+  const served = { ...SITUATIONS.done(), rehearsal: true };
+  expect(renderEndSummary(served, { width: 100 })).toContain('pgb-wizard rollback');
+  const own = renderEndSummary(served, { width: 100, start: { rehearsal: true } });
+  expect(own).not.toContain('pgb-wizard rollback');
+  expect(own).toContain('pgb-wizard init');
+});
+
 test('the end summary is plain text of at most the given width', () => {
   const text = renderEndSummary(SITUATIONS.done(), { width: 72 });
   expect(text).toMatchInlineSnapshot(`

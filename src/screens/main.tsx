@@ -70,7 +70,7 @@ export async function showWizard(options: WizardOptions): Promise<WizardResult> 
   const width = Math.max(40, Math.min(120, options.stdout.columns ?? 80));
   await new Promise<void>((resolve) => {
     options.stdout.write(
-      `${renderEndSummary(shown.snapshot!, { width, theme: linear ? themeOf('none') : theme, ascii: ascii || linear })}\n`,
+      `${renderEndSummary(shown.snapshot!, { width, theme: linear ? themeOf('none') : theme, ascii: ascii || linear, start: options.start ?? {} })}\n`,
       () => resolve(),
     );
   });

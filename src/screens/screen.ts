@@ -61,6 +61,7 @@ export interface StartInfo {
   readonly context?: string;
   readonly namespace?: string;
   readonly operator?: string;
+  /** A rehearsal with a cluster of its own, which ends with it. */
   readonly rehearsal?: boolean;
   /** `resuming run 7f3a`, `starting PostgreSQL …`. */
   readonly note?: string;
@@ -69,6 +70,7 @@ export interface StartInfo {
 /** Everything a screen draws from. */
 export interface View {
   readonly snapshot: RunSnapshot;
+  readonly start: StartInfo;
   readonly ui: UiState;
   /** Cells and rows of the body. */
   readonly width: number;
