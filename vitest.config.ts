@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Three projects: `fast` is pure code and runs in `npm run check`; `real` needs PostgreSQL and PgBouncer on the
-// machine; `journeys` drive the built binary against the rehearsal cluster. `npm test` runs all three.
+// machine; `journeys` drive the built binary against the rehearsal cluster. `npm test` runs these three. `long` are journeys
+// of minutes each: `npm run test:long`, of which the CI takes one file in turn.
 export default defineConfig({
   test: {
     projects: [
@@ -26,6 +27,16 @@ export default defineConfig({
         test: {
           name: 'journeys',
           include: ['test/**/*.journey.test.ts'],
+          exclude: ['test/long/**'],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/long/*.journey.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 120_000,
           fileParallelism: false,

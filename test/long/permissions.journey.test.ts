@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { covers } from '../src/rehearsal/api/rbac.ts';
-import { type Cluster, startCluster } from '../src/rehearsal/cluster.ts';
-import type { Json, KubeObject } from '../src/rehearsal/contract.ts';
-import { openSteps, type Ran, runWizard } from './wizard-process.ts';
+import { covers } from '../../src/rehearsal/api/rbac.ts';
+import { type Cluster, startCluster } from '../../src/rehearsal/cluster.ts';
+import type { Json, KubeObject } from '../../src/rehearsal/contract.ts';
+import { openSteps, type Ran, runWizard } from '../wizard-process.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 const GUIDE = ['--time-scale', '600', '--no-input'];

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { JournalLine } from '../src/engine/run/events.ts';
-import { journalOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session } from './crash/lab.ts';
-import { type Disk, openDisk } from './faults/disk.ts';
-import { skewFile } from './faults/weather.ts';
+import type { JournalLine } from '../../src/engine/run/events.ts';
+import { journalOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session } from '../crash/lab.ts';
+import { type Disk, openDisk } from '../faults/disk.ts';
+import { skewFile } from '../faults/weather.ts';
 
 let lab: Lab;
 /** As the lab's plan, with a soak of an hour (six seconds here): long enough for something to happen in it. */

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { journalOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session, until } from './crash/lab.ts';
-import { openWire, type Wire } from './wire.ts';
+import { journalOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session, until } from '../crash/lab.ts';
+import { openWire, type Wire } from '../wire.ts';
 
 /** What was promised, and what it takes a loaded machine to start and end a process. */
 const LEAVE_MS = 3_500;

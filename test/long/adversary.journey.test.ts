@@ -6,10 +6,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { KubeObject } from '../src/rehearsal/contract.ts';
-import { journalOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session, until } from './crash/lab.ts';
-import { approveUntil, confirm } from './journeys/operator.ts';
-import { Terminal } from './journeys/terminal.ts';
+import type { KubeObject } from '../../src/rehearsal/contract.ts';
+import { journalOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session, until } from '../crash/lab.ts';
+import { approveUntil, confirm } from '../journeys/operator.ts';
+import { Terminal } from '../journeys/terminal.ts';
 
 let lab: Lab;
 let longSoak: string;

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Lab, NAMESPACE, openLab, runsIn, SERVICES, until } from './crash/lab.ts';
-import { runRaces } from './races/race.ts';
+import { type Lab, NAMESPACE, openLab, runsIn, SERVICES, until } from '../crash/lab.ts';
+import { runRaces } from '../races/race.ts';
 
 let lab: Lab;
 const mounts: string[] = [];
