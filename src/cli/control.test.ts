@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fakeHandle, snapshotAt } from '../screens/testing/fixtures.ts';
+import { fakeHandle } from '../screens/testing/fake-handle.ts';
+import { snapshotAt } from '../screens/testing/snapshot.ts';
 import { askControl, type ControlServer, controlPath, serveControl } from './control.ts';
 
 let folder: string;

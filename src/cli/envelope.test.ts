@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { wizardError } from '../engine/result.ts';
 import type { RunSnapshot } from '../engine/run/model.ts';
-import { snapshotAt } from '../screens/testing/fixtures.ts';
+import { snapshotAt } from '../screens/testing/snapshot.ts';
 import { resumeCommand, runEnvelope } from './envelope.ts';
 import { exitCodeOf } from './exit-code.ts';
 

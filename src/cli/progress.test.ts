@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunSnapshot } from '../engine/run/model.ts';
-import { fakeHandle, snapshotAt } from '../screens/testing/fixtures.ts';
+import { fakeHandle } from '../screens/testing/fake-handle.ts';
+import { snapshotAt } from '../screens/testing/snapshot.ts';
 import { finishRun, followRun } from './headless.ts';
 import { progressLines } from './progress.ts';
 import { testIo } from './testing/io.ts';

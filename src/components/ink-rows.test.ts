@@ -1,7 +1,7 @@
 import { Terminal } from '@xterm/headless';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
-import { SITUATIONS, type Situation } from '../screens/testing/fixtures.ts';
+import { SITUATIONS, type Situation } from '../screens/testing/situations.ts';
 import { still } from '../screens/testing/still.ts';
 import { type Drawing, isPainted, quickly, rowsOf } from './ink-rows.ts';
 import { paintLine } from './paint.ts';

@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
 import { changes, choicesOf, describe as describeAsk, showAccessible } from './accessible.ts';
-import { fakeHandle, SITUATIONS, type Situation } from './testing/fixtures.ts';
+import { fakeHandle } from './testing/fake-handle.ts';
+import { SITUATIONS, type Situation } from './testing/situations.ts';
 
 const nowOf = (snapshot: { now: string }) => Date.parse(snapshot.now);
 

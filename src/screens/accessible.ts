@@ -8,7 +8,7 @@ import { stepSign, verdictSign } from '../components/states.ts';
 import { ASCII, asciiText } from '../components/theme.ts';
 import type { Result } from '../engine/result.ts';
 import type { Answer, Ask, Intent, RunHandle, RunSnapshot } from '../engine/run/model.ts';
-import { overrideOf, scopeWords } from './press.ts';
+import { overrideOf, scopeWords } from './intents.ts';
 import { rollbackScopes } from './screen.ts';
 
 export interface AccessibleOptions {

@@ -13,7 +13,8 @@ import { useSize } from '../hooks/use-size.ts';
 import { bodyOf } from './home.ts';
 import type { Keymap } from './keys.ts';
 import { chromeRows, frameOf } from './layout.ts';
-import { type Pressed, pasted, press, withoutStalePrompt } from './press.ts';
+import { pasted, press, withoutStalePrompt } from './press.ts';
+import type { Pressed } from './scene.ts';
 import { FIRST_UI, type StartInfo, type UiState, type View } from './screen.ts';
 import { BUSY_ROW, isTooSmall, smallFrame, startFrame } from './start.ts';
 

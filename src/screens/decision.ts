@@ -6,9 +6,9 @@ import { type Line, padEnd, paragraph, span, wrapWords } from '../components/lin
 import type { Tone } from '../components/theme.ts';
 import type { Ask } from '../engine/run/model.ts';
 import { poolBlock, poolRows } from './dashboard.ts';
+import { overrideOf } from './intents.ts';
 import { keyName } from './keys.ts';
 import { rule } from './layout.ts';
-import { overrideOf } from './press.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 

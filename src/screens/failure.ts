@@ -2,7 +2,8 @@
 import { findingLines, labelled } from '../components/findings.ts';
 import { type Line, paragraph, span, wrapWords } from '../components/line.ts';
 import type { Ask, FailureAnswer } from '../engine/run/model.ts';
-import { type ActionId, keyName } from './keys.ts';
+import type { ActionId } from './actions.ts';
+import { keyName } from './keys.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 

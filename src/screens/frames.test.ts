@@ -4,7 +4,7 @@ import { type Line, lineWidth, textOf } from '../components/line.ts';
 import { keysDoc } from './keys-doc.ts';
 import { openPrompt } from './prompt.ts';
 import { FIRST_UI, type UiState, type ViewId } from './screen.ts';
-import { SITUATIONS, type Situation } from './testing/fixtures.ts';
+import { SITUATIONS, type Situation } from './testing/situations.ts';
 import { type Still, still } from './testing/still.ts';
 
 const SIZES = [

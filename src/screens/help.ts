@@ -1,6 +1,7 @@
 /** Help: the keys of the place one came from, made from the registry. */
 import { type Line, padEnd, span, wrapWords } from '../components/line.ts';
-import { type Action, actionsAt, keyName, placeOf } from './keys.ts';
+import type { Action } from './actions.ts';
+import { actionsAt, keyName, placeOf } from './keys.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 

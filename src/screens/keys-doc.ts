@@ -1,5 +1,6 @@
 /** docs/keys.md, made from the key registry. */
-import { ACTIONS, type Action, keyName } from './keys.ts';
+import { ACTIONS, type Action } from './actions.ts';
+import { keyName } from './keys.ts';
 
 /** The whole page; `npm run docs` writes it and a test compares. */
 export function keysDoc(): string {
@@ -14,7 +15,7 @@ export function keysDoc(): string {
   return [
     '# Keys',
     '',
-    'Generated from `src/screens/keys.ts`; do not edit.',
+    'Generated from `src/screens/actions.ts`; do not edit.',
     '',
     'No single key changes anything. What changes something opens a question that wants `Enter`, or a typed name and',
     '`Enter`; any other key stops it with nothing sent. The key that opens a question is never the key that sends it, so',

@@ -7,7 +7,8 @@ import { beside, fitLine, fitRows, type Line, lineWidth, span, truncateEnd } fro
 import { asciiLine } from '../components/paint.ts';
 import type { Glyphs } from '../components/theme.ts';
 import { waitingLine } from '../components/waiting.ts';
-import { type Action, actionsAt, keyName, labelOf, placeOf } from './keys.ts';
+import type { Action } from './actions.ts';
+import { actionsAt, keyName, labelOf, placeOf } from './keys.ts';
 import { promptLines } from './prompt-box.ts';
 import type { Body, View } from './screen.ts';
 

@@ -3,7 +3,9 @@ import { ok, wizardError } from '../engine/result.ts';
 import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 import { renderEndSummary, showWizard, type WizardOptions, type WizardResult } from './main.tsx';
 import { countingTerminal } from './testing/bench.ts';
-import { fakeHandle, pools, SITUATIONS } from './testing/fixtures.ts';
+import { fakeHandle } from './testing/fake-handle.ts';
+import { pools } from './testing/measured.ts';
+import { SITUATIONS } from './testing/situations.ts';
 
 const ESCAPES = /\u001B\[[0-9;?]*[a-zA-Z]/g;
 const open: Promise<WizardResult>[] = [];

@@ -2,10 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lineWidth } from '../components/line.ts';
 import type { Intent, RunSnapshot } from '../engine/run/model.ts';
-import { ACTIONS, conflictsOf, keymapOf } from './keys.ts';
-import { type Pressed, pasted, press, type Scene } from './press.ts';
+import { ACTIONS } from './actions.ts';
+import { conflictsOf, keymapOf } from './keys.ts';
+import { pasted, press } from './press.ts';
+import type { Pressed, Scene } from './scene.ts';
 import { FIRST_UI, type UiState } from './screen.ts';
-import { bigSnapshot, SITUATIONS, type Situation } from './testing/fixtures.ts';
+import { SITUATIONS, type Situation } from './testing/situations.ts';
+import { bigSnapshot } from './testing/snapshot.ts';
 import { DEFAULT_KEYMAP, still } from './testing/still.ts';
 
 const sceneOf = (snapshot: RunSnapshot | undefined, limits = new Map<string, number>()): Scene => ({

@@ -5,7 +5,7 @@ import { type Line, padEnd, paragraph, span, truncateMiddle } from '../component
 import { serviceSign } from '../components/states.ts';
 import { windowAround } from '../components/window.ts';
 import type { Ask } from '../engine/run/model.ts';
-import { scopeWords } from './press.ts';
+import { scopeWords } from './intents.ts';
 import { type Body, rollbackScopes, type View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 

@@ -6,7 +6,9 @@ import type { RunSnapshot } from '../../engine/run/model.ts';
 import type { PoolTotals } from '../../hooks/pool-totals.ts';
 import { extendHistory } from '../../hooks/use-history.ts';
 import { showWizard } from '../main.tsx';
-import { bigSnapshot, fakeHandle, SITUATIONS } from './fixtures.ts';
+import { fakeHandle } from './fake-handle.ts';
+import { SITUATIONS } from './situations.ts';
+import { bigSnapshot } from './snapshot.ts';
 import { still } from './still.ts';
 
 interface Figures {

@@ -4,7 +4,8 @@
  */
 import { ok } from '../../engine/result.ts';
 import { showWizard } from '../main.tsx';
-import { fakeHandle, SITUATIONS, type Situation } from './fixtures.ts';
+import { fakeHandle } from './fake-handle.ts';
+import { SITUATIONS, type Situation } from './situations.ts';
 
 const EXIT_OF = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
