@@ -94,10 +94,11 @@ async function withScreen(
 ): Promise<Result<number>> {
   const { values, io, signal } = request;
   keepHeapSmall();
-  const { notifier, readScreenConfig } = await import('./screen-config.ts');
+  const { readScreenConfig, wordsOf } = await import('./screen-config.ts');
   const config = await readScreenConfig(values.keymap, io.env);
   if (!config.ok) return config;
   const { keymap, notify } = config.value;
+  const { notifier } = await import('./notify.ts');
   const { showWizard } = await import('../screens/main.tsx');
   // The engine is loaded when the first frame is out: loading takes longer than drawing.
   const starting = new AbortController();
@@ -107,7 +108,9 @@ async function withScreen(
     handle,
     start: request.start,
     keymap,
-    notify: notifier(values.notifyCommand === undefined ? notify : { ...notify, command: values.notifyCommand }),
+    notify: notifier(
+      values.notifyCommand === undefined ? notify : { ...notify, command: wordsOf(values.notifyCommand) },
+    ),
     theme: values.theme,
     accessible: values.accessible,
     color: values.noColor ? 'never' : 'auto',

@@ -58,10 +58,14 @@ export const displayFlags = {
     initially: '~/.config/pgb-wizard/config.yaml',
     file: true,
   }),
-  notifyCommand: text('COMMAND', 'Run when a decision is due, with its title as the last argument', {
-    group: 'output',
-    initially: 'only the bell of the terminal',
-  }),
+  notifyCommand: text(
+    'COMMAND',
+    'Run when a decision is due or something fails, with a sentence about it as the last argument',
+    {
+      group: 'output',
+      initially: 'only the bell of the terminal',
+    },
+  ),
   theme: choice(['terminal', 'dark', 'light', 'colour-blind', 'none'], 'Colours of the screen', { group: 'output' }),
 };
 

@@ -5,11 +5,17 @@ import { fail, ok, type Result } from '../engine/result.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
 import { keymapOf } from '../screens/keys.ts';
 import { parse } from './lazy/yaml.ts';
-import type { ScreenConfig } from './screen-config.ts';
+import type { NotifySettings } from './notify.ts';
+import { type ScreenConfig, wordsOf } from './screen-config.ts';
 
 const schema = z.strictObject({
   keys: z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)])).optional(),
-  notify: z.strictObject({ command: z.string().min(1).optional(), webhook: z.url().optional() }).optional(),
+  notify: z
+    .strictObject({
+      command: z.union([z.string().trim().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+      webhook: z.url({ protocol: /^https?$/, error: 'is not an http or https address' }).optional(),
+    })
+    .optional(),
 });
 
 /** Reads and checks it. Errors: `usage`, with the file and what is wrong in it. */
@@ -35,5 +41,10 @@ export function parseScreenConfig(path: string): Result<ScreenConfig> {
   const keys = Object.entries(read.data.keys ?? {}).map(([id, one]) => [id, typeof one === 'string' ? [one] : one]);
   const { keymap, problems } = keymapOf(Object.fromEntries(keys));
   if (problems.length > 0) return wrong(problems.join('; '));
-  return ok({ keymap, ...(read.data.notify ? { notify: read.data.notify } : {}) });
+  const { command, webhook } = read.data.notify ?? {};
+  const notify: NotifySettings = {
+    ...(command === undefined ? {} : { command: typeof command === 'string' ? wordsOf(command) : command }),
+    ...(webhook === undefined ? {} : { webhook }),
+  };
+  return ok({ keymap, notify });
 }

@@ -1,15 +1,14 @@
 /** The operator's own settings of the screen: keys and notifications, from `--keymap` or the configuration file. */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ok, type Result } from '../engine/result.ts';
-import { sanitiseLine } from '../engine/sanitise.ts';
 import { type Keymap, keymapOf } from '../screens/keys.ts';
+import type { NotifySettings } from './notify.ts';
 
 export interface ScreenConfig {
   readonly keymap: Keymap;
-  readonly notify?: { readonly command?: string; readonly webhook?: string };
+  readonly notify?: NotifySettings;
 }
 
 /** `$XDG_CONFIG_HOME/pgb-wizard/config.yaml`, where the variable is set, else under `~/.config`. */
@@ -28,33 +27,5 @@ export async function readScreenConfig(
   return parseScreenConfig(path);
 }
 
-/**
- * Tells somebody who is not looking that a decision is due: a command that gets the title as its last argument, a webhook
- * that gets it as JSON. Neither may delay or break the run; what fails is forgotten, the bell has rung.
- */
-export function notifier(
-  notify: ScreenConfig['notify'],
-): ((event: { title: string; runId?: string }) => void) | undefined {
-  if (notify?.command === undefined && notify?.webhook === undefined) return undefined;
-  return ({ title }) => {
-    const text = `pgb-wizard: ${sanitiseLine(title, 160)}`;
-    if (notify.command !== undefined) {
-      const [program = '', ...args] = notify.command.split(/\s+/);
-      const child = spawn(program, [...args, text], { stdio: 'ignore', detached: true });
-      child.on('error', () => {
-        // There is no such command; the screen and the bell say the same.
-      });
-      child.unref();
-    }
-    if (notify.webhook !== undefined) {
-      fetch(notify.webhook, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ text }),
-        signal: AbortSignal.timeout(5000),
-      }).catch(() => {
-        // Nobody answers there; the screen and the bell say the same.
-      });
-    }
-  };
-}
+/** A command line without quoting: words between blanks. What needs more is a list in the file. */
+export const wordsOf = (command: string): string[] => command.trim().split(/\s+/);

@@ -1,12 +1,15 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { changes, choicesOf, describe as describeAsk, showAccessible } from './accessible.ts';
+import { showAccessible } from './accessible.ts';
+import { choicesOf } from './accessible-choices.ts';
+import { changes, describe as describeAsk, LOOKS } from './accessible-words.ts';
+import type { Notify } from './due.ts';
 import { fakeHandle } from './testing/fake-handle.ts';
 import { SITUATIONS, type Situation } from './testing/situations.ts';
 
 const nowOf = (snapshot: { now: string }) => Date.parse(snapshot.now);
 
-function talk(situation: Situation) {
+function talk(situation: Situation, notify?: Notify) {
   const handle = fakeHandle(SITUATIONS[situation]());
   const stdin = new PassThrough();
   const stdout = new PassThrough();
@@ -14,7 +17,7 @@ function talk(situation: Situation) {
   stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  const result = showAccessible({ handle, stdin, stdout, ascii: true });
+  const result = showAccessible({ handle, stdin, stdout, ascii: true, ...(notify ? { notify } : {}) });
   const see = (part: string) => vi.waitFor(() => expect(text).toContain(part), { timeout: 3000, interval: 5 });
   const end = async () => {
     handle.show({ ...SITUATIONS[situation](), status: 'ended', outcome: 'parked', ask: undefined });
@@ -103,6 +106,76 @@ describe('answers by line', () => {
     await vi.waitFor(() => expect(handle.sent).toHaveLength(1));
     expect(handle.sent[0]).toMatchObject({ answer: { action: 'continue', reason: 'the window ends at two' } });
     await end();
+  });
+
+  test('a question whose ground has moved is taken back', async () => {
+    const { handle, see, say, end } = talk('decideDue');
+    await see('1. Continue');
+    say('1');
+    await see('Type yes to do it');
+    const { ask } = SITUATIONS.decideFail();
+    if (ask?.kind !== 'decide') throw new Error('not a decision');
+    handle.show({ ...SITUATIONS.decideDue(), ask: { ...ask, id: 'ask-5' } });
+    await see('Nothing was sent: meanwhile a gate fails.');
+    await see('1. Continue although a gate fails');
+    say('yes');
+    await see('Type a number of the list');
+    expect(handle.sent).toEqual([]);
+    await end();
+  });
+
+  test('the end of a soak and a gate that changes are told, and what can be answered then', async () => {
+    const { handle, see, end, text } = talk('decide');
+    await see('1. Continue although the soak is not over');
+    handle.show({ ...SITUATIONS.decideDue(), now: '2026-11-23T01:52:13.000Z' });
+    await see('The soak is over.');
+    await see('Advice: all gates pass, the soak is over: continuing is safe.');
+    await vi.waitFor(() => expect(text().match(/^1\. Continue$/gm)).toHaveLength(1));
+    await end();
+  });
+
+  test('the phase can be approved at once, as on the screen', async () => {
+    const { handle, see, say, end } = talk('confirm');
+    await see('2. Approve the phase: notification-service, cdn-service');
+    say('2');
+    await see('Type yes');
+    say('yes');
+    await vi.waitFor(() =>
+      expect(handle.sent).toEqual([
+        { kind: 'answer', askId: 'ask-3', answer: { kind: 'confirm', action: 'approve', scope: 'phase' } },
+      ]),
+    );
+    await end();
+  });
+
+  test('a letter shows what the screen shows in a view', async () => {
+    const { see, say, end } = talk('failure');
+    await see('Type m and Enter');
+    say('?');
+    await see('p: pools and connections.');
+    say('p');
+    await see('Pool nova/nova_user of pgbouncer-7d9c5b8f4-fzxtq: 3 clients, 0 waiting');
+    say('d');
+    await see('Found: authentication failures;');
+    say('c');
+    await see('p1: unknown: Metrics reach Prometheus: no Prometheus is configured');
+    await end();
+    for (const situation of Object.values(SITUATIONS))
+      for (const look of LOOKS) expect(look.lines(situation()).length, look.what).toBeGreaterThan(0);
+  });
+
+  test('somebody is told once of a failure, and of a notification that fails', async () => {
+    const told: string[] = [];
+    const { handle, see, end } = talk('migrate', async ({ title }) => {
+      told.push(title);
+      return 'notification: notify-send ended with 3';
+    });
+    await see('Type m and Enter');
+    handle.show(SITUATIONS.failure());
+    await see('notification: notify-send ended with 3');
+    handle.show({ ...SITUATIONS.failure() });
+    await end();
+    expect(told).toEqual(['auth-service does not start with the pooler']);
   });
 
   test('writes ASCII and no escape sequence', async () => {

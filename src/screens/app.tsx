@@ -10,10 +10,11 @@ import { useHistory } from '../hooks/use-history.ts';
 import { useKeys } from '../hooks/use-keys.ts';
 import { useRun } from '../hooks/use-run.ts';
 import { useSize } from '../hooks/use-size.ts';
+import { dueOf, type Notify, Told } from './due.ts';
 import { bodyOf } from './home.ts';
 import type { Keymap } from './keys.ts';
 import { chromeRows, frameOf } from './layout.ts';
-import { pasted, press, withoutStalePrompt } from './press.ts';
+import { pasted, press, withNotice, withoutStalePrompt } from './press.ts';
 import type { Pressed } from './scene.ts';
 import { FIRST_UI, type StartInfo, type UiState, type View } from './screen.ts';
 import { BUSY_ROW, isTooSmall, smallFrame, startFrame } from './start.ts';
@@ -28,8 +29,8 @@ export interface AppProps {
   readonly onEffect: (effect: NonNullable<Pressed['effect']>) => void;
   /** Real milliseconds; pinned in tests. */
   readonly realNow?: () => number;
-  /** A decision is due: called once for each ask. */
-  readonly onDue?: (event: { readonly title: string; readonly askId: string }) => void;
+  /** The run needs a human: called once for each ask. What it answers is shown as a notice. */
+  readonly onDue?: Notify;
   readonly bridge?: Bridge;
 }
 
@@ -60,13 +61,6 @@ export function linesOf(input: FrameInput): Line[] {
   if (snapshot === undefined) return startFrame(input.start, input.sinceMs, columns, rows, glyphs);
   const view: View = { ...input, snapshot, width: columns, height: rows - chromeRows(rows) };
   return frameOf(view, bodyOf(view), columns, rows);
-}
-
-/** The ask that needs a human now: a decision whose soak still runs does not yet, unless a gate fails. */
-function dueAsk(snapshot: RunSnapshot | undefined, now: number): string | undefined {
-  const ask = snapshot?.ask;
-  if (ask?.kind !== 'decide' || ask.recommendation === 'rollback' || ask.recommendation === 'human') return ask?.id;
-  return Date.parse(ask.soakUntil) <= now ? ask.id : undefined;
 }
 
 /** The root: run and terminal in, one frame out, keys to intents. No timer but the clock's tick, no I/O. */
@@ -101,8 +95,17 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
     page: rows - chromeRows(rows),
     limits: limits.current,
   });
-  const onKey = (key: string) => apply((before) => press(before, key, sceneNow()));
-  useKeys({ onKey, onText: (text) => apply((before) => pasted(before, text, sceneNow())), active: true });
+  const small = isTooSmall(columns, rows);
+  const onKey = (key: string) => {
+    lastKey.current = realNow();
+    // What can't be seen can't be answered.
+    if (small && key !== 'ctrl+c') return;
+    apply((before) => press(before, key, sceneNow()));
+  };
+  const onText = (text: string) => {
+    if (!small) apply((before) => pasted(before, text, sceneNow()));
+  };
+  useKeys({ onKey, onText, active: true });
   const { suspendTerminal } = useApp();
   useEffect(() => {
     if (bridge === undefined) return;
@@ -110,11 +113,20 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
     // Ink draws everything again after a suspension; an empty one is a redraw.
     bridge.redraw = () => void suspendTerminal(() => undefined).catch(() => undefined);
   }, [bridge, suspendTerminal]);
-  const due = dueAsk(snapshot, now);
-  const title = snapshot?.ask === undefined || snapshot.ask.kind === 'reconcile' ? 'the run asks' : snapshot.ask.title;
+  const due = dueOf(snapshot, now);
+  const told = useRef(new Told());
+  const lastKey = useRef(Number.NEGATIVE_INFINITY);
+  const kind = snapshot?.ask?.kind;
   useEffect(() => {
-    if (due !== undefined) onDue?.({ title, askId: due });
-  }, [due, title, onDue]);
+    if (due === undefined || !told.current.isNews(due, kind, realNow() - lastKey.current)) return;
+    void onDue?.(due).then((trouble) => {
+      if (trouble === undefined) return;
+      apply((before) => ({
+        ui: withNotice(before, trouble, handle?.snapshot().ask?.id ?? '', realNow() - began.current),
+        intents: [],
+      }));
+    });
+  });
 
   const lines = linesOf({
     snapshot,
@@ -129,6 +141,6 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
     history,
     limits: limits.current,
   });
-  const connecting = snapshot === undefined && !isTooSmall(columns, rows);
+  const connecting = snapshot === undefined && !small;
   return <Frame lines={lines} theme={theme} {...(connecting ? { busyRow: BUSY_ROW } : {})} />;
 }

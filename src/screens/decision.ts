@@ -21,16 +21,20 @@ const ADVICE: Readonly<Record<Decide['recommendation'], { readonly text: string;
   human: { text: 'something could not be measured: look, then decide', tone: 'warn' },
 };
 
+/** What the gates and the soak say, and how it is meant. */
+export function adviceOf(ask: Decide, now: number): { readonly text: string; readonly tone: Tone } {
+  // The engine says so with its next look; until then the clock of the screen is ahead of it.
+  if (ask.recommendation === 'wait' && Date.parse(ask.soakUntil) <= now)
+    return { text: 'the soak is over: the gates are looked at once more', tone: 'info' };
+  return ADVICE[ask.recommendation];
+}
+
 export function decisionScreen(view: View, ask: Decide): Body {
   const { width, height, glyphs, now, keymap, snapshot } = view;
   const left = Date.parse(ask.soakUntil) - now;
   const gone = ask.soakMs - Math.max(0, left);
   const bar = progressBar(gone, ask.soakMs, Math.max(10, Math.min(40, width - 46)), glyphs);
-  // The engine says so with its next look; until then the clock of the screen is ahead of it.
-  const advice =
-    ask.recommendation === 'wait' && left <= 0
-      ? ({ text: 'the soak is over: the gates are looked at once more', tone: 'info' } as const)
-      : ADVICE[ask.recommendation];
+  const advice = adviceOf(ask, now);
   const override = overrideOf(ask, now);
   const key = (id: 'continue' | 'rollback' | 'extend' | 'hold') => keyName(keymap[id][0] ?? '');
   const option = (id: 'continue' | 'rollback' | 'extend' | 'hold', word: string, text: string): Line[] =>

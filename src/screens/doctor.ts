@@ -8,7 +8,7 @@ import { scrolled } from './scrolled.ts';
 
 export function doctorScreen(view: View): Body {
   const { snapshot, width, glyphs } = view;
-  const found = [...(snapshot.ask?.kind === 'failure' ? snapshot.ask.findings : []), ...symptoms(snapshot)];
+  const found = findingsOf(snapshot);
   const head: Line[] = [
     [
       span(' Doctor', 'title'),
@@ -29,6 +29,11 @@ export function doctorScreen(view: View): Body {
           1,
         );
   return { lines: scrolled(view, head, content, 'doctor') };
+}
+
+/** What came with the failure that is open, and what the live numbers show. */
+export function findingsOf(snapshot: RunSnapshot): DoctorFinding[] {
+  return [...(snapshot.ask?.kind === 'failure' ? snapshot.ask.findings : []), ...symptoms(snapshot)];
 }
 
 /** What can be told from live numbers alone; deeper checks come with a failed step. */

@@ -113,9 +113,9 @@ describe('every screen at four sizes, in ASCII and in colour', () => {
 });
 
 test('a terminal that is too small gets one line that says so', () => {
-  expect(plain(still(inputOf('decision', 39, 20)))).toBe('39x20 is too small (40x12): you are as…');
+  expect(plain(still(inputOf('decision', 39, 20)))).toBe('you are asked · 39x20 is too small, 40…');
   expect(plain(still(inputOf('dashboard-migrate', 100, 11)))).toContain(
-    '100x11 is too small (40x12): running, p2.notification-service.migrate',
+    'running · 100x11 is too small, 40x12 is needed · p2.notification-service.migrate',
   );
 });
 

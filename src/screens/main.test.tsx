@@ -115,7 +115,12 @@ describe('the screen', () => {
   test('rings once for a decision that is due and not for one whose soak still runs', async () => {
     const handle = fakeHandle(SITUATIONS.decide());
     const told: string[] = [];
-    const screen = show(handle, { notify: ({ askId }) => told.push(askId) });
+    const screen = show(handle, {
+      notify: async ({ id }) => {
+        told.push(id);
+        return undefined;
+      },
+    });
     await screen.see('the soak is not over');
     expect(told).toEqual([]);
     handle.show(SITUATIONS.decideDue());
@@ -125,6 +130,51 @@ describe('the screen', () => {
     await screen.result;
     expect(told).toEqual(['ask-5']);
     expect(screen.terminal.text().split('\u0007')).toHaveLength(2);
+  });
+
+  test('a notification that fails is told on the screen, and nothing else comes of it', async () => {
+    const handle = fakeHandle(SITUATIONS.failure());
+    const screen = show(handle, { notify: async () => 'notification: notify-send ended with 3' });
+    await screen.see('notification: notify-send ended with 3');
+    expect(handle.sent).toEqual([]);
+    handle.show(parked(SITUATIONS.migrate()));
+    expect((await screen.result).leftBy).toBe('leave');
+  });
+
+  test('gates that come and go ring once', async () => {
+    const handle = fakeHandle(SITUATIONS.decideFail());
+    const screen = show(handle);
+    await screen.see('a gate fails: roll back');
+    const { ask } = SITUATIONS.decideFail();
+    if (ask?.kind !== 'decide') throw new Error('not a decision');
+    handle.show({ ...SITUATIONS.decideFail(), ask: { ...ask, recommendation: 'wait' } });
+    await screen.see('the soak is not over: wait');
+    handle.show(SITUATIONS.decideFail());
+    await vi.waitFor(() => expect(screen.seen().split('a gate fails: roll back').length).toBeGreaterThan(2));
+    handle.show(parked(SITUATIONS.migrate()));
+    await screen.result;
+    expect(screen.terminal.text().split('\u0007')).toHaveLength(2);
+  });
+
+  test('no key works on a terminal that is too small to show what it does, but Ctrl+C', async () => {
+    const handle = fakeHandle(SITUATIONS.confirm());
+    const screen = show(handle);
+    await screen.see('Switch notification-service');
+    Object.assign(screen.terminal.stdout, { columns: 39, rows: 11 });
+    screen.terminal.stdout.emit('resize');
+    await screen.see('you are asked');
+    for (const key of ['y', '\r', 'q', '\r']) screen.terminal.type(key);
+    Object.assign(screen.terminal.stdout, { columns: 100, rows: 30 });
+    screen.terminal.stdout.emit('resize');
+    await screen.see('the same by hand');
+    expect(screen.seen()).not.toContain('Leave the wizard?');
+    expect(handle.sent).toEqual([]);
+    Object.assign(screen.terminal.stdout, { columns: 39, rows: 11 });
+    screen.terminal.stdout.emit('resize');
+    for (const key of ['\u0003', '\u0003']) screen.terminal.type(key);
+    await vi.waitFor(() => expect(handle.sent).toEqual([{ kind: 'leave' }]));
+    handle.show(parked(SITUATIONS.migrate()));
+    await screen.result;
   });
 
   test('a paste of 10 KB that looks like answers sends nothing', async () => {

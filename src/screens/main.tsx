@@ -9,6 +9,7 @@ import type { Result } from '../engine/result.ts';
 import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 import { showAccessible } from './accessible.ts';
 import { App, type Bridge } from './app.tsx';
+import type { Notify } from './due.ts';
 import { renderEndSummary } from './end.ts';
 import { type Keymap, keymapOf } from './keys.ts';
 import type { StartInfo } from './screen.ts';
@@ -31,8 +32,8 @@ export interface WizardOptions {
   readonly ascii?: boolean;
   readonly stdout: NodeJS.WriteStream;
   readonly stdin: NodeJS.ReadStream;
-  /** A decision is due; called once for each. The terminal's bell rings as well. */
-  readonly notify?: (event: { readonly title: string; readonly askId: string }) => void;
+  /** The run needs a human: a decision that is due, a failure. Called once for each; the terminal's bell rings as well. */
+  readonly notify?: Notify;
   /** Aborted by the caller's own SIGINT and SIGTERM handlers. Without it the screen installs handlers of its own. */
   readonly signal?: AbortSignal;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -163,9 +164,9 @@ function showFrames(
         );
       }
     };
-    const onDue = (event: { title: string; askId: string }) => {
+    const onDue: Notify = async (event) => {
       stdout.write('\u0007');
-      notify?.(event);
+      return notify?.(event);
     };
     const element = (loaded: RunHandle | undefined) => (
       <App

@@ -10,6 +10,11 @@ import { isWelcome, rollbackScopes, type UiState, type ViewId } from './screen.t
 /** How long a word to a key stays; then the run's newest message has its row again. */
 const NOTICE_MS = 12_000;
 
+/** A word that no key asked for, on the row of notices for as long as one to a key. `askId`: the ask it belongs to, or ''. */
+export function withNotice(ui: UiState, text: string, askId: string, sinceMs: number): UiState {
+  return { ...ui, notice: { text, tone: 'warn', at: askId, until: sinceMs + NOTICE_MS } };
+}
+
 /** One key. Several characters in one chunk are text, see `pasted`. */
 export function press(before: UiState, key: string, scene: Scene): Pressed {
   const pressed = pressOne(before, key, scene);

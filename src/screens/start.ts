@@ -41,10 +41,16 @@ export function isTooSmall(columns: number, rows: number): boolean {
   return columns < SMALLEST.columns || rows < SMALLEST.rows;
 }
 
-/** One line that still says what runs, and that the terminal is too small for more. */
+/** One line that still says what runs, and that the terminal is too small for more; no key but Ctrl+C works there. */
 export function smallFrame(snapshot: RunSnapshot | undefined, columns: number, rows: number, glyphs: Glyphs): Line[] {
   const step = snapshot?.steps.find((one) => one.id === snapshot.currentStep);
   const status = snapshot === undefined ? 'connecting' : snapshot.ask !== undefined ? 'you are asked' : snapshot.status;
-  const text = `${columns}x${rows} is too small (40x12): ${status}${step === undefined ? '' : `, ${step.id}`}`;
+  // What matters most comes first: the line is cut where the terminal ends.
+  const parts = [
+    status,
+    `${columns}x${rows} is too small, ${SMALLEST.columns}x${SMALLEST.rows} is needed`,
+    ...(step === undefined ? [] : [step.id]),
+  ];
+  const text = parts.join(` ${glyphs.dot} `);
   return [[span(truncateEnd(text, columns, glyphs.more), snapshot?.ask === undefined ? undefined : 'warn')]];
 }

@@ -113,7 +113,16 @@ export const SITUATIONS = {
     snapshotAt('p2.decide', {
       status: 'asking',
       waitingFor: { text: 'you: continue with phase 3?', since: at(41 * 60_000) },
-      ask: { ...decideAsk, soakUntil: at(40 * 60_000), recommendation: 'continue' },
+      ask: {
+        ...decideAsk,
+        soakUntil: at(40 * 60_000),
+        recommendation: 'continue',
+        gates: gates().map((gate) => ({
+          ...gate,
+          verdict: 'pass',
+          observed: gate.verdict === 'pass' ? gate.observed : '0 of 212',
+        })),
+      },
     }),
   decideFail: () =>
     snapshotAt('p3.decide', {
