@@ -3,7 +3,18 @@ import { progressBar, sparkline, stackedBar } from './bars.ts';
 import { bucket, chart } from './chart.ts';
 import { clockTime, compact, duration, limitWords } from './format.ts';
 import { gateLines } from './gates.ts';
-import { fitLine, lineWidth, padStart, span, textOf, truncateMiddle, widthOf, wrapWords } from './line.ts';
+import {
+  fitLine,
+  lineWidth,
+  padStart,
+  span,
+  squeeze,
+  textOf,
+  truncateMiddle,
+  widthOf,
+  wrapHeading,
+  wrapWords,
+} from './line.ts';
 import { asciiLine, paintLine } from './paint.ts';
 import { ASCII, isUtf8Locale, THEME_NAMES, themeOf, UNICODE } from './theme.ts';
 import { windowAround, windowAt } from './window.ts';
@@ -28,6 +39,27 @@ describe('widths', () => {
     expect(truncateMiddle('notification-service-6f9d7c5b44-x2x4k', 15)).toBe('notific…4-x2x4k');
     expect(truncateMiddle('short', 15)).toBe('short');
     expect(padStart('42', 5)).toBe('   42');
+  });
+
+  test('a sentence that must be shorter loses its remark, then the middle of its names, and keeps its verb', () => {
+    const text = '1 new pod of notification-service to become Ready (readiness probe)';
+    expect(squeeze(text, 80)).toBe(text);
+    expect(squeeze(text, 60)).toBe('1 new pod of notification-service to become Ready');
+    expect(squeeze(text, 45)).toBe('1 new pod of notifica…service to become Ready');
+    expect(squeeze(text, 30)).toBeUndefined();
+  });
+
+  test('a heading that is too long goes on beneath itself', () => {
+    const heading = [span(' x ', 'bad'), span('auth-service does not start with the pooler', 'title')];
+    expect(wrapHeading(heading, 60).map(textOf)).toEqual([' x auth-service does not start with the pooler']);
+    expect(wrapHeading(heading, 30).map(textOf)).toEqual([' x auth-service does not start', '   with the pooler']);
+  });
+
+  test('an address breaks behind a separator where there is one', () => {
+    expect(wrapWords('DATABASE_URL=postgresql://nova_user:***@postgres:5432/nova', 50)).toEqual([
+      'DATABASE_URL=postgresql://nova_user:***@',
+      'postgres:5432/nova',
+    ]);
   });
 
   test('sentences break at blanks, long words hard', () => {

@@ -2,9 +2,9 @@
 import type { Evidence, RolloutProgress } from '../engine/run/model.ts';
 import { progressBar } from './bars.ts';
 import { duration, limitWords } from './format.ts';
-import { type Line, padEnd, span, truncateEnd, truncateMiddle } from './line.ts';
+import { type Line, padEnd, paragraph, span, truncateEnd, truncateMiddle, widthOf } from './line.ts';
 import { verdictSign } from './states.ts';
-import type { Glyphs } from './theme.ts';
+import type { Glyphs, Tone } from './theme.ts';
 
 /** The last evidence of each check, in the order in which the checks first appeared. */
 export function latestByCheck(evidence: readonly Evidence[]): Evidence[] {
@@ -23,19 +23,28 @@ function without(subject: string | undefined, check: string): string {
 export function evidenceLines(evidence: readonly Evidence[], width: number, glyphs: Glyphs, subject?: string): Line[] {
   const latest = latestByCheck(evidence).map((one) => ({ ...one, check: without(subject, one.check) }));
   const longest = latest.reduce((most, one) => Math.max(most, one.check.length), 0);
-  const name = Math.max(8, Math.min(longest, Math.floor(width * 0.45)));
+  const narrow = width < 56;
+  const name = Math.max(8, Math.min(longest, narrow ? width - 13 : Math.floor(width * 0.45)));
   const room = Math.max(4, width - name - 14);
   return latest.flatMap((one) => {
     const sign = verdictSign(one.verdict, glyphs);
+    const tone: Tone = one.verdict === 'pass' ? 'muted' : sign.tone;
+    // What does not fit beside its check stands beneath it: half of an observation is none.
+    const below = widthOf(one.observed) > room;
     const row: Line = [
       span(` ${sign.glyph} `, sign.tone),
       // In the middle: a check of a pod ends with the pod's own suffix.
       span(`${padEnd(truncateMiddle(one.check, name, glyphs.more), name)} `),
       span(padEnd(sign.word, 8), sign.tone),
-      span(truncateEnd(one.observed, room, glyphs.more), one.verdict === 'pass' ? 'muted' : sign.tone),
+      ...(below ? [] : [span(one.observed, tone)]),
     ];
-    if (one.verdict === 'pass' || one.expected === undefined) return [row];
-    return [row, [span(`   ${truncateEnd(`expected ${one.expected}`, width - 4, glyphs.more)}`, 'muted')]];
+    return [
+      row,
+      ...(below ? paragraph(one.observed, width - 1, tone, 5) : []),
+      ...(one.verdict === 'pass' || one.expected === undefined
+        ? []
+        : paragraph(`expected ${one.expected}`, width - 1, 'muted', 5)),
+    ];
   });
 }
 

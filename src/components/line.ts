@@ -160,7 +160,56 @@ export function beside(
   ]);
 }
 
-/** Breaks a sentence at blanks into lines of at most `cells` cells; a longer word is cut hard. */
+/** Words are not made shorter than this: what is left must still tell one name from another. */
+const LEAST_WORD = 12;
+
+/**
+ * A sentence in at most `cells` cells that still says what it says: the remark in brackets at its end goes first, then the
+ * longest names are cut in their middle. Undefined when that is not enough.
+ */
+export function squeeze(text: string, cells: number, mark = '…'): string | undefined {
+  let kept = text;
+  if (widthOf(kept) > cells) kept = kept.replace(/ \([^()]*\)$/, '');
+  const words = kept.split(' ');
+  while (widthOf(words.join(' ')) > cells) {
+    const longest = words.reduce((best, word, at) => (widthOf(word) > widthOf(words[best] ?? '') ? at : best), 0);
+    const word = words[longest] ?? '';
+    if (widthOf(word) <= LEAST_WORD) return undefined;
+    const over = widthOf(words.join(' ')) - cells;
+    words[longest] = truncateMiddle(word, Math.max(LEAST_WORD, widthOf(word) - over), mark);
+  }
+  return words.join(' ');
+}
+
+/** A heading in rows of at most `cells` cells: its last span is broken at blanks, and goes on under the first. */
+export function wrapHeading(line: Line, cells: number): Line[] {
+  const last = line[line.length - 1];
+  if (last === undefined || lineWidth(line) <= cells) return [line];
+  const before = line.slice(0, -1);
+  const words = last.text.split(' ');
+  let kept = 0;
+  while (kept < words.length && lineWidth(before) + widthOf(words.slice(0, kept + 1).join(' ')) <= cells) kept++;
+  if (kept === 0) return [line];
+  const rest = words.slice(kept).join(' ');
+  return [
+    [...before, { ...last, text: words.slice(0, kept).join(' ') }],
+    ...wrapWords(rest, cells - 3).map((row): Line => [{ text: '   ' }, { ...last, text: row }]),
+  ];
+}
+
+/** Where an address, a path or a list may be broken: behind these. */
+const BREAKS = /[/@?&,;=]/;
+
+/** As much of a word that is too long as fits: to its last separator when that is not far from the end, else to the last cell. */
+function breakOf(word: string, cells: number): string {
+  const head = headOf(word, cells);
+  for (let at = head.length - 1; at >= head.length / 2; at--) {
+    if (BREAKS.test(head[at] ?? '')) return head.slice(0, at + 1);
+  }
+  return head || word.slice(0, 1);
+}
+
+/** Breaks a sentence at blanks into lines of at most `cells` cells; a longer word is broken behind a separator, or hard. */
 export function wrapWords(text: string, cells: number): string[] {
   if (cells <= 0) return [];
   const out: string[] = [];
@@ -171,7 +220,7 @@ export function wrapWords(text: string, cells: number): string[] {
         out.push(current);
         current = '';
       }
-      const head = headOf(word, cells) || word.slice(0, 1);
+      const head = breakOf(word, cells);
       out.push(head);
       word = word.slice(head.length);
     }

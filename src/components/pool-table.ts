@@ -68,12 +68,12 @@ function titleOf(pools: PoolsView, glyphs: Glyphs): { text: string; tone: Tone |
   if (pools.poolers.length === 0) return { text: 'pools: no pooler yet', tone: 'muted' };
   const bad = pools.poolers.filter((pooler) => pooler.state !== 'ok');
   const age = Math.max(0, ...bad.map((pooler) => pooler.ageMs));
-  const count = `${pools.poolers.length} pooler${pools.poolers.length === 1 ? '' : 's'}`;
   if (bad.length > 0) {
     const down = bad.filter((pooler) => pooler.state === 'down').length;
-    const what = down > 0 ? `${down} DOWN` : `${bad.length} stale`;
-    return { text: `pools ${glyphs.dot} ${count} ${glyphs.dot} ${what} ${duration(age)}`, tone: 'warn' };
+    const what = `of ${pools.poolers.length} ${down > 0 ? 'DOWN' : 'stale'}`;
+    return { text: `pools ${glyphs.dot} ${down || bad.length} ${what} ${duration(age)}`, tone: 'warn' };
   }
+  const count = `${pools.poolers.length} pooler${pools.poolers.length === 1 ? '' : 's'}`;
   return { text: `pools ${glyphs.dot} ${count} ${glyphs.dot} every ${duration(pools.everyMs)}`, tone: 'title' };
 }
 
@@ -103,7 +103,9 @@ export function poolTable(pools: PoolsView, width: number, rows: number, glyphs:
     const old = stale.get(row.pod) === true;
     const label = nameOf(row, name, glyphs);
     out.push([
-      span(` ${label}`, old ? 'muted' : undefined),
+      // Dimmed alone says nothing without colour.
+      span(old ? glyphs.warn : ' ', 'warn'),
+      span(label, old ? 'muted' : undefined),
       ...columns.map((column) => span(padStart(column.value(row), column.width), old ? 'muted' : column.tone?.(row))),
       ...(spark > 0
         ? [span(` ${sparkline(seriesOf(row, pools.history, spark), spark, glyphs)}`, old ? 'muted' : 'info')]

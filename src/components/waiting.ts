@@ -1,7 +1,7 @@
 /** The line that is never empty while something runs: what it waits for, how long, until when. */
 import type { RunSnapshot } from '../engine/run/model.ts';
 import { duration, limitWords } from './format.ts';
-import { type Line, span, spread, truncateEnd } from './line.ts';
+import { type Line, span, spread, squeeze, truncateMiddle } from './line.ts';
 import type { Glyphs } from './theme.ts';
 
 export function waitingLine(snapshot: RunSnapshot, now: number, width: number, glyphs: Glyphs): Line {
@@ -22,9 +22,14 @@ export function waitingLine(snapshot: RunSnapshot, now: number, width: number, g
   const since = now - Date.parse(waiting.since);
   const limit =
     waiting.until === undefined ? '' : ` of ${limitWords(Date.parse(waiting.until) - Date.parse(waiting.since))}`;
-  const time = ` ${duration(since)}${limit}`;
   const over = waiting.until !== undefined && now > Date.parse(waiting.until);
-  const text = truncateEnd(waiting.text, Math.max(8, width - 13 - time.length - 2 - rightWidth), glyphs.more);
+  const room = (time: string) => Math.max(8, width - 13 - time.length - 2 - rightWidth);
+  // What is waited for is worth more than how long it may take.
+  const whole = ` ${duration(since)}${limit}`;
+  const fits = squeeze(waiting.text, room(whole), glyphs.more);
+  const time = fits === undefined ? ` ${duration(since)}` : whole;
+  const text =
+    fits ?? squeeze(waiting.text, room(time), glyphs.more) ?? truncateMiddle(waiting.text, room(time), glyphs.more);
   return spread(
     [span(' waiting for ', mine ? 'key' : 'info'), span(text), span(` ${glyphs.dot}${time}`, over ? 'warn' : 'muted')],
     right,

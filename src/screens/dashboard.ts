@@ -71,7 +71,9 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
   ];
   const why = step.why === undefined ? [] : paragraph(step.why, width - 1, 'muted', 1);
   const change: Line[] = [];
+  let summary = 0;
   if (step.preview !== undefined) {
+    summary = paragraph(step.preview.summary, width - 1, undefined, 1).length;
     const moved = step.preview.diff.filter((line) => line.kind === 'remove' || line.kind === 'add');
     change.push(
       ...previewLines(
@@ -104,13 +106,22 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
     if (block === undefined || room <= 0) return [];
     const gap = rows > 12 ? 1 : 0;
     const space = Math.max(0, room - gap);
-    // Of more observations than fit, the newest.
-    const part = block === seen ? block.slice(Math.max(0, block.length - space)) : block.slice(0, space);
+    // A sentence comes as a whole or not at all; of more observations than fit, the newest.
+    const least = block === why ? block.length : block === change ? summary : 1;
+    if (space < least) return [];
+    const part = block === seen ? newest(block, space) : block.slice(0, space);
     room -= part.length + gap;
     return part.length === 0 ? [] : gap === 1 ? [[] as Line, ...part] : part;
   });
   const [causeKept = [], rolloutKept = [], seenKept = [], changeKept = [], whyKept = [], logKept = []] = kept;
   return [head, ...whyKept, ...causeKept, ...changeKept, ...rolloutKept, ...seenKept, ...logKept];
+}
+
+/** The last rows, from the beginning of an observation on: what was seen without its check says nothing. */
+function newest(block: readonly Line[], rows: number): readonly Line[] {
+  const part = block.slice(Math.max(0, block.length - rows));
+  const first = part.findIndex((line) => line[0]?.text.trim() !== '');
+  return part.slice(Math.max(0, first));
 }
 
 /** A batch moves several services at once: one row for each of the others. */

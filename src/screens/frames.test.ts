@@ -132,6 +132,21 @@ test('the waiting line is never empty while something runs', () => {
   );
 });
 
+test('on the smallest common terminal no heading and no line of what is waited for is cut', () => {
+  for (const [name, make] of Object.entries(SITUATIONS)) {
+    const rows = plain(still({ snapshot: make(), columns: 60, rows: 20 })).split('\n');
+    expect(rows[17], name).toMatch(/^ (waiting for|ended)/);
+    expect(rows[17], name).not.toMatch(/[^-]… ·/);
+    if (make().ask !== undefined) expect(rows[1], name).not.toContain('…');
+  }
+});
+
+test('a pooler that does not answer is marked without colour too, with how long it has been silent', () => {
+  const text = plain(still({ snapshot: SITUATIONS.stale(), columns: 60, rows: 20 }));
+  expect(text).toContain('1 of 2 DOWN 42 s');
+  expect(text).toMatch(/^▲nova\/nova_user/m);
+});
+
 test('docs/keys.md is what the registry says', () => {
   expect(readFileSync(new URL('../../docs/keys.md', import.meta.url), 'utf8')).toBe(keysDoc());
 });

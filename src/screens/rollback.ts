@@ -1,6 +1,7 @@
 /** The way back: choose a scope, confirm what is put back, watch it, see the proof. */
 import { previewLines } from '../components/diff.ts';
 import { rolloutLines } from '../components/evidence.ts';
+import { compact } from '../components/format.ts';
 import { type Line, padEnd, paragraph, span, truncateMiddle } from '../components/line.ts';
 import { serviceSign } from '../components/states.ts';
 import { windowAround } from '../components/window.ts';
@@ -80,6 +81,8 @@ export function rollbackProgressScreen(view: View): Body {
     ],
   ];
   const steps = snapshot.steps.filter((step) => step.phase === 'rollback');
+  // Behind it: the sign, its word, and both counts.
+  const name = Math.max(8, Math.min(32, width - 39));
   const content = concerned.flatMap((service): Line[] => {
     const sign = serviceSign(service.state, glyphs);
     const step = steps.find((one) => one.service === service.name);
@@ -87,9 +90,9 @@ export function rollbackProgressScreen(view: View): Body {
     return [
       [
         span(` ${sign.glyph} `, sign.tone),
-        span(padEnd(service.name, Math.min(32, width - 30))),
+        span(padEnd(truncateMiddle(service.name, name - 1, glyphs.more), name)),
         span(padEnd(sign.word, 12), sign.tone),
-        span(`direct ${service.direct ?? '-'} ${glyphs.dot} pooled ${service.pooled ?? '-'}`, 'muted'),
+        span(`direct ${compact(service.direct)} ${glyphs.dot} pooled ${compact(service.pooled)}`, 'muted'),
       ],
       ...(service.rollout !== undefined && service.state === 'switching'
         ? rolloutLines(service.rollout, width - 3, glyphs).map((row): Line => [span('   '), ...row])

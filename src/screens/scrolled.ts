@@ -1,5 +1,5 @@
 /** A scrolling body: head rows that stay, a window of the rest, and where in it one is. */
-import { fitRows, type Line, lineWidth, span, spread } from '../components/line.ts';
+import { fitRows, type Line, lineWidth, span, spread, wrapHeading } from '../components/line.ts';
 import { windowAt } from '../components/window.ts';
 import type { View } from './screen.ts';
 
@@ -12,7 +12,11 @@ export function scrolled(
   options: { follow?: boolean; rows?: number } = {},
 ): Line[] {
   const rows = options.rows ?? view.height;
-  const room = Math.max(1, rows - head.length);
+  const top = headRows(
+    head,
+    content.length > rows - head.length ? view.width - placeWidth(content.length) : view.width,
+  );
+  const room = Math.max(1, rows - top.length);
   const offset = view.ui.scroll[key] ?? (options.follow ? Number.MAX_SAFE_INTEGER : 0);
   const { start, end, above, below } = windowAt(offset, content.length, room);
   // The next key needs to know how far the list goes.
@@ -22,12 +26,21 @@ export function scrolled(
     above + below === 0
       ? ''
       : `${above > 0 ? glyphs.scrollUp : ' '}${below > 0 ? glyphs.scrollDown : ' '} ${start + 1}-${end} of ${content.length} `;
-  const first = head[0];
+  const first = top[0];
   const topped: Line[] =
     first === undefined || place === ''
-      ? [...head]
-      : [spread(wholeSpans(first, view.width - place.length), [span(place, 'muted')], view.width), ...head.slice(1)];
+      ? [...top]
+      : [spread(wholeSpans(first, view.width - place.length), [span(place, 'muted')], view.width), ...top.slice(1)];
   return fitRows([...topped, ...content.slice(start, end)], rows);
+}
+
+/** Cells of `↑↓ 99-99 of 99 `, at most. */
+const placeWidth = (total: number): number => 9 + 3 * String(total).length;
+
+/** A heading that does not fit goes on in a second row: half of one is none. */
+function headRows(head: readonly Line[], cells: number): Line[] {
+  const [first, ...rest] = head;
+  return first === undefined ? [] : [...wrapHeading(wholeSpans(first, cells), cells), ...rest];
 }
 
 /** A remark behind a heading goes as a whole where there is no room for it: half of one helps nobody. */

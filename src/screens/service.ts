@@ -76,8 +76,13 @@ function detailOf(view: View, service: ServiceView, width: number): Line[] {
         [
           span(` ${sign.glyph} `, sign.tone),
           span(padEnd(guideNumber(step), 5), 'muted'),
-          span(padEnd(step.title, Math.max(8, width - 20), glyphs.more)),
-          span(sign.word, sign.tone),
+          span(
+            padEnd(
+              truncateMiddle(step.title, Math.max(8, width - 18), glyphs.more),
+              Math.max(8, Math.min(60, width - 18)),
+            ),
+          ),
+          span(` ${sign.word}`, sign.tone),
         ],
         ...evidenceLines(step.evidence, width - 4, glyphs, service.name).map((row): Line => [span('    '), ...row]),
         ...(step.cause === undefined ? [] : [[span(`    ${step.cause}`, 'bad')] as Line]),

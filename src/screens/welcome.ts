@@ -11,9 +11,10 @@ import { scrolled } from './scrolled.ts';
 export function welcomeScreen(view: View): Body {
   const { snapshot, width, glyphs, keymap } = view;
   const key = (id: 'begin' | 'leave' | 'hold' | 'rollback' | 'plan' | 'preflight') => keyName(keymap[id][0] ?? '');
-  const found = latestByCheck(snapshot.steps.find((step) => step.id === 'preflight')?.evidence ?? []);
+  const looked = snapshot.steps.find((step) => step.id === 'preflight');
+  const found = latestByCheck(looked?.evidence ?? []);
   const open = found.filter((one) => one.verdict !== 'pass');
-  const took = Date.parse(snapshot.now) - Date.parse(snapshot.startedAt);
+  const took = Date.parse(looked?.finishedAt ?? snapshot.now) - Date.parse(looked?.startedAt ?? snapshot.startedAt);
   const services = snapshot.services.length;
   const head: Line[] = [
     [
