@@ -76,7 +76,7 @@ export async function rehearse(invocation: Rehearsal): Promise<Result<number>> {
       io,
       signal,
       options: () => (known ? Promise.resolve(known) : optionsOf(true)),
-      start: { rehearsal: true, note: 'starting PostgreSQL, PgBouncer and the services' },
+      start: { rehearsal: true, note: 'starting PostgreSQL, PgBouncer and services' },
       resume: (runId) => `pgb-wizard rehearse --run ${runId}`,
       async more(last) {
         keep = !['done', 'rolled-back'].includes(last.outcome ?? '') || last.status !== 'ended';

@@ -65,7 +65,7 @@ export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Gl
       span(index === 0 ? bar : ' '.repeat(10), tone),
       span(` ${row}`),
     ]),
-    ...(rollout.detail === '' || over
+    ...(rollout.detail === '' || over || rollout.stage === 'done'
       ? []
       : [[span(`          ${truncateEnd(rollout.detail, width - 11, glyphs.more)}`, 'muted')]]),
   ] as Line[];

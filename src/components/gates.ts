@@ -14,7 +14,7 @@ export function gateLines(gates: readonly GateView[], width: number, glyphs: Gly
   if (gates.length === 0) return [[span(' no gate is measured here', 'muted')]];
   const longest = (pick: (gate: GateView) => string) => Math.max(...gates.map((gate) => widthOf(pick(gate))));
   // What a gate is about and what was seen come first: a number that is cut tells nothing. The limit takes what is left.
-  const name = Math.max(8, Math.min(longest((gate) => gate.title) + 1, Math.floor(width * 0.42)));
+  const name = Math.max(8, Math.min(longest((gate) => gate.title) + 1, Math.floor(width * 0.46)));
   const history = width >= 80 ? 8 : 0;
   const rest = width - name - history - FIXED;
   const wanted = longest((gate) => gate.observed) + 1;

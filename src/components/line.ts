@@ -165,12 +165,16 @@ const LEAST_WORD = 12;
 
 /**
  * A sentence in at most `cells` cells that still says what it says: the remark in brackets at its end goes first, then the
- * longest names are cut in their middle. Undefined when that is not enough.
+ * longest names are cut in their middle, then what comes behind a comma goes. Undefined when that is not enough.
  */
 export function squeeze(text: string, cells: number, mark = '…'): string | undefined {
-  let kept = text;
-  if (widthOf(kept) > cells) kept = kept.replace(/ \([^()]*\)$/, '');
-  const words = kept.split(' ');
+  if (widthOf(text) <= cells) return text;
+  const kept = text.replace(/ \([^()]*\)$/, '');
+  return shorterNames(kept, cells, mark) ?? shorterNames(kept.replace(/, [^,]*$/, ''), cells, mark);
+}
+
+function shorterNames(text: string, cells: number, mark: string): string | undefined {
+  const words = text.split(' ');
   while (widthOf(words.join(' ')) > cells) {
     const longest = words.reduce((best, word, at) => (widthOf(word) > widthOf(words[best] ?? '') ? at : best), 0);
     const word = words[longest] ?? '';

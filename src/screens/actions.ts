@@ -19,6 +19,7 @@ export type ActionId =
   | 'retry'
   | 'waive'
   | 'choose'
+  | 'open'
   | 'close'
   | 'export'
   | 'filter'
@@ -159,6 +160,14 @@ export const ACTIONS: readonly Action[] = [
     where: ['rollback'],
     footer: 1,
     unavailable: (snapshot, ui) => ended(snapshot) ?? nothingMoved(snapshot) ?? busyAsk(snapshot, ui),
+  },
+  {
+    id: 'open',
+    keys: ['enter'],
+    label: 'details',
+    help: 'The selected row in full, and back to the list.',
+    where: ['services', 'plan'],
+    footer: 1,
   },
   {
     id: 'close',

@@ -56,10 +56,12 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
     const text =
       snapshot.status === 'ended'
         ? 'The run has ended.'
-        : begun
-          ? 'No step is under way.'
-          : 'The first step has not begun.';
-    return [[span(` ${text}`, 'muted')]];
+        : snapshot.status === 'held'
+          ? `On hold: ${snapshot.heldFor ?? 'no reason given'}. Nothing is under way.`
+          : begun
+            ? 'No step is under way.'
+            : 'The first step has not begun.';
+    return paragraph(text, width - 1, snapshot.status === 'held' ? 'warn' : 'muted', 1);
   }
   const sign = stepSign(step, glyphs);
   const service = snapshot.services.find((one) => one.name === step.service);
@@ -109,12 +111,26 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
     // A sentence comes as a whole or not at all; of more observations than fit, the newest.
     const least = block === why ? block.length : block === change ? summary : 1;
     if (space < least) return [];
-    const part = block === seen ? newest(block, space) : block.slice(0, space);
+    const part = block === seen ? newest(block, space) : wholeRows(block, space);
     room -= part.length + gap;
     return part.length === 0 ? [] : gap === 1 ? [[] as Line, ...part] : part;
   });
   const [causeKept = [], rolloutKept = [], seenKept = [], changeKept = [], whyKept = [], logKept = []] = kept;
   return [head, ...whyKept, ...causeKept, ...changeKept, ...rolloutKept, ...seenKept, ...logKept];
+}
+
+/** The first rows, without half a sentence, half a command, or a heading of nothing at their end. */
+function wholeRows(block: readonly Line[], rows: number): readonly Line[] {
+  if (block.length <= rows) return block;
+  const goesOn = (line: Line | undefined) => line?.[0]?.text.trim() === '' && line[0].text.length > 1;
+  let end = rows;
+  while (end > 0 && goesOn(block[end])) end--;
+  while (
+    end > 0 &&
+    (block[end - 1]?.length === 0 || (block[end - 1]?.length === 1 && block[end - 1]?.[0]?.tone === 'title'))
+  )
+    end--;
+  return block.slice(0, end);
 }
 
 /** The last rows, from the beginning of an observation on: what was seen without its check says nothing. */

@@ -43,25 +43,7 @@ export function decisionScreen(view: View, ask: Decide): Body {
       span(padEnd(index === 0 ? word : '', 11)),
       span(row, 'muted'),
     ]);
-  const head: Line[] = [[span(` ${glyphs.decide} `, 'warn'), span(ask.title, 'title')]];
-  const content: Line[] = [
-    [
-      span(' soak  '),
-      span(bar, left > 0 ? 'info' : 'ok'),
-      span(
-        left > 0 ? `  ${duration(left)} left of ${limitWords(ask.soakMs)}` : `  over, ${limitWords(ask.soakMs)}`,
-        left > 0 ? undefined : 'ok',
-      ),
-    ],
-    ...paragraph(
-      `${ask.recommendation === 'continue' ? glyphs.ok : ask.recommendation === 'rollback' ? glyphs.bad : glyphs.warn} ${advice.text}`,
-      width - 1,
-      advice.tone,
-      1,
-    ),
-    [],
-    ...gateLines(ask.gates.length > 0 ? ask.gates : snapshot.gates, width, glyphs),
-    ...(height >= 30 ? [[] as Line] : []),
+  const options: Line[] = [
     ...option(
       'continue',
       'continue',
@@ -74,10 +56,41 @@ export function decisionScreen(view: View, ask: Decide): Body {
       `soak for ${limitWords(ask.soakMs)} more;  ${key('hold')}  holds here until you let it go on`,
     ),
   ];
+  const head: Line[] = [[span(` ${glyphs.decide} `, 'warn'), span(ask.title, 'title')]];
+  const content: Line[] = [
+    [
+      span(' soak  '),
+      span(bar, left > 0 ? 'info' : 'ok'),
+      span(
+        left <= 0
+          ? `  over, ${limitWords(ask.soakMs)}`
+          : left > ask.soakMs
+            ? `  ${duration(left)} left, extended`
+            : `  ${duration(left)} left of ${limitWords(ask.soakMs)}`,
+        left > 0 ? undefined : 'ok',
+      ),
+    ],
+    ...paragraph(
+      `${ask.recommendation === 'continue' ? glyphs.ok : ask.recommendation === 'rollback' ? glyphs.bad : glyphs.warn} ${advice.text}`,
+      width - 1,
+      advice.tone,
+      1,
+    ),
+    ...(height < 20 ? [] : [[] as Line]),
+    ...gateLines(ask.gates.length > 0 ? ask.gates : snapshot.gates, width, glyphs),
+    ...(height >= 30 ? [[] as Line] : []),
+    ...(height < 20 ? shortOptions(override, key) : options),
+  ];
   const bottom = height >= 22 ? poolRows(width, height) : 0;
   const lines = scrolled(view, head, content, ask.id, { rows: bottom > 0 ? height - bottom - 1 : height });
   if (bottom === 0) return { lines };
   return {
     lines: [...lines, rule(width, glyphs), ...poolBlock(view, bottom)],
   };
+}
+
+/** Where every row counts the footer names the keys; only what it can't say is said here. */
+function shortOptions(override: string | undefined, key: (id: 'continue') => string): Line[] {
+  if (override === undefined) return [];
+  return [[span(`  ${key('continue')}  `, 'key'), span(`an override, because ${override}`, 'muted')]];
 }

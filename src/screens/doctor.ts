@@ -23,7 +23,7 @@ export function doctorScreen(view: View): Body {
     found.length > 0
       ? findingLines(found, width, glyphs)
       : paragraph(
-          `${glyphs.ok} Nothing is wrong in what is measured: poolers answer, no client waits, the cluster data is fresh.`,
+          `${glyphs.ok} Nothing is wrong in what is measured: ${snapshot.pools.poolers.length === 0 ? 'there is no pooler yet' : 'poolers answer, no client waits'}, the cluster data is fresh.`,
           width - 1,
           'ok',
           1,

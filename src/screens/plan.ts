@@ -8,6 +8,7 @@ import type { StepView } from '../engine/run/model.ts';
 import { rule, split } from './layout.ts';
 import { firstSelected } from './press.ts';
 import type { Body, View } from './screen.ts';
+import { scrolled } from './scrolled.ts';
 
 export function planScreen(view: View): Body {
   const { snapshot, ui, width, height, glyphs } = view;
@@ -15,6 +16,10 @@ export function planScreen(view: View): Body {
   const selected = Math.min(ui.selected.plan ?? firstSelected('plan', snapshot), steps.length - 1);
   const current = steps[selected];
   if (current === undefined) return { lines: [[span(' The plan has no step.', 'muted')]] };
+  if (ui.detail) {
+    const [head = [], ...rest] = detailOf(view, current, width);
+    return { lines: scrolled(view, [head], rest, 'plan.detail') };
+  }
   const wide = width >= 96;
   const listWidth = wide ? Math.min(70, Math.floor(width * 0.5)) : width;
   const listRows = wide ? height : Math.max(4, Math.floor(height * 0.5));

@@ -76,6 +76,16 @@ describe('confirming', () => {
     ]);
   });
 
+  test('a row of a list fills the screen and scrolls there; Escape goes back to the list first', () => {
+    const open = type(SITUATIONS.migrate(), ['w', 'down', 'enter']);
+    expect(open.ui).toMatchObject({ view: 'plan', detail: true, selected: { plan: expect.any(Number) } });
+    expect(open.sent).toEqual([]);
+    const row = open.ui.selected.plan;
+    const scrolled = type(SITUATIONS.migrate(), ['w', 'down', 'enter', 'down', 'escape']);
+    expect(scrolled.ui).toMatchObject({ view: 'plan', detail: false, selected: { plan: row } });
+    expect(type(SITUATIONS.migrate(), ['w', 'enter', 'escape', 'escape']).ui.view).toBe('home');
+  });
+
   test('an extension says how long it is, in the unit of the soak', () => {
     const snapshot = SITUATIONS.decide();
     const ask = snapshot.ask?.kind === 'decide' ? snapshot.ask : undefined;

@@ -131,6 +131,7 @@ function without<T>(record: Readonly<Record<string, T>>, key: string): Record<st
 /** What scrolls or selects where: the open ask has a scroll of its own. */
 function scrollKey(ui: UiState, snapshot: RunSnapshot | undefined): string {
   if (ui.view === 'home' && isWelcome(ui, snapshot)) return 'welcome';
+  if (ui.detail && ui.view !== 'home') return `${ui.view}.detail`;
   return ui.view === 'home' && snapshot?.ask !== undefined ? snapshot.ask.id : ui.view;
 }
 
@@ -138,7 +139,7 @@ const SELECTING: readonly ViewId[] = ['services', 'plan', 'rollback'];
 
 function move(ui: UiState, by: number | 'top' | 'bottom', scene: Scene): Pressed {
   const key = scrollKey(ui, scene.snapshot);
-  if (SELECTING.includes(ui.view) && scene.snapshot !== undefined) {
+  if (SELECTING.includes(ui.view) && !ui.detail && scene.snapshot !== undefined) {
     const last = Math.max(0, countOf(ui.view, scene.snapshot) - 1);
     const from = Math.min(ui.selected[key] ?? firstSelected(ui.view, scene.snapshot), last);
     const to = by === 'top' ? 0 : by === 'bottom' ? last : Math.min(last, Math.max(0, from + by));
@@ -176,7 +177,7 @@ export function firstSelected(view: ViewId, snapshot: RunSnapshot): number {
 /** A view opens on what is going on now, wherever one left it. */
 function toggle(ui: UiState, view: ViewId): Pressed {
   if (ui.view === view) return stay({ ...ui, view: 'home' });
-  return stay({ ...ui, view, selected: without(ui.selected, view), scroll: without(ui.scroll, view) });
+  return stay({ ...ui, view, detail: false, selected: without(ui.selected, view), scroll: without(ui.scroll, view) });
 }
 
 function act(ui: UiState, action: Action, place: Place, scene: Scene): Pressed {
@@ -194,7 +195,13 @@ function act(ui: UiState, action: Action, place: Place, scene: Scene): Pressed {
     case 'bottom':
       return move(ui, action.id, scene);
     case 'back':
-      return stay({ ...ui, view: 'home' });
+      return stay(ui.detail ? { ...ui, detail: false } : { ...ui, view: 'home' });
+    case 'open':
+      return stay({
+        ...ui,
+        detail: !ui.detail,
+        scroll: without(ui.scroll, scrollKey({ ...ui, detail: true }, scene.snapshot)),
+      });
     case 'services':
     case 'pools':
     case 'plan':

@@ -7,7 +7,7 @@ export function promptLines(prompt: Prompt, width: number, glyphs: Glyphs): Line
   return [
     [span(glyphs.h.repeat(width), 'warn')],
     [span(` ${truncateEnd(prompt.title, width - 2, glyphs.more)}`, { tone: 'title', bold: true })],
-    ...prompt.detail.flatMap((text) => paragraph(text, width - 1, undefined, 1)).slice(0, 3),
+    ...prompt.detail.flatMap((text) => paragraph(text, width - 1, undefined, 1)).slice(0, 5),
     ...(prompt.given === undefined || prompt.given === ''
       ? []
       : [[span(` reason: ${truncateEnd(prompt.given, width - 10, glyphs.more)}`, 'muted')]]),
@@ -27,8 +27,8 @@ function field(prompt: Prompt, width: number, glyphs: Glyphs): Line {
     case 'typed':
       return input(`Type ${prompt.typed} and Enter:`);
     case 'yes':
-      return [span(' [y/N] ', 'key'), span('y, then Enter. Anything else stops, and nothing is sent.')];
+      return [span(' [y/N] ', 'key'), span('y, then Enter; anything else sends nothing')];
     case 'enter':
-      return [span(' [Enter] ', 'warn'), span('does it. Any other key stops, and nothing is sent.')];
+      return [span(' [Enter] ', 'warn'), span('does it; any other key sends nothing')];
   }
 }

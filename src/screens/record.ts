@@ -22,7 +22,7 @@ export function recordScreen(view: View): Body {
     ),
     ...labelled(
       'steps',
-      `${count('pass')} pass, ${count('fail')} fail, ${count('inconclusive')} unknown, ${count('waived')} waived, ${count('skipped')} skipped, ${count('todo')} to do`,
+      `${count('pass')} pass, ${count('fail')} fail, ${count('inconclusive')} unknown, ${count('waived')} waived, ${count('skipped')} skipped${count('running') === 0 ? '' : `, ${count('running')} running`}, ${count('todo')} to do`,
       width,
       undefined,
     ),

@@ -27,6 +27,8 @@ export interface UiState {
   readonly scroll: Readonly<Record<string, number>>;
   /** Selected row, by view. */
   readonly selected: Readonly<Record<string, number>>;
+  /** The selected row of a list fills the screen, and is what scrolls. */
+  readonly detail: boolean;
   readonly prompt?: Prompt;
   /** Said to the last key; shown while the question (or none) that was open then is still the one. */
   readonly notice?: {
@@ -50,6 +52,7 @@ export const FIRST_UI: UiState = {
   view: 'home',
   scroll: {},
   selected: {},
+  detail: false,
   logFilter: '',
   logWrap: false,
   leaving: false,

@@ -1,13 +1,14 @@
 /** Every service with its state and connections; the selected one with its rollout and steps. */
 import { evidenceLines, rolloutLines } from '../components/evidence.ts';
 import { compact } from '../components/format.ts';
-import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
+import { fitRows, type Line, padEnd, padStart, paragraph, span, truncateMiddle } from '../components/line.ts';
 import { guideNumber, serviceSign, stepSign } from '../components/states.ts';
 import { windowAround } from '../components/window.ts';
 import type { ServiceView } from '../engine/run/model.ts';
 import { rule, split } from './layout.ts';
 import { firstSelected } from './press.ts';
 import type { Body, View } from './screen.ts';
+import { scrolled } from './scrolled.ts';
 
 export function serviceScreen(view: View): Body {
   const { snapshot, ui, width, height, glyphs } = view;
@@ -15,6 +16,10 @@ export function serviceScreen(view: View): Body {
   const selected = Math.min(ui.selected.services ?? firstSelected('services', snapshot), services.length - 1);
   const current = services[selected];
   if (current === undefined) return { lines: [[span(' The plan names no service.', 'muted')]] };
+  if (ui.detail) {
+    const [head = [], ...rest] = detailOf(view, current, width);
+    return { lines: scrolled(view, [head], rest, 'services.detail') };
+  }
   const wide = width >= 96;
   const listWidth = wide ? Math.min(76, Math.floor(width * 0.58)) : width;
   const listRows = wide ? height : Math.max(4, Math.floor(height * 0.5));
@@ -85,7 +90,7 @@ function detailOf(view: View, service: ServiceView, width: number): Line[] {
           span(` ${sign.word}`, sign.tone),
         ],
         ...evidenceLines(step.evidence, width - 4, glyphs, service.name).map((row): Line => [span('    '), ...row]),
-        ...(step.cause === undefined ? [] : [[span(`    ${step.cause}`, 'bad')] as Line]),
+        ...(step.cause === undefined ? [] : paragraph(step.cause, width - 1, 'bad', 4)),
       ];
     }),
   ];

@@ -9,7 +9,9 @@ import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
 export function welcomeScreen(view: View): Body {
-  const { snapshot, width, glyphs, keymap } = view;
+  const { snapshot, width, height, glyphs, keymap } = view;
+  // Where every row counts, blank ones don't, and the footer names the keys.
+  const gap: Line[] = height < 20 ? [] : [[]];
   const key = (id: 'begin' | 'leave' | 'hold' | 'rollback' | 'plan' | 'preflight') => keyName(keymap[id][0] ?? '');
   const looked = snapshot.steps.find((step) => step.id === 'preflight');
   const found = latestByCheck(looked?.evidence ?? []);
@@ -21,7 +23,7 @@ export function welcomeScreen(view: View): Body {
       span(` ${services} services from PostgreSQL to PgBouncer`, 'title'),
       span(`   ${snapshot.context} / ${snapshot.namespace}`, 'muted'),
     ],
-    [],
+    ...gap,
   ];
   const content: Line[] = [
     ...paragraph(
@@ -37,7 +39,7 @@ export function welcomeScreen(view: View): Body {
       ],
       ...labelled('', one.observed, width, 'muted', 2),
     ]),
-    [],
+    ...gap,
     ...snapshot.phases
       .filter((phase) => phase.id !== 'preflight')
       .map((phase): Line => {
@@ -49,7 +51,7 @@ export function welcomeScreen(view: View): Body {
           span(wholeItems(what, Math.max(0, width - 26), glyphs.more), 'muted'),
         ];
       }),
-    [],
+    ...gap,
     ...paragraph(
       'Every change is shown before it is made: the diff, the same by hand, and where it departs from the guide. After phases 2 and 3 you decide, with live gates.',
       width - 1,
@@ -70,15 +72,19 @@ export function welcomeScreen(view: View): Body {
           1,
         )
       : []),
-    [],
-    [
-      span(` ${key('begin')}`, 'key'),
-      span(' shows the first change   '),
-      span(key('plan'), 'key'),
-      span(' every step   '),
-      span(key('preflight'), 'key'),
-      span(' findings'),
-    ],
+    ...gap,
+    ...(gap.length === 0
+      ? []
+      : [
+          [
+            span(` ${key('begin')}`, 'key'),
+            span(' shows the first change   '),
+            span(key('plan'), 'key'),
+            span(' every step   '),
+            span(key('preflight'), 'key'),
+            span(' findings'),
+          ],
+        ]),
   ];
   return { lines: scrolled(view, head, content, 'welcome') };
 }

@@ -1,7 +1,10 @@
 /** What is asked before the screen, and the linear output from its first question to a way out. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster } from './cluster.ts';
-import { newHome, Terminal } from './terminal.ts';
+import { newHome, PROGRAM, Terminal } from './terminal.ts';
 
 const home = newHome();
 let cluster: Cluster;
@@ -25,6 +28,12 @@ function wizard(...args: string[]): Terminal {
   return terminal;
 }
 
+/** Every file of the operator's machine that a run may have written. */
+const filesUnder = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((one) => one.isFile())
+    .map((one) => join(one.parentPath, one.name));
+
 test('a namespace that does not exist is chosen from the list', { timeout: 90_000 }, async () => {
   const terminal = wizard('-n', 'nvoa');
   const asked = await terminal.see('Namespace of the services');
@@ -43,8 +52,33 @@ test('a namespace that does not exist is chosen from the list', { timeout: 90_00
   expect((await terminal.over()).exitCode).toBe(3);
 });
 
+test('a password that nobody has is asked for, and is seen nowhere', { timeout: 90_000 }, async () => {
+  const secret = 'Never-To-Be-Seen-42';
+  const path = `${home.path}/other-role.yaml`;
+  const plan = execFileSync(process.execPath, [PROGRAM, 'plan', '-o', 'yaml'], { encoding: 'utf8' });
+  writeFileSync(path, plan.replaceAll('nova_user', 'nova_reader'));
+  let raw = '';
+  const terminal = wizard('--fresh', '--plan', path).listen((data) => (raw += data));
+  const asked = await terminal.see('Password of nova_reader:');
+  expect(asked).toContain('No address of a service holds the password of nova_reader');
+  // Too early is not there yet: an empty answer asks again.
+  await terminal.keys('enter');
+  await terminal.see('A password is needed');
+  await terminal.keys(...secret);
+  await terminal.see(new RegExp(`\\*{${secret.length}}`));
+  await terminal.keys('enter');
+  await terminal.see(/q leave/);
+  await terminal.keys('q');
+  await terminal.see('Leave the wizard?');
+  await terminal.keys('enter');
+  expect((await terminal.over()).exitCode).toBe(3);
+  expect(raw).not.toContain(secret);
+  expect(raw.replace(/[^A-Za-z0-9-]/g, '')).not.toContain(secret);
+  const found = filesUnder(home.path).filter((file) => readFileSync(file).includes(secret));
+  expect(found).toEqual([]);
+});
+
 test('keys are remapped by a file, and a conflict is refused before anything starts', { timeout: 60_000 }, async () => {
-  const { writeFileSync } = await import('node:fs');
   const path = `${home.path}/keys.yaml`;
   writeFileSync(path, 'keys:\n  leave: [h]\n');
   const refused = wizard('--fresh', '--keymap', path);

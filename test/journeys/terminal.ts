@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type IPty, spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/pgb-wizard.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../bin/pgb-wizard.js', import.meta.url));
 const LOOK_EVERY_MS = 25;
 
 export type Seen = string | RegExp | ((screen: string) => boolean);
@@ -71,6 +71,12 @@ export class Terminal {
     this.pty.onExit((exit) => {
       this.#exit = exit;
     });
+  }
+
+  /** Hears everything that is written from now on, as it comes. */
+  listen(heard: (data: string) => void): this {
+    this.pty.onData(heard);
+    return this;
   }
 
   /** What is on the screen now, a line a row. */

@@ -261,6 +261,6 @@ function waitText(view: RolloutView, id: string): string {
   const missing = view.desired - view.newPods.length;
   if (notReady > 0) return `waiting for ${notReady} new ${plural(notReady, 'pod')} of ${id} to become Ready`;
   if (missing > 0) return `waiting for ${missing} more new ${plural(missing, 'pod')} of ${id}`;
-  if (view.available < view.desired) return `waiting for the new pods of ${id} to count as available`;
+  if (view.available < view.desired) return `waiting for the new pods of ${id} to become available`;
   return `waiting for the last old pods of ${id} to be taken out`;
 }

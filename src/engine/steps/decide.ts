@@ -64,7 +64,7 @@ async function decide(
     kind: 'decide',
     stepId: info.id,
     phase: info.phase,
-    title: info.title,
+    title: `Continue after phase ${info.phase.replace(/^p/, '')}?`,
     gates: views,
     soakMs,
     soakUntil: new Date(until).toISOString(),

@@ -124,6 +124,12 @@ export const SITUATIONS = {
         })),
       },
     }),
+  decideExtended: () =>
+    snapshotAt('p2.decide', {
+      status: 'asking',
+      waitingFor: { text: 'the soak to end', since: at(41 * 60_000), until: at(94 * 60_000) },
+      ask: { ...decideAsk, soakUntil: at(94 * 60_000) },
+    }),
   decideFail: () =>
     snapshotAt('p3.decide', {
       status: 'asking',
