@@ -47,6 +47,10 @@ describe('widths', () => {
     expect(squeeze(text, 60)).toBe('1 new pod of notification-service to become Ready');
     expect(squeeze(text, 45)).toBe('1 new pod of notifica…service to become Ready');
     expect(squeeze(text, 30)).toBeUndefined();
+    expect(squeeze('1 new pod of deployment/auth-service to become Ready', 44)).toBe(
+      '1 new pod of auth-service to become Ready',
+    );
+    expect(squeeze('the end of the watch, a look every 30 s', 30)).toBe('the end of the watch');
   });
 
   test('a heading that is too long goes on beneath itself', () => {

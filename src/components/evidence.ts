@@ -2,7 +2,7 @@
 import type { Evidence, RolloutProgress } from '../engine/run/model.ts';
 import { progressBar } from './bars.ts';
 import { duration, limitWords } from './format.ts';
-import { type Line, padEnd, paragraph, span, truncateEnd, truncateMiddle, widthOf } from './line.ts';
+import { type Line, padEnd, paragraph, span, squeeze, truncateEnd, truncateMiddle, widthOf } from './line.ts';
 import { verdictSign } from './states.ts';
 import type { Glyphs, Tone } from './theme.ts';
 
@@ -67,7 +67,14 @@ export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Gl
     ]),
     ...(rollout.detail === '' || over || rollout.stage === 'done'
       ? []
-      : [[span(`          ${truncateEnd(rollout.detail, width - 11, glyphs.more)}`, 'muted')]]),
+      : [
+          [
+            span(
+              `          ${squeeze(rollout.detail, width - 11, glyphs.more) ?? truncateEnd(rollout.detail, width - 11, glyphs.more)}`,
+              'muted',
+            ),
+          ],
+        ]),
   ] as Line[];
 }
 

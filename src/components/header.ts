@@ -16,20 +16,14 @@ export function header(snapshot: RunSnapshot, now: number, width: number, glyphs
   const done = snapshot.phases.length > 0 && snapshot.phases.every((one) => one.state === 'done');
   const status = statusWord(snapshot) ?? (done ? 'all phases done' : phase ? phaseWords(phase, snapshot) : 'starting');
   const tone = snapshot.status === 'rolling-back' || snapshot.status === 'held' ? 'warn' : 'title';
-  const right: Line = [
-    ...(snapshot.rehearsal
-      ? [
-          span(
-            `rehearsal${snapshot.timeScale > 1 ? ` ${glyphs.ascii ? 'x' : '×'}${snapshot.timeScale}` : ''}`,
-            'accent',
-          ),
-          span('  '),
-        ]
-      : []),
-    span(status, tone),
-    span(`  ${clockTime(now - Date.parse(snapshot.startedAt))} `),
-  ];
   const place: Line = [span(where, 'title')];
+  const scale = snapshot.timeScale > 1 ? ` ${glyphs.ascii ? 'x' : '×'}${snapshot.timeScale}` : '';
+  const time: Line = [span(status, tone), span(`  ${clockTime(now - Date.parse(snapshot.startedAt))} `)];
+  const rehearsal = (text: string): Line => (snapshot.rehearsal ? [span(text, 'accent'), span('  ')] : []);
+  // Where one is comes first; that time passes faster is known to whoever asked for it.
+  const right = [`rehearsal${scale}`, 'rehearsal', scale.trim()]
+    .map((text): Line => [...(text === '' ? [] : rehearsal(text)), ...time])
+    .find((line, index) => index === 2 || lineWidth(line) + lineWidth(place) + 2 <= width) as Line;
   const room = width - lineWidth(right) - lineWidth(place) - 2;
   const product = ' pgb-wizard  ';
   const left: Line = [...(room >= product.length ? [span(product, 'info')] : [span(' ')]), ...place];
@@ -49,7 +43,7 @@ function statusWord(snapshot: RunSnapshot): string | undefined {
   if (snapshot.status === 'rolling-back') return 'ROLLING BACK';
   if (snapshot.status === 'held') return 'ON HOLD';
   if (snapshot.status === 'ended')
-    return snapshot.outcome === 'done' ? 'DONE' : `ENDED: ${snapshot.outcome ?? 'unknown'}`;
+    return snapshot.outcome === 'done' ? 'DONE' : `ENDED: ${snapshot.outcome?.replace('-', ' ') ?? 'unknown'}`;
   return undefined;
 }
 

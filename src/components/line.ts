@@ -173,8 +173,12 @@ export function squeeze(text: string, cells: number, mark = '…'): string | und
   return shorterNames(kept, cells, mark) ?? shorterNames(kept.replace(/, [^,]*$/, ''), cells, mark);
 }
 
+const KIND = /^(deployment|statefulset|daemonset|cronjob|job|pod)\//;
+
 function shorterNames(text: string, cells: number, mark: string): string | undefined {
   const words = text.split(' ');
+  // `deployment/auth-service`: the kind says less than the name.
+  if (widthOf(text) > cells) for (const [at, word] of words.entries()) words[at] = word.replace(KIND, '');
   while (widthOf(words.join(' ')) > cells) {
     const longest = words.reduce((best, word, at) => (widthOf(word) > widthOf(words[best] ?? '') ? at : best), 0);
     const word = words[longest] ?? '';

@@ -24,6 +24,14 @@ function doneWords({ services }: RunSnapshot): { readonly text: string; readonly
   return { text: `Done, but ${others} of ${services.length} services are not proved to use PgBouncer`, tone: 'warn' };
 }
 
+/** One service may have been taken back, or everything: the difference is the news. */
+function backWords({ services }: RunSnapshot): { readonly text: string; readonly tone: Tone } {
+  const back = services.filter((service) => service.state === 'rolled-back').length;
+  const pooled = services.filter((service) => service.state === 'pooled').length;
+  if (pooled === 0) return ENDINGS['rolled-back'];
+  return { text: `Rolled back: ${back} ${back === 1 ? 'service' : 'services'}; ${pooled} stay pooled`, tone: 'warn' };
+}
+
 export function endScreen(view: View): Body {
   const { snapshot, start, width, glyphs } = view;
   const [first, ...rest] = endLines(snapshot, start, width, glyphs);
@@ -37,7 +45,9 @@ function endLines(snapshot: RunSnapshot, start: StartInfo, width: number, glyphs
       ? { text: 'The screen was left; the run is not over', tone: 'warn' as const }
       : snapshot.outcome === 'done'
         ? doneWords(snapshot)
-        : ENDINGS[snapshot.outcome];
+        : snapshot.outcome === 'rolled-back'
+          ? backWords(snapshot)
+          : ENDINGS[snapshot.outcome];
   const glyph = ending.tone === 'ok' ? glyphs.ok : ending.tone === 'bad' ? glyphs.bad : glyphs.warn;
   const count = (state: string) => snapshot.services.filter((service) => service.state === state).length;
   const signs = (['pooled', 'switching', 'rolled-back', 'direct'] as const)
@@ -105,6 +115,7 @@ function endLines(snapshot: RunSnapshot, start: StartInfo, width: number, glyphs
 function nextLines(snapshot: RunSnapshot, start: StartInfo, width: number): Line[] {
   const say = (label: string, text: string) => labelled(label, text, width, 'ok', 10);
   const rollback = `pgb-wizard rollback --run ${snapshot.runId}`;
+  const command = start.rehearsal ? 'pgb-wizard rehearse' : 'pgb-wizard';
   switch (snapshot.outcome) {
     case 'done':
       return [
@@ -121,12 +132,12 @@ function nextLines(snapshot: RunSnapshot, start: StartInfo, width: number): Line
           : say('way back', `${rollback} --service NAME (or --phase p4, or --all)`)),
       ];
     case 'rolled-back':
-      return say('next', 'the cause is in record.md; start again with `pgb-wizard --fresh` when it is mended');
+      return say('next', `the cause is in record.md; start again with \`${command} --fresh\` when it is mended`);
     case 'failed':
     case 'gate-failed':
       return say(
         'next',
-        `look at the cause, then resume with \`pgb-wizard --run ${snapshot.runId}\`, or go back: ${rollback} --all`,
+        `look at the cause, then resume with \`${command} --run ${snapshot.runId}\`${start.rehearsal ? '' : `, or go back: ${rollback} --all`}`,
       );
     default:
       return [];

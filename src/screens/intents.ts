@@ -63,7 +63,10 @@ export function chooseRollback(ui: UiState, scene: Scene): Pressed {
     ui,
     {
       title: `Roll back ${scopeWords(scope)}?`,
-      detail: ['Next you see what is put back, and type the name; only then anything changes.'],
+      detail: [
+        'Next you see what is put back, and type the name; only then anything changes.',
+        ...(answered === undefined ? ['The run ends with it; what else is pooled stays pooled.'] : []),
+      ],
       action: answered ?? { kind: 'rollback', scope },
     },
     'enter',

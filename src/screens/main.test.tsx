@@ -244,6 +244,21 @@ test('the way back is named unless its cluster ends with the rehearsal', () => {
   expect(own).toContain('pgb-wizard init');
 });
 
+test('one service that went back is not all of them, and a rehearsal is begun again by its own command', () => {
+  const done = SITUATIONS.done();
+  const services = done.services.map((one, index) => ({
+    ...one,
+    state: index < 1 ? ('rolled-back' as const) : one.state,
+  }));
+  const ended = { ...done, services, outcome: 'rolled-back' as const };
+  const [first] = renderEndSummary(ended, { width: 100 }).split('\n');
+  expect(first).toContain('Rolled back: 1 service; 15 stay pooled');
+  expect(renderEndSummary(ended, { width: 100 })).toContain('`pgb-wizard --fresh`');
+  expect(renderEndSummary(ended, { width: 100, start: { rehearsal: true } })).toContain(
+    '`pgb-wizard rehearse --fresh`',
+  );
+});
+
 test('the end summary is plain text of at most the given width', () => {
   const text = renderEndSummary(SITUATIONS.done(), { width: 72 });
   expect(text).toMatchInlineSnapshot(`

@@ -39,7 +39,10 @@ export function rollbackScreen(view: View): Body {
               (scope.kind === 'all' || one.phase === scope.phase),
           );
     const service = scope.kind === 'service' ? snapshot.services.find((one) => one.name === scope.service) : undefined;
-    const note = service === undefined ? `${members.length} services` : serviceSign(service.state, glyphs).word;
+    const note =
+      service === undefined
+        ? `${members.length} ${members.length === 1 ? 'service' : 'services'}`
+        : serviceSign(service.state, glyphs).word;
     return [
       span(chosen ? ` ${glyphs.select} ` : '   ', 'key'),
       span(

@@ -4,7 +4,7 @@ import { AskBroker } from './asks.ts';
 import { Controls } from './controls.ts';
 import type { RunState } from './fold.ts';
 import type { HeadlessPolicy } from './options.ts';
-import { runRollback, servicesToGoBack } from './rollback.ts';
+import { reversed, runRollback, servicesToGoBack } from './rollback.ts';
 import type { RunnerPorts } from './runner.ts';
 
 /** Two services whose originals are lost, so that neither can go back. */
@@ -68,4 +68,25 @@ test('what was on the pooler before the run is not its to take back', async () =
   expect(servicesToGoBack(made.core.state, { kind: 'all' })).toEqual(['feed-service']);
   expect(await runRollback(made, { kind: 'service', service: 'auth-service' })).toBe('nothing');
   expect(asked).toEqual([]);
+});
+
+test('the diff of a way back takes away before it puts back, and promises nothing new', () => {
+  expect(
+    reversed([
+      { kind: 'context', text: 'app/DATABASE_URL' },
+      { kind: 'remove', text: 'postgres:5432' },
+      { kind: 'add', text: 'pgbouncer:6432' },
+      { kind: 'note', text: 'new Secret x (immutable): DATABASE_URL' },
+      { kind: 'context', text: 'migrate/DATABASE_URL' },
+      { kind: 'remove', text: 'postgres:5432' },
+      { kind: 'add', text: 'pgbouncer:6432' },
+    ]).map(({ kind, text }) => `${kind} ${text}`),
+  ).toEqual([
+    'context app/DATABASE_URL',
+    'remove pgbouncer:6432',
+    'add postgres:5432',
+    'context migrate/DATABASE_URL',
+    'remove pgbouncer:6432',
+    'add postgres:5432',
+  ]);
 });

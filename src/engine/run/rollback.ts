@@ -6,7 +6,7 @@ import { goBack, verifyBack } from '../steps/switch-back.ts';
 import type { StepContext } from '../steps/types.ts';
 import { Interrupted } from './controls.ts';
 import type { RunState } from './fold.ts';
-import type { ChangePreview, RollbackScope } from './model.ts';
+import type { ChangePreview, DiffLine, RollbackScope } from './model.ts';
 import type { RunnerPorts } from './runner.ts';
 import { worth } from './worth.ts';
 
@@ -136,11 +136,7 @@ async function previewBack(ports: RunnerPorts, services: readonly string[], labe
     summary: `Restore the original address of ${services.length} ${services.length === 1 ? 'service' : 'services'} (${label}), the newest change first`,
     diff: services.flatMap((service, index) => [
       { kind: 'note' as const, text: service },
-      // What was added goes, what was removed comes back.
-      ...(previews[index]?.diff ?? []).map((line) => ({
-        kind: line.kind === 'add' ? ('remove' as const) : line.kind === 'remove' ? ('add' as const) : line.kind,
-        text: line.text,
-      })),
+      ...reversed(previews[index]?.diff ?? []),
     ]),
     commands: [],
     departures: [
@@ -148,6 +144,22 @@ async function previewBack(ports: RunnerPorts, services: readonly string[], labe
     ],
     destructive: true,
   };
+}
+
+/** What was added goes, what was removed comes back, in this order; nothing new is made on the way back. */
+export function reversed(diff: readonly DiffLine[]): DiffLine[] {
+  const out: DiffLine[] = [];
+  let back: DiffLine[] = [];
+  for (const line of diff) {
+    if (line.kind === 'remove') back.push({ kind: 'add', text: line.text });
+    else if (line.kind === 'add') out.push({ kind: 'remove', text: line.text });
+    else {
+      out.push(...back);
+      back = [];
+      if (line.kind !== 'note' || !line.text.startsWith('new ')) out.push(line);
+    }
+  }
+  return [...out, ...back];
 }
 
 async function rollBackService(ports: RunnerPorts, service: string): Promise<RollbackResult> {
