@@ -345,6 +345,51 @@ describe.each(Object.entries(FLEET))('%s', (name, { kind = 'Deployment', sees })
   });
 });
 
+test('the patch goes by the look before it; where the object has moved since, by what is read then', async () => {
+  const workload = found.workloads.find((w) => w.ref.name === 'literal')!;
+  const planned = await planSwitch(kube, workload, { to, runId: 'dddd4444' });
+  if (!planned.ok) throw new Error(planned.error.message);
+  await createObjects(kube, planned.value);
+  const asked = async (work: () => Promise<unknown>) => {
+    const before = { ...kube.requestCounts().byKind };
+    await work();
+    const after = kube.requestCounts().byKind;
+    return ['GET deployments', 'PATCH deployments'].map((kind) => (after[kind] ?? 0) - (before[kind] ?? 0));
+  };
+  const forward = () => sendChange(kube, planned.value, 'forward');
+  await classifyLive(kube, planned.value);
+  expect(await asked(forward)).toEqual([0, 1]);
+  // One look is good for one patch: without another the object is read, and says that nothing is left to do.
+  expect(await asked(forward)).toEqual([1, 0]);
+  await classifyLive(kube, planned.value);
+  const live = cluster.store.get('deployments.apps', 'nova', 'literal')!;
+  live.spec.template.spec.containers[0].env.unshift({ name: 'MOVED', value: 'm' });
+  cluster.store.update('deployments.apps', live, { manager: 'somebody' });
+  expect(await asked(() => sendChange(kube, planned.value, 'back'))).toEqual([1, 2]);
+  const { env } = cluster.store.get('deployments.apps', 'nova', 'literal')!.spec.template.spec.containers[0];
+  expect(env.map((one: { name: string }) => one.name)).toEqual(['MOVED', 'A', 'DATABASE_URL', 'Z']);
+  expect(env[2]).toEqual({ name: 'DATABASE_URL', value: DSN });
+  env.shift();
+  const clean = cluster.store.get('deployments.apps', 'nova', 'literal')!;
+  clean.spec.template.spec.containers[0].env = env;
+  cluster.store.update('deployments.apps', clean, { manager: 'somebody' });
+});
+
+test('a workload that was deleted since the look is drift', async () => {
+  cluster.store.create('deployments.apps', {
+    ...structuredClone(cluster.store.get('deployments.apps', 'nova', 'literal')!),
+    metadata: { name: 'short-lived', namespace: 'nova' },
+  });
+  const again = await discoverConsumers(kube, { namespace: 'nova', target: { service: 'postgres', port: 5432 } });
+  if (!again.ok) throw new Error(again.error.message);
+  const workload = again.value.workloads.find((w) => w.ref.name === 'short-lived')!;
+  const planned = await planSwitch(kube, workload, { to, runId: 'eeee5555' });
+  if (!planned.ok) throw new Error(planned.error.message);
+  await classifyLive(kube, planned.value);
+  cluster.store.delete('deployments.apps', 'nova', 'short-lived');
+  expect(await sendChange(kube, planned.value, 'forward')).toMatchObject({ ok: false, error: { code: 'drift' } });
+});
+
 test('changes by others are kept on the way back, and named', async () => {
   const workload = found.workloads.find((w) => w.ref.name === 'literal')!;
   const planned = await planSwitch(kube, workload, { to, runId: 'aaaa1111' });

@@ -17,7 +17,7 @@ import type { RolloutUpdate, RolloutVerdict } from './workload-types.ts';
 
 /** Patience runs out between events too. */
 const TICK_MS = 500;
-/** The safety poll comes every 15 s; what is older than this was not seen for two of them. */
+/** A silent watch is polled after 15 s; what is older than this was not seen by two polls. */
 const OLD_NEWS_MS = 35_000;
 const LOG_LINES = 50;
 const EVENTS = 20;

@@ -2,7 +2,7 @@
  * Switching one workload and putting it back: plan (reads and a dry run), send, and say what is live. The patch on the
  * screen is the patch that is sent (kubernetes.md 2.3-2.5).
  */
-import { err, fail, ok, type Result, wizardError } from '../result.ts';
+import { type ErrorCode, err, fail, ok, type Result, wizardError } from '../result.ts';
 import { FIELD_MANAGER } from './client.ts';
 import { differences, type Edit, patchTo, type Side, sideOfAll, strangers } from './edits.ts';
 import { selectorText } from './facts.ts';
@@ -30,6 +30,9 @@ interface Inside {
 const ROUNDS = 5;
 
 const opened = new WeakMap<WorkloadChange, Inside>();
+
+/** The object as `classifyLive` saw it last; taken by the patch that follows. */
+const lookedAt = new WeakMap<WorkloadChange, KubeObject>();
 
 function inside(change: WorkloadChange): Inside {
   const known = opened.get(change);
@@ -240,8 +243,10 @@ export async function deleteObjects(
 }
 
 /**
- * Sends the patch in one direction. It is guarded by `test` operations on every entry; when the live object moved
- * (somebody else's change elsewhere), the positions are computed anew, at most five times. Errors: `drift` when an entry
+ * Sends the patch in one direction. It is guarded by `test` operations on every entry, so the positions of the first try
+ * may come from the look before (`classifyLive`): where the object has moved since (somebody else's change elsewhere), the
+ * API server refuses, and they are computed anew from what is there, at most five times. Only an object that is read for
+ * it says that there is nothing to send, or that an entry is a stranger's. Errors: `drift` when an entry
  * is neither ours nor the original, `outcome-unknown` when no answer came (then `classifyLive`).
  */
 export async function sendChange(
@@ -254,6 +259,12 @@ export async function sendChange(
   const to: Side = direction === 'forward' ? 'after' : 'before';
   const call = options.signal ? { signal: options.signal } : {};
   const id = workloadId(change.ref);
+  const seen = lookedAt.get(change);
+  lookedAt.delete(change);
+  if (seen) {
+    const sent = await sendTo(kube, change, seen, direction, options);
+    if (sent) return sent;
+  }
   for (let round = 1; round <= ROUNDS; round++) {
     const got = await kube.get(change.ref, call);
     if (!got.ok) return got.error.code === 'not-found' ? fail('drift', `${id} does not exist any more`) : got;
@@ -267,20 +278,39 @@ export async function sendChange(
       });
     }
     if (ops.length === 0) return ok(sentOf(live, template, edits, to, false));
-    // Reading may have taken minutes of retries, and a second patch is a new one: the lock has to be held for each.
-    if (options.again && !(await options.again())) {
-      return fail('lock-lost', `the lock is not held any more, so ${id} was not patched`, {
-        next: ['Resume the run: it takes the lock again and reads the cluster first.'],
-      });
-    }
-    const sent = await kube.patch(change.ref, ops, options);
-    if (sent.ok) return ok(sentOf(sent.value, template, edits, to, true));
-    if (sent.error.code !== 'precondition-failed' && sent.error.code !== 'conflict') return sent;
+    const sent = await sendTo(kube, change, live, direction, options);
+    if (sent) return sent;
   }
   return fail('conflict', `${id} changes faster than it can be patched`, {
     retryable: true,
     next: ['See who writes it, then retry.'],
   });
+}
+
+/** How a patch is refused whose object is not what it was computed on. */
+const MOVED: ReadonlySet<ErrorCode> = new Set(['precondition-failed', 'conflict', 'not-found']);
+
+/** One try with the positions of this object; nothing when it has to be read anew. */
+async function sendTo(
+  kube: Kube,
+  change: WorkloadChange,
+  live: KubeObject,
+  direction: 'forward' | 'back',
+  options: SendOptions,
+): Promise<Result<SentChange> | undefined> {
+  const { edits, template } = inside(change);
+  const to: Side = direction === 'forward' ? 'after' : 'before';
+  const ops = live.metadata.uid === change.uid ? patchTo(live, edits, to) : undefined;
+  if (ops === undefined || ops.length === 0) return undefined;
+  // Reading may have taken minutes of retries, and a second patch is a new one: the lock has to be held for each.
+  if (options.again && !(await options.again())) {
+    return fail('lock-lost', `the lock is not held any more, so ${workloadId(change.ref)} was not patched`, {
+      next: ['Resume the run: it takes the lock again and reads the cluster first.'],
+    });
+  }
+  const sent = await kube.patch(change.ref, ops, options);
+  if (sent.ok) return ok(sentOf(sent.value, template, edits, to, true));
+  return MOVED.has(sent.error.code) ? undefined : sent;
 }
 
 function sentOf(live: KubeObject, template: Json, edits: readonly Edit[], to: Side, patched: boolean): SentChange {
@@ -355,6 +385,7 @@ export async function classifyLive(
     return ok({ state: 'gone', exact: false, contested: false, detail: `${id} does not exist any more` });
   }
   const live = got.value;
+  lookedAt.set(change, live);
   const common = {
     uid: live.metadata.uid,
     generation: live.metadata.generation ?? 0,

@@ -88,7 +88,7 @@ export interface WatchOptions {
   readonly onEvent?: (event: WatchEvent) => void;
   /** The watch lost or regained its connection. It keeps trying either way. */
   readonly onState?: (state: 'live' | 'stale', detail: string) => void;
-  /** Re-LIST every so many ms beside the stream (15 s for the object under change). 0 or absent: never. */
+  /** Re-LIST beside a stream that has said nothing for so many ms (15 s for the object under change). 0 or absent: never. */
   readonly safetyPollMs?: number;
 }
 

@@ -1,7 +1,7 @@
 /**
  * A watch that heals itself: LIST, then WATCH with bookmarks from there; reconnects from the last resourceVersion,
- * relists on 410, kills a silent stream after 75 s (a bookmark comes about every minute), polls beside the stream when
- * asked to. What client-node's Watch and informer lack: stack.md part 4, and 8.2 numbers 17-19 for the wire.
+ * relists on 410, kills a silent stream after 75 s (a bookmark comes about every minute), lists beside a stream that says
+ * nothing when asked to. What client-node's Watch and informer lack: stack.md part 4, and 8.2 numbers 17-19 for the wire.
  */
 import type { IncomingMessage } from 'node:http';
 import type { WizardError } from '../result.ts';
@@ -235,10 +235,16 @@ class ResourceWatch implements WatchHandle {
     this.#options.onEvent?.({ type, object });
   }
 
-  async #poll(everyMs: number): Promise<void> {
-    while (await pause(everyMs, [this.#stop.signal])) {
-      if (this.#resourceVersion === undefined) continue;
+  /**
+   * A stream that says nothing is asked beside: it may be dead whatever TCP thinks, or there may be no news. One that
+   * speaks proves itself, so no state is ever older than `silentFor` and a LIST, and a busy watch costs no LIST at all.
+   */
+  async #poll(silentFor: number): Promise<void> {
+    let wait = silentFor;
+    while (await pause(wait, [this.#stop.signal])) {
       const before = this.ageMs();
+      wait = before < silentFor ? silentFor - before : silentFor;
+      if (this.#resourceVersion === undefined || before < silentFor) continue;
       const listed = await this.#deps.list(this.#target, this.#stop.signal);
       if (!listed.ok || this.#stop.signal.aborted) continue;
       const quiet = this.ageMs() >= before;
@@ -248,8 +254,8 @@ class ResourceWatch implements WatchHandle {
         if (!held || isNewer(object, held)) news += 1;
       }
       this.#reconcile(listed.value);
-      // The LIST knew more than a silent stream: the stream is dead, whatever TCP thinks.
-      if (news > 0 && quiet && before > everyMs) this.#stream?.destroy();
+      // The LIST knew more than a silent stream: the stream is dead.
+      if (news > 0 && quiet) this.#stream?.destroy();
     }
   }
 

@@ -6,7 +6,7 @@
 import { pause, unlessAborted } from '../kube/abort.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
 import { err, fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
-import type { CallReceipt, MutatingCall, Send } from '../steps/types.ts';
+import type { CallReceipt, MutatingCall, PlannedCall } from '../steps/types.ts';
 import type { RunCore } from './core.ts';
 
 export interface CallPorts {
@@ -24,51 +24,68 @@ export interface CallPorts {
 /** What was sent may still hear that it was given up, and then says more exactly what became of it. */
 const LAST_WORD_MS = 100;
 
-/** Returns the function that steps get as `ctx.call`. Calls of one run are sent one after the other or side by side; each has its own id. */
+/**
+ * Returns the function behind `ctx.call` and `ctx.calls`. What it is given in one call belongs together and is sent one
+ * after the other: all intents are on disk, and in the cluster's ledger by one write, before the first is sent; the first
+ * that fails ends it, and those behind it are written down as not sent. Several pieces of work may call it side by side;
+ * each call has its own id. Answers with the receipt of the last.
+ */
 export function createCaller(ports: CallPorts) {
   const { core, abandoned } = ports;
-  return async function call(step: string, what: MutatingCall, send: Send): Promise<Result<CallReceipt>> {
+  return async function calls(step: string, planned: readonly PlannedCall[]): Promise<Result<CallReceipt>> {
     const open = ports.windowOpen();
     if (!open.ok) {
-      if (what.direction !== 'back') return open;
-      core.message('warn', `${open.error.message}; ${what.target.name} is taken back all the same`);
+      if (planned.some(({ what }) => what.direction !== 'back')) return open;
+      core.message('warn', `${open.error.message}; ${planned[0]?.what.target.name} is taken back all the same`);
     }
     const lease = ports.lease();
     if (!lease) return fail('lock-lost', 'this run does not hold the lock of the namespace, so it changes nothing');
-    const attempt =
-      core.state.calls.filter(({ intent }) => intent.step === step && same(intent.target, what.target)).length + 1;
-    // A rebuilt journal has gaps: the next id is one more than the highest.
-    const callId = `${core.state.calls.reduce((most, { callId }) => Math.max(most, Number(callId)), 0) + 1}`;
-    const auditId = `pgbw-${core.state.runId}-${callId}-${attempt}`;
-    core.record({ type: 'call.intent', callId, step, attempt, auditId, ...what });
+    const announced = planned.map((one) => ({ ...one, ...announce(core, step, one.what) }));
 
-    const notSent = (error: WizardError, why = error.message): Result<never> => {
-      core.record({ type: 'call.outcome', callId, result: 'refused', error: why });
+    const notSent = (from: number, error: WizardError, why = error.message): Result<never> => {
+      for (const { callId } of announced.slice(from))
+        core.record({ type: 'call.outcome', callId, result: 'refused', error: why });
       return err(error);
     };
     const saved = (await unlessAborted(ports.saveLedger(abandoned), [abandoned])) ?? left();
-    if (!saved.ok) return notSent(saved.error);
-    const held = (await unlessAborted(holdSafely(lease), [abandoned])) ?? left();
-    if (!held.ok) return notSent(held.error, 'the lock is not held safely');
-    if (abandoned.aborted) return notSent(left().error);
+    if (!saved.ok) return notSent(0, saved.error);
 
-    const sending = send(auditId, async () => !abandoned.aborted && (await holdSafely(lease)).ok);
-    const answer = await answerOf(sending, what, abandoned);
-    if (answer.ok) {
+    let receipt: CallReceipt = {};
+    for (const [index, { what, send, callId, auditId }] of announced.entries()) {
+      const held = (await unlessAborted(holdSafely(lease), [abandoned])) ?? left();
+      if (!held.ok) return notSent(index, held.error, 'the lock is not held safely');
+      if (abandoned.aborted) return notSent(index, left().error);
+
+      const sending = send(auditId, async () => !abandoned.aborted && (await holdSafely(lease)).ok);
+      const answer = await answerOf(sending, what, abandoned);
+      if (!answer.ok) {
+        const result = answer.error.code === 'outcome-unknown' ? 'unknown' : 'refused';
+        core.record({ type: 'call.outcome', callId, result, error: answer.error.message });
+        return notSent(index + 1, answer.error, `not sent: ${what.verb} of ${what.target.name} before it failed`);
+      }
+      receipt = answer.value;
       core.record({
         type: 'call.outcome',
         callId,
         result: 'done',
-        ...(answer.value.after ? { after: answer.value.after } : {}),
-        ...(answer.value.facts ? { facts: answer.value.facts } : {}),
+        ...(receipt.after ? { after: receipt.after } : {}),
+        ...(receipt.facts ? { facts: receipt.facts } : {}),
       });
-      settleEarlier(core, callId, what, answer.value.facts?.patched === false);
-      return ok(answer.value);
+      settleEarlier(core, callId, what, receipt.facts?.patched === false);
     }
-    const unknown = answer.error.code === 'outcome-unknown';
-    core.record({ type: 'call.outcome', callId, result: unknown ? 'unknown' : 'refused', error: answer.error.message });
-    return err(answer.error);
+    return ok(receipt);
   };
+}
+
+/** Writes the intent down. */
+function announce(core: RunCore, step: string, what: MutatingCall): { callId: string; auditId: string } {
+  const { calls, runId } = core.state;
+  const attempt = calls.filter(({ intent }) => intent.step === step && same(intent.target, what.target)).length + 1;
+  // A rebuilt journal has gaps: the next id is one more than the highest.
+  const callId = `${calls.reduce((most, { callId }) => Math.max(most, Number(callId)), 0) + 1}`;
+  const auditId = `pgbw-${runId}-${callId}-${attempt}`;
+  core.record({ type: 'call.intent', callId, step, attempt, auditId, ...what });
+  return { callId, auditId };
 }
 
 const left = () => ({ ok: false as const, error: wizardError('aborted', 'the run was left before this was sent') });

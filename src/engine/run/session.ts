@@ -125,7 +125,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     },
   });
   const ledger = new LedgerKeeper(kube, kube.ref.namespace, core);
-  const call = createCaller({
+  const calls = createCaller({
     core,
     lease: () => lease,
     saveLedger: (signal) => ledger.save('running', lease?.epoch, signal),
@@ -201,7 +201,8 @@ export function openSession(ports: SessionPorts): RunHandle {
       core.record({ type: 'decided', ...event });
       await share();
     },
-    call: (what, send) => call(step, what, send),
+    call: (what, send) => calls(step, [{ what, send }]),
+    calls: (planned) => calls(step, planned),
   });
 
   const runner: RunnerPorts = {

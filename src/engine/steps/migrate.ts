@@ -3,7 +3,7 @@ import { ok, type Result } from '../result.ts';
 import type { ChangePreview, StepInfo } from '../run/model.ts';
 import { whyNotSwitched } from './not-switched.ts';
 import { keepOriginals } from './originals.ts';
-import { ensureSecrets } from './p1-credentials.ts';
+import { knowSecrets } from './p1-credentials.ts';
 import { ensureOriginals } from './p1-prepare.ts';
 import { goForward, previewForward, verifyForward } from './switch-service.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
@@ -69,15 +69,9 @@ function withCriticalWarning(ctx: StepContext, services: readonly string[], prev
   return { ...preview, warnings: [...(preview.warnings ?? []), warning] };
 }
 
-/** Sessions whose passwords were read: the next service needs no second look at the same Secret. */
-const known = new WeakSet<StepContext['secrets']>();
-
 async function ready_(ctx: StepContext): Promise<Result<void>> {
-  if (!known.has(ctx.secrets)) {
-    const secrets = await ensureSecrets(ctx);
-    if (!secrets.ok) return secrets;
-    known.add(ctx.secrets);
-  }
+  const secrets = await knowSecrets(ctx);
+  if (!secrets.ok) return secrets;
   const originals = await ensureOriginals(ctx);
   if (originals.ok) ctx.pooler.watch();
   return originals;

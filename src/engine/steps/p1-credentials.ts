@@ -122,8 +122,17 @@ export async function ensureSecrets(ctx: LookContext): Promise<Result<void>> {
       if (!pooled.ok || !takeRolePassword(ctx, pooled.value).ok) return taken;
     }
   }
-  return takeConsolePasswords(ctx, stored);
+  const taken = takeConsolePasswords(ctx, stored);
+  if (taken.ok) known.add(secrets);
+  return taken;
 }
+
+/** Sessions whose passwords are known. */
+const known = new WeakSet<LookContext['secrets']>();
+
+/** As `ensureSecrets`, for what comes again and again: a session that has read its passwords looks at no Secret for them. */
+export const knowSecrets = async (ctx: LookContext): Promise<Result<void>> =>
+  known.has(ctx.secrets) ? ok(undefined) : ensureSecrets(ctx);
 
 export async function readSecret(ctx: LookContext): Promise<Result<KubeObject | undefined>> {
   const found = await ctx.kube.get(ref('Secret', ctx.fleet.namespace, ctx.plan.pooler.userlistSecret), {

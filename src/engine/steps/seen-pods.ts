@@ -5,7 +5,7 @@
 import { type SharedWatch, shareWatch } from '../kube/shared-watch.ts';
 import type { Kube, KubeObject } from '../kube/types.ts';
 
-/** The watch lists beside its stream every 15 s: a sign of life that is older says that it is broken. */
+/** The watch lists when its stream was silent for 15 s: a sign of life that is much older says that it is broken. */
 const ALIVE_MS = 20_000;
 /** Before a watch that was refused is tried again. */
 const AGAIN_MS = 60_000;

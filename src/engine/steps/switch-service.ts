@@ -18,7 +18,7 @@ import { sanitiseLine } from '../sanitise.ts';
 import type { Fleet } from './fleet.ts';
 import { lookAtPostgres } from './looks.ts';
 import { rememberComplaints } from './service-logs.ts';
-import type { StepContext, StepResult } from './types.ts';
+import type { PlannedCall, StepContext, StepResult } from './types.ts';
 
 /** A direct session may outlive its pod by a FIN in flight; after this it is a finding, not a race. */
 const LEFT_DIRECT_LIMIT_MS = 45_000;
@@ -69,30 +69,25 @@ export async function previewForward(ctx: StepContext, service: string): Promise
 export async function goForward(ctx: StepContext, service: string): Promise<Result<void>> {
   const change = originalOf(ctx, service);
   if (!change.ok) return change;
-  const [first] = change.value.objects;
-  if (first) {
-    const created = await ctx.call(
-      { verb: 'create', target: targetOf(first.ref, ctx), direction: 'forward' },
-      async (auditId) => {
-        const done = await createObjects(ctx.kube, change.value, { auditId });
-        return done.ok
-          ? ok({ facts: { objects: change.value.objects.map((one) => `${one.ref.kind}/${one.ref.name}`) } })
-          : done;
-      },
-    );
-    if (!created.ok) return created;
-  }
   // One look at the pods for both; without it nothing is remembered, and less is proved afterwards.
   const pods = await podsNow(ctx);
-  if (pods) {
-    await rememberComplaints(ctx, service, pods);
-    await rememberDirect(ctx, service, pods);
-  }
+  if (pods) await Promise.all([rememberComplaints(ctx, service, pods), rememberDirect(ctx, service, pods)]);
   ctx.serviceState(service, 'switching');
-  const sent = await sendFenced(ctx, change.value, 'forward');
+  const sent = await sendFenced(ctx, change.value, 'forward', creation(ctx, change.value));
   if (!sent.ok) return sent;
   ctx.fights.add(change.value);
   return ok(undefined);
+}
+
+/** Making the new objects of a change, as a call; nothing when it needs none. */
+function creation(ctx: StepContext, change: WorkloadChange): PlannedCall[] {
+  const [first] = change.objects;
+  if (!first) return [];
+  const send: PlannedCall['send'] = async (auditId) => {
+    const done = await createObjects(ctx.kube, change, { auditId });
+    return done.ok ? ok({ facts: { objects: change.objects.map((one) => `${one.ref.kind}/${one.ref.name}`) } }) : done;
+  };
+  return [{ what: { verb: 'create', target: targetOf(first.ref, ctx), direction: 'forward' }, send }];
 }
 
 /** As the run's watch has them; listed where none is alive, and undefined where that fails too. */
@@ -107,24 +102,31 @@ export function targetOf(ref: { kind: string; namespace?: string; name: string }
   return { kind: ref.kind, namespace: ref.namespace ?? ctx.fleet.namespace, name: ref.name, ...(uid ? { uid } : {}) };
 }
 
-/** Sends a patch; when its outcome stays unknown, the cluster is asked before anything is said. */
+/**
+ * Sends a patch, and before it what it needs; when the patch's outcome stays unknown, the cluster is asked before anything
+ * is said.
+ */
 export async function sendFenced(
   ctx: StepContext,
   change: WorkloadChange,
   direction: 'forward' | 'back',
+  needs: readonly PlannedCall[] = [],
 ): Promise<Result<void>> {
   const [before, expect] = direction === 'forward' ? [change.before, change.after] : [change.after, change.before];
-  const sent = await ctx.call(
-    { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction, before, expect },
-    async (auditId, again) => {
+  let reached = false;
+  const patch: PlannedCall = {
+    what: { verb: 'patch', target: targetOf(change.ref, ctx, change.uid), direction, before, expect },
+    async send(auditId, again) {
+      reached = true;
       const answer = await sendChange(ctx.kube, change, direction, { auditId, again });
       if (!answer.ok) return answer;
       const { generation, fingerprint, patched, keptChanges } = answer.value;
       return ok({ after: fingerprint, facts: { generation, patched, keptChanges: [...keptChanges] } });
     },
-  );
+  };
+  const sent = await ctx.calls([...needs, patch]);
   if (sent.ok) return ok(undefined);
-  if (sent.error.code !== 'outcome-unknown') return sent;
+  if (sent.error.code !== 'outcome-unknown' || !reached) return sent;
   const live = await classifyLive(ctx.kube, change);
   if (!live.ok) return sent;
   const wanted = direction === 'forward' ? 'after' : 'before';

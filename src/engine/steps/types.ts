@@ -50,6 +50,12 @@ export interface CallReceipt {
 /** Makes the call. `again` goes along with the request (see WriteOptions): a retry needs the lock as the first try did. */
 export type Send = (auditId: string, again: () => Promise<boolean>) => Promise<Result<CallReceipt>>;
 
+/** One of several calls that are announced together. */
+export interface PlannedCall {
+  readonly what: MutatingCall;
+  readonly send: Send;
+}
+
 export interface StepContext {
   readonly runId: string;
   readonly plan: Plan;
@@ -92,6 +98,11 @@ export interface StepContext {
   checklist(items: readonly ChecklistItem[]): void;
   /** Intent → lock check → send → outcome, each on disk before the next. */
   call(call: MutatingCall, send: Send): Promise<Result<CallReceipt>>;
+  /**
+   * The same for calls that belong together, one after the other: one write of the cluster's ledger announces all of them,
+   * and none is sent after one that failed. The receipt is the last one's.
+   */
+  calls(planned: readonly PlannedCall[]): Promise<Result<CallReceipt>>;
 }
 
 /** What is enough to look around: a step's context has it, and so has the doctor without a run. */
