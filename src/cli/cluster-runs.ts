@@ -36,7 +36,7 @@ export async function clusterCopy(runId: string | undefined, kube: KubeOptions):
     const { namespace } = connected.ref;
     const runs = await listRuns(connected, namespace);
     if (!runs.ok) return runs;
-    const newest = runs.value.toSorted((a, b) => (a.ledger.updatedAt < b.ledger.updatedAt ? 1 : -1));
+    const newest = runs.value.toSorted((a, b) => b.writtenAt.localeCompare(a.writtenAt));
     const found = newest.find((run) => runId === undefined || run.runId === runId);
     if (!found) {
       const ids = runs.value.map((run) => run.runId);

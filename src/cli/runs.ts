@@ -1,4 +1,5 @@
 /** Finds runs: by id, the newest, those that wait to be resumed. The journal is read; no cluster is asked. */
+import { statSync } from 'node:fs';
 import { fail, ok, type Result } from '../engine/result.ts';
 import type { CheckpointEntry } from '../engine/run/checkpoint-types.ts';
 import { foldAll, phaseViews, type RunState } from '../engine/run/fold.ts';
@@ -32,13 +33,17 @@ export function findRun(stateDir: string, runId: string | undefined): Result<Fou
     return openRun(stateDir, runId);
   }
   const notices: string[] = [];
-  let newest: FoundRun | undefined;
+  let newest: { readonly run: FoundRun; readonly writtenAt: number } | undefined;
   for (const id of ids.value) {
     const run = openRun(stateDir, id);
-    if (!run.ok) notices.push(`run ${id}: ${run.error.message}`);
-    else if (!newest || run.value.state.updatedAt > newest.state.updatedAt) newest = run.value;
+    if (!run.ok) {
+      notices.push(`run ${id}: ${run.error.message}`);
+      continue;
+    }
+    const writtenAt = writtenAtOf(run.value);
+    if (!newest || writtenAt > newest.writtenAt) newest = { run: run.value, writtenAt };
   }
-  if (newest) return ok({ ...newest, notices });
+  if (newest) return ok({ ...newest.run, notices });
   return fail('not-found', 'There is no run on this machine yet.', {
     exitCode: 2,
     cause: notices[0],
@@ -47,6 +52,18 @@ export function findRun(stateDir: string, runId: string | undefined): Result<Fou
       'Start one with `pgb-wizard`, or practise with `pgb-wizard rehearse`.',
     ],
   });
+}
+
+/**
+ * When its journal was written to, ms. The file says it in real time; the lines say it in the run's own, which is days
+ * ahead where a rehearsal has let time pass.
+ */
+function writtenAtOf({ dir, state }: FoundRun): number {
+  try {
+    return statSync(journalPath(dir)).mtimeMs;
+  } catch {
+    return Date.parse(state.startedAt);
+  }
 }
 
 function openRun(stateDir: string, runId: string): Result<FoundRun> {

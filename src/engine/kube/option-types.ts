@@ -168,6 +168,8 @@ export interface RunInCluster {
   readonly runId: string;
   readonly ledger: Ledger;
   readonly resourceVersion: string;
+  /** When it was written to last, RFC 3339 by the cluster's clock; the ledger's own times are the run's. */
+  readonly writtenAt: string;
 }
 
 export interface Fight {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { fail, ok } from '../result.ts';
 import type { Ledger } from './option-types.ts';
-import { resumeLedger } from './run-state.ts';
+import { listRuns, resumeLedger } from './run-state.ts';
 import type { Json, Kube, KubeObject } from './types.ts';
 
 const ledger = (headHash: string, seq: number): Ledger => ({
@@ -67,4 +67,27 @@ test('a write of another journal stops the run', async () => {
   const saved = await handle.update(() => ledger('c', 3));
   expect(saved).toMatchObject({ ok: false, error: { code: 'lock-lost' } });
   expect(now().headHash).toBe('elsewhere');
+});
+
+test('when a copy was written to is said in the cluster’s time, not in the run’s', async () => {
+  const object = (managedFields: object[] | undefined): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: 'pgb-wizard-run-abcd0123',
+      resourceVersion: '7',
+      creationTimestamp: '2026-01-01T08:00:00Z',
+      ...(managedFields ? { managedFields } : {}),
+    },
+    data: { 'ledger.json': JSON.stringify({ ...ledger('a', 1), updatedAt: '2026-01-09T00:00:00Z' }) },
+  });
+  const written = async (managedFields: object[] | undefined) => {
+    const kube = { list: async () => ok({ items: [object(managedFields)], resourceVersion: '7' }) };
+    const runs = await listRuns(kube as unknown as Kube, 'nova');
+    return runs.ok ? runs.value[0]?.writtenAt : runs.error.message;
+  };
+  expect(await written([{ time: '2026-01-01T09:30:00Z' }, { time: '2026-01-01T09:10:00Z' }])).toBe(
+    '2026-01-01T09:30:00Z',
+  );
+  expect(await written(undefined)).toBe('2026-01-01T08:00:00Z');
 });

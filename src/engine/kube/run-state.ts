@@ -220,9 +220,18 @@ export async function listRuns(kube: Kube, namespace: string, signal?: AbortSign
   const runs: RunInCluster[] = [];
   for (const object of listed.value.items) {
     const ledger = readLedger(object);
-    if (ledger) runs.push({ runId: ledger.runId, ledger, resourceVersion: object.metadata.resourceVersion });
+    if (!ledger) continue;
+    const { resourceVersion } = object.metadata;
+    runs.push({ runId: ledger.runId, ledger, resourceVersion, writtenAt: writtenAtOf(object) });
   }
   return ok(runs.sort((a, b) => b.ledger.startedAt.localeCompare(a.ledger.startedAt)));
+}
+
+/** The newest of what the server noted down; managedFields may have been stripped. */
+function writtenAtOf({ metadata }: KubeObject): string {
+  const times: unknown[] = (metadata.managedFields ?? []).map((one: { time?: string }) => one.time);
+  const known = [metadata.creationTimestamp, ...times].filter((time): time is string => typeof time === 'string');
+  return known.sort().at(-1) ?? '';
 }
 
 /** Removes a run's objects from the cluster; after this nobody can roll it back from there. */
