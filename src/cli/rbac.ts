@@ -1,6 +1,7 @@
 /** `rbac`: the permissions of a plan as a Role, and a RoleBinding for whoever is named. */
 import { neededAccess } from '../engine/kube/access-needs.ts';
 import { renderRbac } from '../engine/kube/access-roles.ts';
+import { splitServiceHost } from '../engine/kube/target.ts';
 import type { Plan } from '../engine/plan/schema.ts';
 import { ok, type Result } from '../engine/result.ts';
 import type { KubeOptions } from '../engine/run/options.ts';
@@ -22,18 +23,16 @@ export async function rbac({ values, io, signal }: Invocation<typeof rbacFlags>)
   if (!loaded.ok) return loaded;
   const { plan } = loaded.value;
   const namespace = values.namespace ?? plan.namespace;
-  const references =
-    values.runId === undefined
-      ? ok(undefined)
-      : await readReferences(plan, kubeOptions(values, plan.namespace), signal);
-  if (!references.ok) return references;
+  const known =
+    values.runId === undefined ? ok({}) : await askCluster(plan, kubeOptions(values, plan.namespace), signal);
+  if (!known.ok) return known;
   const needs = neededAccess(
     accessInput(plan, {
       namespace,
       serverMinor: NEWEST_MINOR,
       cleanup: true,
       ...(values.runId === undefined ? {} : { runId: values.runId }),
-      ...(references.value ? { references: references.value } : {}),
+      ...known.value,
       ...(values.passwordSecret === undefined ? {} : { passwordSecret: values.passwordSecret }),
       ...(await manifestsOf(plan, namespace)),
     }),
@@ -44,17 +43,24 @@ export async function rbac({ values, io, signal }: Invocation<typeof rbacFlags>)
   if (values.user === undefined) await write(io.stderr, 'note: no RoleBinding without --user NAME\n');
   if (values.runId !== undefined)
     await write(io.stderr, `note: for one run; start it with \`pgb-wizard run --run-id ${values.runId}\`\n`);
+  const elsewhere = splitServiceHost(plan.postgres.service);
+  if (elsewhere && !elsewhere.certain && objects.some((one) => one.metadata.namespace === elsewhere.namespace))
+    await write(
+      io.stderr,
+      `note: ${plan.postgres.service} is taken for a Service of the namespace ${elsewhere.namespace}; if it is a host, leave the Role of that namespace out\n`,
+    );
   return ok(0);
 }
 
-/** The Secrets and ConfigMaps that the workloads of the plan refer to. Their contents are not read. */
-async function readReferences(
+/** The Secrets and ConfigMaps that the workloads of the plan refer to (not their contents), and what PostgreSQL is. */
+async function askCluster(
   plan: Plan,
   kube: KubeOptions,
   signal: AbortSignal,
-): Promise<Result<NonNullable<AccessFacts['references']>>> {
+): Promise<Result<Pick<AccessFacts, 'references' | 'outside'>>> {
   const { ref } = await import('../engine/kube/refs.ts');
   const { referencesOf } = await import('../engine/kube/sources.ts');
+  const { isOutside } = await import('../engine/steps/upstream.ts');
   return withKube({ ...kube, signal }, async (connected) => {
     const references = new Map<string, ReturnType<typeof referencesOf>>();
     for (const service of plan.phases.flatMap((phase) => phase.services)) {
@@ -63,6 +69,7 @@ async function readReferences(
       if (live.ok) references.set(workloadIdOf(service), referencesOf(live.value));
       else if (live.error.code !== 'not-found') return live;
     }
-    return ok(references);
+    const { service } = plan.postgres;
+    return ok({ references, outside: await isOutside({ kube: connected, service, signal }) });
   });
 }

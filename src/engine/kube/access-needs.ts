@@ -30,8 +30,8 @@ export interface AccessInput {
   readonly jobs: readonly { readonly name: string; readonly step: string }[];
   /** A Service that is asked through one of its pods, maybe in another namespace. */
   readonly prometheus?: { readonly namespace: string; readonly service: string; readonly step: string };
-  /** PostgreSQL's Service, when it is in another namespace. */
-  readonly postgres?: { readonly namespace: string; readonly service: string };
+  /** PostgreSQL's Service, when it is in another namespace; not `certain`: its name may as well be a host's (`db.internal`). */
+  readonly postgres?: { readonly namespace: string; readonly service: string; readonly certain: boolean };
   /** Minor version of the server: from 1.35 a WebSocket port-forward needs `create` beside `get`. */
   readonly serverMinor: number;
   readonly portForwardStep: string;
@@ -188,9 +188,9 @@ function streams(needs: Needs, input: AccessInput): void {
   needs.add(['get'], '', 'pods', input.logStep, { subresource: 'log' });
   if (input.postgres) {
     // Another team's namespace may be closed; then less is known of PostgreSQL until a pooler runs.
-    const { namespace, service } = input.postgres;
+    const { namespace, service, certain } = input.postgres;
     const there = { namespace, optional: true };
-    const look = 'preflight: reach PostgreSQL in another namespace';
+    const look = `preflight: reach PostgreSQL${certain ? ' in another namespace' : `, if ${namespace} is a namespace`}`;
     needs.add(['get'], '', 'services', look, { ...there, name: service });
     needs.add(['list'], '', 'services', look, there);
     needs.add(['list'], 'discovery.k8s.io', 'endpointslices', look, there);

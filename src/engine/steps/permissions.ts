@@ -9,6 +9,7 @@ import { wizardError } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { type AccessFacts, accessInput } from './plan-facts.ts';
 import type { StepContext, StepFailure } from './types.ts';
+import { isOutside } from './upstream.ts';
 
 /** Names of evidence are stable: a record, a screen and the command `preflight` find them by it. */
 export const PERMISSIONS = 'permissions';
@@ -52,6 +53,7 @@ export async function checkPermissions(
       runId: ctx.runId,
       serverMinor,
       ...(found ? { references: referencesOf(found) } : {}),
+      outside: await isOutside({ kube: ctx.kube, service: ctx.plan.postgres.service, signal: ctx.signal }),
       ...(await manifestsOf(ctx.plan, namespace)),
     }),
   );

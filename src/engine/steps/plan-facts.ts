@@ -48,6 +48,8 @@ export interface AccessFacts {
   readonly passwordSecret?: string;
   /** Also what `cleanup` removes. */
   readonly cleanup?: boolean;
+  /** The cluster says that what could be PostgreSQL's Service in another namespace is none. */
+  readonly outside?: boolean;
 }
 
 /** What the plan will do, for the access reviews and the printed Role. */
@@ -95,7 +97,7 @@ export function accessInput(plan: Plan, facts: AccessFacts): AccessInput {
           },
         }
       : {}),
-    ...(elsewhere?.certain && elsewhere.namespace !== namespace ? { postgres: elsewhere } : {}),
+    ...(elsewhere && elsewhere.namespace !== namespace && !facts.outside ? { postgres: elsewhere } : {}),
     portForwardStep: 'preflight: a session in PostgreSQL, later in every pooler',
     logStep: 'p2: read the logs of the switched pods',
     cleanup: facts.cleanup === true,

@@ -67,6 +67,17 @@ export async function findUpstream(where: Where): Promise<Upstream> {
   };
 }
 
+/**
+ * Is `postgres.service` surely no Service? `db.internal` is either one of the namespace `internal` or a host: only a cluster
+ * that may be asked, and has none, says so.
+ */
+export async function isOutside(where: Pick<Where, 'kube' | 'service' | 'signal'>): Promise<boolean> {
+  const named = splitServiceHost(where.service);
+  if (!named || named.certain) return false;
+  const found = await where.kube.get(ref('Service', named.namespace, named.service), { signal: where.signal });
+  return !found.ok && found.error.code === 'not-found';
+}
+
 /** The port that PostgreSQL listens on in one of its pods. */
 export function portInPod(pod: KubeObject, upstream: Pick<Upstream, 'targetPort' | 'port'>): number {
   const ports: { name?: string; containerPort: number }[] = (pod.spec?.containers ?? []).flatMap(
