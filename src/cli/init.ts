@@ -21,7 +21,7 @@ const DEFAULT_POSTGRES = { service: 'postgres', port: 5432 };
 /** Pilot and core are small on purpose: what goes wrong should go wrong there. */
 const PILOTS = 3;
 const CORE = 4;
-const KINDS = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob'] as const;
+const KINDS = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Rollout'] as const;
 type Kind = (typeof KINDS)[number];
 
 export async function init({ values, io, signal, command }: Invocation<typeof initFlags>): Promise<Result<number>> {

@@ -10,6 +10,7 @@ import { type Surroundings, workloadFacts } from './facts.ts';
 import { templateOf } from './fingerprint.ts';
 import { type ArgoApplications, classifyManager, isArgos } from './managers.ts';
 import { missingReferences } from './missing-refs.ts';
+import { ownerOf } from './owners.ts';
 import { KINDS, listOf, workloadId } from './refs.ts';
 import { type ScanResult, scanTemplate } from './scan.ts';
 import { type ReadSources, SourceReader } from './sources.ts';
@@ -145,6 +146,11 @@ class Search {
   /** Why a workload that was asked for by name is no consumer. */
   whyNot(object: KubeObject): { reason: string; pooled?: boolean } {
     const { to, target, namespace } = this.#options;
+    const shared = object.kind === 'Rollout' ? object.spec?.workloadRef : undefined;
+    if (shared) {
+      const whose = sanitiseLine(`${shared.kind} ${shared.name}`, 300);
+      return { reason: `it has no template of its own but that of ${whose}: that one is to be switched` };
+    }
     const pooled =
       to && this.#sources && scanTemplate(object, this.#sources, poolerTarget(to, namespace)).sites.length > 0;
     return pooled
@@ -321,13 +327,8 @@ export async function crossCheck(
   return ok({ byWorkload, unexpected, strangers });
 }
 
-/** `deployment/x` of a pod, from its owner: a ReplicaSet's name is the Deployment's plus the hash. */
+/** `deployment/x` of a pod, from its owner. */
 export function workloadOfPod(pod: KubeObject): string {
-  const owner = (pod.metadata.ownerReferences ?? []).find((o: Json) => o.controller);
-  if (!owner) return `pod/${pod.metadata.name}`;
-  const hash = pod.metadata.labels?.['pod-template-hash'];
-  if (owner.kind === 'ReplicaSet' && hash && String(owner.name).endsWith(`-${hash}`)) {
-    return `deployment/${String(owner.name).slice(0, -(hash.length + 1))}`;
-  }
-  return `${String(owner.kind).toLowerCase()}/${owner.name}`;
+  const owner = ownerOf(pod);
+  return owner ? workloadId(owner) : `pod/${pod.metadata.name}`;
 }

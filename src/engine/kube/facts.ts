@@ -1,4 +1,5 @@
 /** What a live workload says about itself: replicas, strategy, probes, and what speaks against changing it now (6.2, 6.3). */
+
 import { templateOf } from './fingerprint.ts';
 import { refOf, workloadId } from './refs.ts';
 import { referencesOf } from './sources.ts';

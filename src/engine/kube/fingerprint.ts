@@ -1,5 +1,6 @@
 /** Equality of pod templates across versions: canonical JSON, hashed. */
 import { createHash } from 'node:crypto';
+import { HASH_LABELS } from './owners.ts';
 import type { Json, KubeObject } from './types.ts';
 
 /** JSON with sorted keys and without nulls: servers differ in the nulls they emit (`creationTimestamp: null` until 1.33). */
@@ -15,13 +16,15 @@ export function canonicalJson(value: Json): string {
   return JSON.stringify(value ?? null);
 }
 
-/** sha256 of a pod template, without the label that the Deployment controller adds to ReplicaSets' copies. */
+/** sha256 of a pod template, without the labels that controllers add to ReplicaSets' copies. */
 export function fingerprint(template: Json): string {
   const labels = template?.metadata?.labels;
+  const added = Object.values(HASH_LABELS).filter((label) => labels?.[label] !== undefined);
+  const without = Object.fromEntries(added.map((label) => [label, undefined]));
   const plain =
-    labels?.['pod-template-hash'] === undefined
+    added.length === 0
       ? template
-      : { ...template, metadata: { ...template.metadata, labels: { ...labels, 'pod-template-hash': undefined } } };
+      : { ...template, metadata: { ...template.metadata, labels: { ...labels, ...without } } };
   return createHash('sha256').update(canonicalJson(plain)).digest('hex');
 }
 

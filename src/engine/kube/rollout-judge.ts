@@ -140,7 +140,7 @@ export class RolloutJudge {
           Number(p.metadata.deletionGracePeriodSeconds ?? p.spec?.terminationGracePeriodSeconds ?? 30),
         ),
       );
-      this.#drainMs = this.#options.drainLimitMs ?? grace * SECONDS + DRAIN_SLACK_MS;
+      this.#drainMs = this.#options.drainLimitMs ?? (grace + keptSeconds(view.workload)) * SECONDS + DRAIN_SLACK_MS;
     }
     if (view.oldPods.length === 0)
       return verdict(
@@ -228,6 +228,14 @@ export class RolloutJudge {
     this.#running.set(uid, since);
     return readinessStall(pod, now - since, this.#slowestStart, unhealthyOf(pod, events));
   }
+}
+
+/** How long Argo Rollouts keeps the old pods after the traffic has gone to the new ones; its default is 30 s. */
+function keptSeconds({ kind, spec }: RolloutView['workload']): number {
+  if (kind !== 'Rollout') return 0;
+  const { blueGreen, canary } = spec?.strategy ?? {};
+  if (!blueGreen && !canary?.trafficRouting) return 0;
+  return Number((blueGreen ?? canary).scaleDownDelaySeconds ?? 30);
 }
 
 const wait = (stage: 'waiting' | 'updating' | 'draining', text: string): Judgement => ({ kind: 'wait', stage, text });

@@ -2,6 +2,7 @@
 
 import { sanitiseLine } from '../sanitise.ts';
 import { fingerprint, templateOf } from './fingerprint.ts';
+import { HASH_LABELS, ownerOf, ownerUid } from './owners.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { PodInfo, TemplateMatch } from './workload-types.ts';
 
@@ -34,18 +35,6 @@ const owns = (object: KubeObject, uid: string): boolean =>
 
 const isTerminal = (pod: KubeObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
-export function matchesSelector(selector: Json, labels: Record<string, string>): boolean {
-  for (const [key, value] of Object.entries(selector?.matchLabels ?? {})) if (labels[key] !== value) return false;
-  for (const e of selector?.matchExpressions ?? []) {
-    const value = labels[e.key];
-    if (e.operator === 'In' && !(value !== undefined && e.values.includes(value))) return false;
-    if (e.operator === 'NotIn' && value !== undefined && e.values.includes(value)) return false;
-    if (e.operator === 'Exists' && value === undefined) return false;
-    if (e.operator === 'DoesNotExist' && value !== undefined) return false;
-  }
-  return true;
-}
-
 export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutView | undefined {
   const workload = objects.workload;
   if (!workload) return undefined;
@@ -55,15 +44,13 @@ export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutVi
   const observed =
     String(status.observedGeneration ?? 0) === String(workload.metadata.generation) ||
     Number(status.observedGeneration ?? 0) > Number(workload.metadata.generation);
-  const mine: KubeObject[] = [];
-  for (const pod of objects.pods)
-    if (!isTerminal(pod) && matchesSelector(spec.selector, pod.metadata.labels ?? {})) mine.push(pod);
+  const living = [...objects.pods].filter((pod) => !isTerminal(pod));
+  const own = living.filter((pod) => owns(pod, workload.metadata.uid));
   const common = { workload, side, observed };
   switch (workload.kind) {
     case 'StatefulSet': {
       const desired: number = spec.replicas ?? 1;
       const revision: string | undefined = observed ? status.updateRevision : undefined;
-      const own = mine.filter((p) => owns(p, workload.metadata.uid));
       const isNew = (p: KubeObject) =>
         revision !== undefined && p.metadata.labels?.['controller-revision-hash'] === revision;
       const numbers = {
@@ -92,7 +79,6 @@ export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutVi
     }
     case 'DaemonSet': {
       const desired: number = status.desiredNumberScheduled ?? 0;
-      const own = mine.filter((p) => owns(p, workload.metadata.uid));
       // Its status names no revision: the pod's own entries tell.
       const isNew = (p: KubeObject) => match({ spec: p.spec }) === 'target';
       const numbers = {
@@ -114,7 +100,8 @@ export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutVi
       // Deployment and Argo Rollout: pods belong to ReplicaSets.
       const desired: number = spec.replicas ?? 1;
       const sets = [...objects.replicaSets].filter((rs) => owns(rs, workload.metadata.uid));
-      const target = targetSet(workload, sets);
+      const target = targetSet(workload, sets, observed);
+      const mine = living.filter((pod) => isOfSets(pod, workload, sets, objects.replicaSets));
       const targetUid: string | undefined = target?.metadata.uid;
       const isNew = (p: KubeObject) => targetUid !== undefined && owns(p, targetUid);
       const numbers = {
@@ -144,12 +131,36 @@ export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutVi
   }
 }
 
-/** The ReplicaSet of the live template: equal template, the hash label aside; the oldest wins, as in the controller. */
-export function targetSet(workload: KubeObject, sets: readonly KubeObject[]): KubeObject | undefined {
+/**
+ * Is this pod one of the workload's ReplicaSets'? Labels don't tell: another workload, or a pod of its own, may have the same.
+ * A ReplicaSet that is not there (made a moment ago, or taken out of a short history while its pods end) is told by its name.
+ */
+function isOfSets(
+  pod: KubeObject,
+  workload: KubeObject,
+  sets: readonly KubeObject[],
+  all: Iterable<KubeObject>,
+): boolean {
+  const uid = ownerUid(pod);
+  if (uid === undefined) return false;
+  if (sets.some((rs) => rs.metadata.uid === uid)) return true;
+  for (const rs of all) if (rs.metadata.uid === uid) return false;
+  const owner = ownerOf(pod);
+  return owner?.kind === workload.kind && owner.name === workload.metadata.name;
+}
+
+/**
+ * The ReplicaSet of the live template: equal template, the hash label aside; the oldest wins, as in the controller. A
+ * Rollout's may carry labels and annotations of its canary beside: its status names the one that it works towards.
+ */
+function targetSet(workload: KubeObject, sets: readonly KubeObject[], observed = true): KubeObject | undefined {
   const wanted = fingerprint(templateOf(workload));
-  return sets
+  const equal = sets
     .filter((rs) => fingerprint(rs.spec?.template) === wanted)
     .sort((a, b) => String(a.metadata.creationTimestamp).localeCompare(String(b.metadata.creationTimestamp)))[0];
+  if (equal || workload.kind !== 'Rollout' || !observed) return equal;
+  const hash: unknown = workload.status?.currentPodHash;
+  return sets.find((rs) => hash !== undefined && rs.metadata.labels?.[HASH_LABELS.Rollout] === hash);
 }
 
 export const isReady = (pod: KubeObject): boolean =>

@@ -184,7 +184,7 @@ const healthSchema = z.strictObject({
 
 const serviceSchema = z.strictObject({
   name: objectName('Name of the workload'),
-  kind: z.enum(['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob']).default('Deployment'),
+  kind: z.enum(['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Rollout']).default('Deployment'),
   env: variableName('Variable with the address, when it is not the one of the plan').optional(),
   container: dnsLabel('Container that uses it; every container that has the variable when left out').optional(),
   replicas: count('Replicas the author of the plan expects, a note', 0, 10_000).optional(),

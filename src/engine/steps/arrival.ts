@@ -231,10 +231,10 @@ export class Arrivals {
     const { kube, fleet, signal } = this.#ctx;
     const listed = await kube.list(listOf('Pod', fleet.namespace), { signal });
     if (!listed.ok) return listed;
-    const services = new Set(this.#services);
+    const kinds = new Map([...fleet.kinds()].filter(([name]) => this.#services.includes(name)));
     const pods = new Map<string, KubeObject[]>();
     for (const pod of listed.value.items) {
-      const service = isOver(pod) ? undefined : serviceOf(pod, services);
+      const service = isOver(pod) ? undefined : serviceOf(pod, kinds);
       if (service) pods.set(service, [...(pods.get(service) ?? []), pod]);
     }
     return ok(pods);

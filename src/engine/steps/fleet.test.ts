@@ -9,13 +9,28 @@ import type { StepContext } from './types.ts';
 
 const { plan } = loadedPlan(NOVA_PLAN, 'a test');
 
-const pod = (name: string, owner: string, phase: string, ip: string, more: object = {}): KubeObject => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace: 'nova', uid: name, ownerReferences: [{ kind: 'Job', name: owner, controller: true }] },
-  spec: more,
-  status: { phase, podIP: ip },
-});
+type Of = 'Deployment' | 'Rollout' | 'StatefulSet' | 'Job';
+const HASH = { Deployment: 'pod-template-hash', Rollout: 'rollouts-pod-template-hash' };
+
+/** A pod of a workload, owned as its kind's controller owns it. */
+function pod(
+  name: string,
+  owner: string,
+  phase: string,
+  ip: string,
+  { kind = 'Deployment', spec = {} }: { kind?: Of; spec?: object } = {},
+): KubeObject {
+  const made = kind === 'Deployment' || kind === 'Rollout';
+  const labels = made ? { [HASH[kind]]: '7d9f8b6c5' } : {};
+  const reference = made ? { kind: 'ReplicaSet', name: `${owner}-7d9f8b6c5` } : { kind, name: owner };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'nova', uid: name, labels, ownerReferences: [{ ...reference, controller: true }] },
+    spec,
+    status: { phase, podIP: ip },
+  };
+}
 
 const fleetOf = (...items: KubeObject[]) => {
   const kube = { list: async () => ok({ items, resourceVersion: '1' }) } as unknown as Kube;
@@ -42,7 +57,7 @@ test('an evicted pod, which stays for days, is none of the pods of its service',
 });
 
 test('pods of the host’s network have no address of their own', async () => {
-  const { fleet } = fleetOf(pod('auth-1', 'auth-service', 'Running', '10.0.0.7', { hostNetwork: true }));
+  const { fleet } = fleetOf(pod('auth-1', 'auth-service', 'Running', '10.0.0.7', { spec: { hostNetwork: true } }));
   const owners = await fleet.podOwners(new AbortController().signal);
   expect(owners.ok && owners.value.size).toBe(0);
 });
@@ -73,11 +88,43 @@ test('the pods of a CronJob’s Jobs are its own', async () => {
     'a test',
   ).plan;
   const items = [
-    pod('cleanup-29384710-abcde', 'cleanup-29384710', 'Running', '10.0.0.7'),
-    pod('cleanup-by-hand-x', 'cleanup-by-hand', 'Running', '10.0.0.8'),
+    pod('cleanup-29384710-abcde', 'cleanup-29384710', 'Running', '10.0.0.7', { kind: 'Job' }),
+    pod('cleanup-by-hand-x', 'cleanup-by-hand', 'Running', '10.0.0.8', { kind: 'Job' }),
   ];
   const kube = { list: async () => ok({ items, resourceVersion: '1' }) } as unknown as Kube;
   const owners = await new Fleet(kube, cron, 'nova').podOwners(new AbortController().signal);
   expect(owners.ok && owners.value.get('10.0.0.7')).toEqual({ pod: 'cleanup-29384710-abcde', service: 'cleanup' });
   expect(owners.ok && owners.value.get('10.0.0.8')).toEqual({ pod: 'cleanup-by-hand-x' });
+});
+
+test('two workloads of one name are told by their kinds', async () => {
+  const items = [
+    pod('auth-1', 'auth-service', 'Running', '10.0.0.7'),
+    pod('auth-service-0', 'auth-service', 'Running', '10.0.0.8', { kind: 'StatefulSet' }),
+  ];
+  const { kube, fleet } = fleetOf(...items);
+  const owners = await fleet.podOwners(new AbortController().signal);
+  expect(owners.ok && [...owners.value]).toEqual([
+    ['10.0.0.7', { pod: 'auth-1', service: 'auth-service' }],
+    ['10.0.0.8', { pod: 'auth-service-0' }],
+  ]);
+  const pods = await podsByWorkload({ kube, fleet, signal: new AbortController().signal } as unknown as StepContext);
+  expect(pods.ok && pods.value.get('auth-service')?.map((one) => one.metadata.name)).toEqual(['auth-1']);
+});
+
+test('the pods of an Argo Rollout are its own, and not those of a Deployment of its name', async () => {
+  const argo = loadedPlan(
+    { ...NOVA_PLAN, phases: [{ id: 'p2', title: 'Argo', services: [{ name: 'web', kind: 'Rollout' }] }] },
+    'a test',
+  ).plan;
+  const items = [
+    pod('web-1', 'web', 'Running', '10.0.0.7', { kind: 'Rollout' }),
+    pod('web-2', 'web', 'Running', '10.0.0.8'),
+  ];
+  const kube = { list: async () => ok({ items, resourceVersion: '1' }) } as unknown as Kube;
+  const owners = await new Fleet(kube, argo, 'nova').podOwners(new AbortController().signal);
+  expect(owners.ok && [...owners.value]).toEqual([
+    ['10.0.0.7', { pod: 'web-1', service: 'web' }],
+    ['10.0.0.8', { pod: 'web-2' }],
+  ]);
 });

@@ -3,6 +3,7 @@
  * the cluster for the way back.
  */
 import { discoverConsumers } from '../kube/discover.ts';
+import { ownerOf } from '../kube/owners.ts';
 import { listOf, ref } from '../kube/refs.ts';
 import { restoreChange } from '../kube/switch.ts';
 import { discoveryTarget } from '../kube/target.ts';
@@ -34,6 +35,11 @@ export class Fleet {
 
   service(name: string): PlanService | undefined {
     return this.services().find((one) => one.name === name);
+  }
+
+  /** Of each service by name: what kind of workload it is. */
+  kinds(): ReadonlyMap<string, string> {
+    return new Map(this.services().map((one) => [one.name, one.kind]));
   }
 
   refOf(name: string): Ref {
@@ -124,11 +130,11 @@ export class Fleet {
     if (!listed.ok) return listed;
     const owners = new Map<string, PodOwner>();
     const isPooler = await this.#poolers(signal);
-    const services = new Set(this.services().map((one) => one.name));
+    const kinds = this.kinds();
     for (const pod of listed.value.items) {
       const ip: unknown = pod.status?.podIP;
       if (typeof ip !== 'string' || pod.spec?.hostNetwork === true || isOver(pod)) continue;
-      const owner = serviceOf(pod, services);
+      const owner = serviceOf(pod, kinds);
       owners.set(ip, {
         pod: pod.metadata.name,
         ...(owner ? { service: owner } : {}),
@@ -149,7 +155,7 @@ export class Fleet {
       if (labels.length > 0) this.#poolerLabels = labels;
     }
     const labels = this.#poolerLabels;
-    if (!labels) return (pod) => workloadOf(pod) === name;
+    if (!labels) return (pod) => serviceOf(pod, new Map([[name, 'Deployment']])) === name;
     return (pod) => labels.every(([key, value]) => pod.metadata.labels?.[key] === value);
   }
 
@@ -173,23 +179,20 @@ const ADDRESSES_KEPT = 20_000;
 /** It will never run again: completed, failed, evicted. Its object may stay for days. */
 export const isOver = (pod: KubeObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
-/** Name of the workload a pod belongs to. A ReplicaSet's name is the Deployment's and the hash label. */
-export function workloadOf(pod: KubeObject): string | undefined {
-  const owner = (pod.metadata.ownerReferences ?? []).find((one: { controller?: boolean }) => one.controller);
+/** Name of the workload a pod belongs to. */
+export const workloadOf = (pod: KubeObject): string | undefined => ownerOf(pod)?.name;
+
+/**
+ * Which of the services a pod belongs to; a CronJob's pods belong to its Jobs. `kinds`: of each service by name, because a
+ * Deployment and a StatefulSet may have one name.
+ */
+export function serviceOf(pod: KubeObject, kinds: ReadonlyMap<string, string>): string | undefined {
+  const owner = ownerOf(pod);
   if (!owner) return undefined;
-  const hash: unknown = pod.metadata.labels?.['pod-template-hash'];
-  if (owner.kind === 'ReplicaSet' && typeof hash === 'string' && owner.name.endsWith(`-${hash}`)) {
-    return owner.name.slice(0, -hash.length - 1);
-  }
-  return owner.name;
+  if (kinds.get(owner.name) === owner.kind) return owner.name;
+  const cron = owner.kind === 'Job' ? cronJobOf(owner.name) : undefined;
+  return cron !== undefined && kinds.get(cron) === 'CronJob' ? cron : undefined;
 }
 
-/** Which of the services a pod belongs to; a CronJob's pods belong to its Jobs. */
-export const serviceOf = (pod: KubeObject, services: ReadonlySet<string>): string | undefined =>
-  [workloadOf(pod), cronJobOf(pod)].find((name) => name !== undefined && services.has(name));
-
-/** Name of the CronJob whose Job a pod belongs to: the controller names the Job after it and the scheduled minute. */
-function cronJobOf(pod: KubeObject): string | undefined {
-  const owner = (pod.metadata.ownerReferences ?? []).find((one: { controller?: boolean }) => one.controller);
-  return owner?.kind === 'Job' ? /^(.+)-\d{8,}$/.exec(owner.name)?.[1] : undefined;
-}
+/** Name of the CronJob that made a Job: the controller names the Job after it and the scheduled minute. */
+const cronJobOf = (job: string): string | undefined => /^(.+)-\d{8,}$/.exec(job)?.[1];

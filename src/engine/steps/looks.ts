@@ -3,6 +3,7 @@
  * decides more than its own verdict.
  */
 
+import { ownerOf } from '../kube/owners.ts';
 import { getFromPod } from '../kube/pod-http.ts';
 import { listOf } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
@@ -13,7 +14,7 @@ import type { Activity } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
-import { isOver, workloadOf } from './fleet.ts';
+import { type Fleet, isOver } from './fleet.ts';
 import { healthTarget } from './health-target.ts';
 import type { LookContext, StepContext } from './types.ts';
 
@@ -31,16 +32,17 @@ export const couldNot = (why: string): Look => ({ verdict: 'inconclusive', obser
 /** Pods that are neither over nor on their way out, by workload. After a drained rollout a workload has only new ones. */
 export async function podsByWorkload(ctx: StepContext): Promise<Result<ReadonlyMap<string, KubeObject[]>>> {
   const listed = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace), { signal: ctx.signal });
-  return listed.ok ? ok(liveByWorkload(listed.value.items)) : listed;
+  return listed.ok ? ok(liveByWorkload(ctx.fleet, listed.value.items)) : listed;
 }
 
-/** Pods that neither end nor are over, by the workload they belong to. */
-export function liveByWorkload(items: readonly KubeObject[]): Map<string, KubeObject[]> {
+/** Pods that neither end nor are over, by the workload they belong to: a service of the plan, else a Deployment. */
+export function liveByWorkload(fleet: Fleet, items: readonly KubeObject[]): Map<string, KubeObject[]> {
   const pods = new Map<string, KubeObject[]>();
   for (const pod of items) {
-    const workload = workloadOf(pod);
-    if (workload === undefined || pod.metadata.deletionTimestamp !== undefined || isOver(pod)) continue;
-    pods.set(workload, [...(pods.get(workload) ?? []), pod]);
+    const owner = ownerOf(pod);
+    if (owner === undefined || fleet.refOf(owner.name).kind !== owner.kind) continue;
+    if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) continue;
+    pods.set(owner.name, [...(pods.get(owner.name) ?? []), pod]);
   }
   return pods;
 }

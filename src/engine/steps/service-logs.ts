@@ -34,7 +34,7 @@ export async function rememberComplaints(
   pods: readonly KubeObject[],
 ): Promise<void> {
   if (ctx.state().facts[complaintsKey(service)] !== undefined) return;
-  const pod = liveByWorkload(pods).get(service)?.find(podReady);
+  const pod = liveByWorkload(ctx.fleet, pods).get(service)?.find(podReady);
   if (!pod) return;
   const shapes: string[] = [];
   for (const container of talkingContainers(ctx, service, pod)) {
