@@ -3,7 +3,7 @@ import { CHECKLIST } from '../plan/checklist.ts';
 import { ok } from '../result.ts';
 import type { ChecklistItem, StepInfo } from '../run/model.ts';
 import { GateWatch, gatesFor } from './gate-watch.ts';
-import { type Look, lookAtHealth, lookAtPods, podsOf, withPods } from './looks.ts';
+import { type Look, lookAtHealth, lookAtPods, lookAtServices, withPods } from './looks.ts';
 import { switchedOf } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { lookAtPoolerLogs } from './pooler-logs.ts';
@@ -49,21 +49,22 @@ export function checklistStep(info: StepInfo, services: readonly string[]): Step
 const LOOK_BACK_SECONDS = 120;
 
 async function observeAll(ctx: StepContext, services: readonly string[]): Promise<Record<Item, Look>> {
-  const pods: Look[] = [];
-  const logs: Look[] = [];
-  const health: Look[] = [];
-  for (const name of services) {
+  const looks = await lookAtServices(ctx, services, async (name, found) => {
     const service = ctx.fleet.service(name);
-    const found = await podsOf(ctx, name);
-    if (!found.ok || !service) {
-      pods.push({ verdict: 'inconclusive', observed: found.ok ? `${name} is not in the plan` : found.error.message });
-      continue;
-    }
+    const unseen = (observed: string) => ({
+      pods: { verdict: 'inconclusive', observed } as Look,
+      logs: [],
+      health: [],
+    });
+    if (!service) return unseen(`${name} is not in the plan`);
+    if (!found.ok) return unseen(found.error.message);
     ctx.waitingFor(`${name}: pods, logs and health`);
-    pods.push(lookAtPods(found.value, name));
-    logs.push(await lookAtLogs(ctx, name, found.value, LOOK_BACK_SECONDS));
-    health.push(await lookAtHealth(ctx, service, found.value));
-  }
+    const [logs, health] = await Promise.all([
+      lookAtLogs(ctx, name, found.value, LOOK_BACK_SECONDS),
+      lookAtHealth(ctx, service, found.value),
+    ]);
+    return { pods: lookAtPods(found.value, name), logs: [logs], health: [health] };
+  });
   ctx.waitingFor('the pools and their logs');
   // A gate needs N failures in a row; the checklist looks as often as that, so that one spike is no verdict.
   const watch = new GateWatch(ctx, await gatesFor(ctx, services), services);
@@ -79,8 +80,8 @@ async function observeAll(ctx: StepContext, services: readonly string[]): Promis
   const view = await ctx.pooler.sample();
   const warm = view?.rows.reduce((sum, row) => sum + row.svIdle + row.svUsed, 0) ?? 0;
   return {
-    'Pod is Running and Ready': together(pods),
-    'No errors in pod logs': together(logs),
+    'Pod is Running and Ready': together(looks.map((one) => one.pods)),
+    'No errors in pod logs': together(looks.flatMap((one) => one.logs)),
     // Between 30 s and their next use, idle connections stand in sv_used; both are idle.
     'PgBouncer pool shows idle connections': view
       ? {
@@ -88,7 +89,7 @@ async function observeAll(ctx: StepContext, services: readonly string[]): Promis
           observed: `${warm} idle (sv_idle + sv_used) in ${view.poolers.length} poolers`,
         }
       : { verdict: 'inconclusive', observed: 'no console answered' },
-    'Application health checks passing': together(health),
+    'Application health checks passing': together(looks.flatMap((one) => one.health)),
     'Database queries executing normally': gate('query-time'),
     'No connection timeouts':
       pooler.verdict === 'inconclusive'

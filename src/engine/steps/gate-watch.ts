@@ -270,10 +270,12 @@ export class GateWatch {
     else counts.push({ source: 'queries by the logs of the poolers', failed: poolerErrors, total: queries ?? 0 });
     if (queries === undefined) unread.push('the counters of the poolers');
     let own = 0;
-    for (const { service, pods } of told.turns.ok ? told.turns.value : []) {
+    const read = async ({ service, pods }: Turn) => {
       const now = performance.now();
       const since = this.#readSince.get(service.name) ?? this.#began;
-      const errors = await databaseErrorsOf(this.#ctx, service.name, pods, (now - since) / 1000);
+      return { service, now, errors: await databaseErrorsOf(this.#ctx, service.name, pods, (now - since) / 1000) };
+    };
+    for (const { service, now, errors } of await Promise.all((told.turns.ok ? told.turns.value : []).map(read))) {
       if (!errors.ok) {
         unread.push(`the logs of ${service.name}`);
         continue;

@@ -14,6 +14,7 @@ import type { Activity } from '../postgres/types.ts';
 import { ok, type Result } from '../result.ts';
 import type { Verdict } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { type Fleet, isOver } from './fleet.ts';
 import { healthTarget } from './health-target.ts';
 import type { LookContext, StepContext } from './types.ts';
@@ -52,12 +53,42 @@ export async function podsOf(ctx: StepContext, service: string): Promise<Result<
   return all.ok ? ok(all.value.get(service) ?? []) : all;
 }
 
-/** Why a service has no pod to look at, when that is its way: a CronJob between two Jobs, a workload scaled to zero. */
-export async function whyNoPods(ctx: StepContext, service: string): Promise<string | undefined> {
+/** How many services, and of each how many pods, are looked at side by side. */
+const SERVICES_AT_A_TIME = 4;
+const PODS_AT_A_TIME = 3;
+
+/**
+ * Looks at services, so many side by side, with the pods of each as they were when those of its group were begun: one LIST
+ * for a group instead of one for each, and none older than one group takes. The results are in the order of the names.
+ */
+export async function lookAtServices<T>(
+  ctx: StepContext,
+  names: readonly string[],
+  look: (name: string, pods: Result<KubeObject[]>) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  for (let from = 0; from < names.length; from += SERVICES_AT_A_TIME) {
+    const group = names.slice(from, from + SERVICES_AT_A_TIME);
+    const all = await podsByWorkload(ctx);
+    const own = (name: string) => (all.ok ? ok(all.value.get(name) ?? []) : all);
+    results.push(...(await Promise.all(group.map((name) => look(name, own(name))))));
+  }
+  return results;
+}
+
+/**
+ * Why a service has no pod to look at, when that is its way: a CronJob between two Jobs, a workload scaled to zero. `known`:
+ * its pods, when they were listed just now.
+ */
+export async function whyNoPods(
+  ctx: StepContext,
+  service: string,
+  known?: Result<readonly KubeObject[]>,
+): Promise<string | undefined> {
   const where = ctx.fleet.refOf(service);
   if (where.kind === 'CronJob') return `${service} is a CronJob: its next Job uses the pooler, nothing of it runs now`;
   if (where.kind === 'DaemonSet') return undefined;
-  const pods = await podsOf(ctx, service);
+  const pods = known ?? (await podsOf(ctx, service));
   if (!pods.ok || pods.value.length > 0) return undefined;
   const live = await ctx.kube.get(where, { signal: ctx.signal });
   return live.ok && live.value.spec?.replicas === 0 ? `${service} has no replicas: no pod runs it now` : undefined;
@@ -70,8 +101,9 @@ export async function withPods(
 ): Promise<{ readonly running: string[]; readonly idle: string[] }> {
   const running: string[] = [];
   const idle: string[] = [];
-  for (const service of services) {
-    const why = await whyNoPods(ctx, service);
+  const reasons = await lookAtServices(ctx, services, (service, pods) => whyNoPods(ctx, service, pods));
+  for (const [index, service] of services.entries()) {
+    const why = reasons[index];
     if (why === undefined) running.push(service);
     else idle.push(why);
   }
@@ -111,25 +143,20 @@ export function endpointText(service: PlanService, pods: readonly KubeObject[]):
 
 /** Health of each pod, asked at the pod itself. A service without an endpoint is judged by the readiness of its pods. */
 export async function lookAtHealth(ctx: StepContext, service: PlanService, pods: readonly KubeObject[]): Promise<Look> {
-  const answers: { pod: string; ok: boolean; text: string; ms: number }[] = [];
-  for (const pod of pods) {
-    const target = healthTarget(service, pod);
-    if (!target) return byReadiness(service.name, pods);
-    const { port, path } = target;
-    const answer = await getFromPod(ctx.kube, { namespace: ctx.fleet.namespace, name: pod.metadata.name, port }, path, {
-      signal: ctx.signal,
-      timeoutMs: 5000,
-    });
-    if (!answer.ok) {
-      answers.push({ pod: pod.metadata.name, ok: false, text: answer.error.message, ms: 0 });
-      continue;
-    }
+  const targets = pods.map((pod) => healthTarget(service, pod));
+  if (targets.includes(undefined)) return byReadiness(service.name, pods);
+  const answers = await sideBySide(pods, PODS_AT_A_TIME, async (pod, index) => {
+    const { port, path } = targets[index]!;
+    const name: string = pod.metadata.name;
+    const where = { namespace: ctx.fleet.namespace, name, port };
+    const answer = await getFromPod(ctx.kube, where, path, { signal: ctx.signal, timeoutMs: 5000 });
+    if (!answer.ok) return { pod: name, ok: false, text: answer.error.message, ms: 0 };
     const { status, body, ms } = answer.value;
     const said = healthWord(body);
     // As the kubelet judges: a redirect is an answer too.
     const healthy = status >= 200 && status < 400 && said !== 'unhealthy';
-    answers.push({ pod: pod.metadata.name, ok: healthy, text: `HTTP ${status} ${sanitiseLine(body, 120)}`, ms });
-  }
+    return { pod: name, ok: healthy, text: `HTTP ${status} ${sanitiseLine(body, 120)}`, ms };
+  });
   if (answers.length === 0) return couldNot(`${service.name} has no pod`);
   const bad = answers.filter((one) => !one.ok);
   return {

@@ -1,4 +1,5 @@
 /** Guide 2.2, 2.3, 4.2: watch the pools after a switch, then ask each new pod itself. */
+import type { KubeObject } from '../kube/types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import type { PlanService } from '../plan/schema.ts';
 import { ok, type Result } from '../result.ts';
@@ -6,7 +7,7 @@ import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
 import { type Arrivals, arrivalKey, arrivalOf } from './arrival.ts';
 import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
 import { lookAtLoadBalancer } from './load-balancer.ts';
-import { endpointText, type Look, lookAtHealth, lookAtPods, podsOf, withPods } from './looks.ts';
+import { endpointText, type Look, lookAtHealth, lookAtPods, lookAtServices, withPods } from './looks.ts';
 import { switchedOf } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import { lookAtLogs } from './service-logs.ts';
@@ -133,11 +134,13 @@ export function healthStep(info: StepInfo, services: readonly string[]): Step {
       for (const why of idle) ctx.message('info', why);
       const failures: StepFailure[] = [];
       let open = false;
-      for (const name of looked) {
-        const result = await healthOf(ctx, name);
-        if (!result.ok) return result;
-        if (result.value.failure) failures.push(result.value.failure);
-        if (result.value.verdict === 'inconclusive') open = true;
+      const seen = await lookAtServices(ctx, looked, (name, pods) => looksOf(ctx, name, pods));
+      for (const [index, name] of looked.entries()) {
+        const looks = seen[index]!;
+        if (!looks.ok) return looks;
+        const { failure, verdict } = healthOf(ctx, name, looks.value);
+        if (failure) failures.push(failure);
+        if (verdict === 'inconclusive') open = true;
       }
       const [first] = failures;
       if (first) return ok({ verdict: 'fail', failure: first });
@@ -151,19 +154,31 @@ function healthCheck(service: PlanService, pods: Parameters<typeof endpointText>
   return endpoint === undefined ? `readiness of ${service.name}` : `health GET ${endpoint} of ${service.name}`;
 }
 
-async function healthOf(ctx: StepContext, name: string): Promise<Result<StepResult>> {
+/** What is seen of one service, by the names of the checks. */
+async function looksOf(
+  ctx: StepContext,
+  name: string,
+  pods: Result<KubeObject[]>,
+): Promise<Result<readonly [string, Look][]>> {
   const service = ctx.fleet.service(name);
-  if (!service) return ok({ verdict: 'pass' });
+  if (!service) return ok([]);
   ctx.waitingFor(`${name}: pods, logs and health`);
-  const pods = await podsOf(ctx, name);
   if (!pods.ok) return pods;
-  const looks: [string, Look][] = [
+  const [logs, health, outside] = await Promise.all([
+    lookAtLogs(ctx, name, pods.value),
+    lookAtHealth(ctx, service, pods.value),
+    lookAtLoadBalancer(ctx, service, pods.value[0]),
+  ]);
+  return ok([
     [`pods of ${name}`, lookAtPods(pods.value, name)],
-    [`pod logs of ${name}`, await lookAtLogs(ctx, name, pods.value)],
-    [healthCheck(service, pods.value), await lookAtHealth(ctx, service, pods.value)],
-  ];
-  const outside = await lookAtLoadBalancer(ctx, service, pods.value[0]);
-  if (outside) looks.push([`load balancer of ${name}`, outside]);
+    [`pod logs of ${name}`, logs],
+    [healthCheck(service, pods.value), health],
+    ...(outside ? [[`load balancer of ${name}`, outside] as [string, Look]] : []),
+  ]);
+}
+
+/** Writes the looks down, and sums them up. */
+function healthOf(ctx: StepContext, name: string, looks: readonly [string, Look][]): StepResult {
   for (const [check, look] of looks) {
     ctx.evidence({
       check,
@@ -176,7 +191,7 @@ async function healthOf(ctx: StepContext, name: string): Promise<Result<StepResu
   const bad = looks.find(([, look]) => look.verdict === 'fail');
   if (bad) {
     const [check, look] = bad;
-    return ok({
+    return {
       verdict: 'fail',
       failure: {
         cause: `${check}: ${look.observed}`,
@@ -185,7 +200,7 @@ async function healthOf(ctx: StepContext, name: string): Promise<Result<StepResu
         logTail: look.lines ?? [],
         symptoms: [look.observed, ...(look.lines ?? [])],
       },
-    });
+    };
   }
-  return ok({ verdict: looks.some(([, look]) => look.verdict === 'inconclusive') ? 'inconclusive' : 'pass' });
+  return { verdict: looks.some(([, look]) => look.verdict === 'inconclusive') ? 'inconclusive' : 'pass' };
 }

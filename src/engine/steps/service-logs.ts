@@ -2,6 +2,7 @@
 import type { KubeObject } from '../kube/types.ts';
 import { ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { errorLines, newComplaints, newDatabaseErrors, shapesOf } from './log-lines.ts';
 import { couldNot, type Look, liveByWorkload, podReady } from './looks.ts';
 import type { StepContext } from './types.ts';
@@ -23,6 +24,7 @@ export function talkingContainers(ctx: StepContext, service: string, pod: KubeOb
 }
 
 const HEAD_BYTES = 128 * 1024;
+const LOGS_AT_A_TIME = 3;
 
 /**
  * What a service complained about before it was switched: one of its pods, from the start of its log, because that is
@@ -36,15 +38,10 @@ export async function rememberComplaints(
   if (ctx.state().facts[complaintsKey(service)] !== undefined) return;
   const pod = liveByWorkload(ctx.fleet, pods).get(service)?.find(podReady);
   if (!pod) return;
-  const shapes: string[] = [];
-  for (const container of talkingContainers(ctx, service, pod)) {
-    const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, {
-      container,
-      limitBytes: HEAD_BYTES,
-      signal: ctx.signal,
-    });
-    if (log.ok) shapes.push(...shapesOf(log.value.split('\n')));
-  }
+  const logs = await sideBySide(talkingContainers(ctx, service, pod), LOGS_AT_A_TIME, (container) =>
+    ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, { container, limitBytes: HEAD_BYTES, signal: ctx.signal }),
+  );
+  const shapes = logs.flatMap((log) => (log.ok ? shapesOf(log.value.split('\n')) : []));
   ctx.fact(complaintsKey(service), [...new Set(shapes)]);
 }
 
@@ -60,21 +57,22 @@ async function linesOf(
   pods: readonly KubeObject[],
   sinceSeconds: number | undefined,
 ): Promise<Result<{ readonly source: string; readonly lines: readonly string[] }[]>> {
+  const wanted = pods.flatMap((pod) =>
+    talkingContainers(ctx, service, pod).map((container) => ({ pod: String(pod.metadata.name), container })),
+  );
+  const logs = await sideBySide(wanted, LOGS_AT_A_TIME, ({ pod, container }) =>
+    ctx.kube.logs(ctx.fleet.namespace, pod, {
+      container,
+      tail: 500,
+      ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
+      signal: ctx.signal,
+    }),
+  );
   const found: { source: string; lines: string[] }[] = [];
-  for (const pod of pods) {
-    for (const container of talkingContainers(ctx, service, pod)) {
-      const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, {
-        container,
-        tail: 500,
-        ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
-        signal: ctx.signal,
-      });
-      if (!log.ok) return log;
-      found.push({
-        source: `${pod.metadata.name}/${container}`,
-        lines: log.value.split('\n').filter((line) => line !== ''),
-      });
-    }
+  for (const [index, log] of logs.entries()) {
+    if (!log.ok) return log;
+    const { pod, container } = wanted[index]!;
+    found.push({ source: `${pod}/${container}`, lines: log.value.split('\n').filter((line) => line !== '') });
   }
   return ok(found);
 }
