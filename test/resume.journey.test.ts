@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { journalOf, type Lab, NAMESPACE, openLab, runsIn, type Session, until } from './crash/lab.ts';
+import { eventsOf, journalOf, type Lab, NAMESPACE, openLab, runsIn, type Session, until } from './crash/lab.ts';
 
 let lab: Lab;
 beforeAll(async () => {
@@ -21,12 +21,6 @@ beforeEach(async () => {
 const quick = ['--no-input', '-o', 'json', '--time-scale', '600'];
 const start = () => ['run', ...quick, '--plan', lab.plan];
 const back = (runId: string) => ['rollback', '--all', '--no-input', '-o', 'json', '--run', runId];
-const eventsOf = (home: string, runId: string) => {
-  const lines = journalOf(home, runId);
-  if (typeof lines === 'string') throw new Error(lines);
-  return lines.map((line) => line.event);
-};
-
 test('cut before its last step: the consoles are asked as before, and the way back sees who is connected', async () => {
   const home = lab.newHome();
   const cut = await lab.wizard(home, start(), { killAt: 'append step.started post:1' });

@@ -1,8 +1,8 @@
 /** The built wizard on a rehearsal, held at a decision with everything live: what it costs to stay open. */
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { startCluster } from '../../test/journeys/cluster.ts';
 import { approveUntil } from '../../test/journeys/operator.ts';
@@ -16,13 +16,19 @@ export interface Live {
   /** CPU ms of the guide's poll of one pooler: `kubectl exec … psql -c "SHOW POOLS"`. */
   readonly pollMs: number;
   readonly peakMb: number;
+  /** Of the heap after a collection: the resident set goes up and down with the collector. */
   readonly slopeMbPerHour: number;
+  readonly heapMb: number;
 }
 
+const PROBES = 'heap.jsonl';
 const PROGRAM = fileURLToPath(new URL('../../bin/pgb-wizard.js', import.meta.url));
+const PROBE = fileURLToPath(new URL('../../test/soak/probe.mjs', import.meta.url));
 const TICK_MS = 10;
 const REFRESH_S = 2;
 const POLLS = 9;
+const HEAP_EVERY_MS = 5000;
+const MB = 1024 * 1024;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const cpuMs = (pid: number): number => {
@@ -44,7 +50,11 @@ export async function measureLive(seconds: number, quick = false): Promise<Live>
     // A second a second, as on a real cluster.
     const terminal = new Terminal(['run', '--kubeconfig', cluster.kubeconfig, '--time-scale', '1', '--plan', plan], {
       home: home.path,
-      env: { PGBOUNCER_ADMIN_PASS: 'bench-admin' },
+      env: {
+        PGBOUNCER_ADMIN_PASS: 'bench-admin',
+        NODE_OPTIONS: `--import=${pathToFileURL(PROBE)}`,
+        SOAK_PROBE: join(home.path, PROBES),
+      },
       onOutput: (data) => {
         bytes += Buffer.byteLength(data);
       },
@@ -63,26 +73,38 @@ export async function measureLive(seconds: number, quick = false): Promise<Live>
       quick ? 2000 : 5000,
     );
     await approveUntil(terminal, /left of 30 m/, 600_000, { phases: !quick });
-    await pause(quick ? 2000 : 30_000);
-    const samples: [number, number][] = [];
+    await pause(quick ? 1000 : 60_000);
     const began = performance.now();
     bytes = 0;
     while (performance.now() - began < seconds * 1000) {
-      samples.push([(performance.now() - began) / 3_600_000, memoryKb(pid, 'VmRSS') / 1024]);
-      await pause(1000);
+      process.kill(pid, 'SIGUSR2');
+      await pause(Math.min(HEAP_EVERY_MS, (seconds * 1000) / 4));
     }
+    const bytesPerSecond = (bytes / (performance.now() - began)) * 1000;
+    const samples = heaps(join(home.path, PROBES));
     return {
       ...refresh,
       seconds,
-      bytesPerSecond: (bytes / (performance.now() - began)) * 1000,
+      bytesPerSecond,
       peakMb: memoryKb(pid, 'VmHWM') / 1024,
       slopeMbPerHour: slope(samples),
+      heapMb: samples.at(-1)?.[1] ?? Number.NaN,
     };
   } finally {
     for (const terminal of open) terminal.kill('SIGKILL');
     await cluster.stop();
     home.remove();
   }
+}
+
+/** What the wizard's own probe wrote (test/soak/probe.mjs): hours since its start, MB of heap after a collection. */
+function heaps(path: string): [number, number][] {
+  if (!existsSync(path)) throw new Error('the wizard told nothing of its heap');
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { at: number; heap: number })
+    .map(({ at, heap }) => [at / 3_600_000, heap / MB]);
 }
 
 /** The pools on the screen while a question waits: every 2 s all poolers are asked and the chart is drawn, and nothing else. */

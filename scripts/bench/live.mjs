@@ -30,6 +30,9 @@ export async function memoryPeak(options) {
 }
 
 export async function memorySlope(options) {
-  const { slopeMbPerHour, seconds } = await live(options);
-  return { value: slopeMbPerHour, beside: `least squares over ${seconds} s; short runs say little` };
+  const { slopeMbPerHour, heapMb, seconds } = await live(options);
+  return {
+    value: slopeMbPerHour,
+    beside: `the heap after a collection, ${heapMb.toFixed(1)} MB: least squares over ${seconds} s; short runs say little`,
+  };
 }

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { JournalLine } from '../../src/engine/run/events.ts';
+import type { JournalLine, RunEvent } from '../../src/engine/run/events.ts';
 import { readJournal } from '../../src/engine/run/journal.ts';
 import { journalPath, runDir } from '../../src/engine/run/paths.ts';
 import type { ObservedRequest } from '../../src/rehearsal/api/server.ts';
@@ -305,4 +305,12 @@ export function runsIn(home: string): string[] {
 export function journalOf(home: string, runId: string): readonly JournalLine[] | string {
   const read = readJournal(journalPath(runDir(join(home, 'state'), runId)), runId);
   return read.ok ? read.value.lines : `${read.error.code}: ${read.error.message}`;
+}
+
+/** What a run that may have only just begun has written so far: its folder is there a moment before its journal. */
+export function eventsOf(home: string, runId: string | undefined = runsIn(home)[0]): readonly RunEvent[] {
+  const lines = runId === undefined ? [] : journalOf(home, runId);
+  if (typeof lines !== 'string') return lines.map((line) => line.event);
+  if (lines.startsWith('not-found')) return [];
+  throw new Error(lines);
 }

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { KubeObject } from '../../src/rehearsal/contract.ts';
-import { journalOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session, until } from '../crash/lab.ts';
+import { eventsOf, type Lab, NAMESPACE, openLab, runsIn, SERVICES, type Session, until } from '../crash/lab.ts';
 import { approveUntil, confirm } from '../journeys/operator.ts';
 import { Terminal } from '../journeys/terminal.ts';
 
@@ -42,16 +42,6 @@ const quick = ['--no-input', '-o', 'json', '--time-scale', '600'];
 const start = (plan = lab.plan) => ['run', ...quick, '--plan', plan];
 const resume = (runId: string) => ['run', ...quick, '--run', runId];
 const back = (runId: string) => ['rollback', '--all', '--no-input', '-o', 'json', '--run', runId];
-const eventsOf = (home: string) => {
-  const [runId] = runsIn(home);
-  const lines = runId === undefined ? [] : journalOf(home, runId);
-  if (typeof lines === 'string') {
-    // The folder of a run is there a moment before its journal.
-    if (lines.startsWith('not-found')) return [];
-    throw new Error(lines);
-  }
-  return lines.map((line) => line.event);
-};
 
 interface Live {
   readonly home: string;
