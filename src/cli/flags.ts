@@ -128,3 +128,11 @@ export const changeFlags = {
     parseName('the id of a phase or step'),
   ),
 };
+
+/** Files that the services are made from, beside the cluster. */
+export const manifestFilesFlags = {
+  manifestsDir: text('DIR', "Folder of the services' manifests: p1.prepare shows what the change means for them", {
+    file: true,
+  }),
+  writeManifests: toggle('Write those files too: once p1.prepare is confirmed, and back with a service that goes back'),
+};

@@ -2,7 +2,7 @@
  * From flags to `RunOptions`: which cluster, which plan, new or resumed, with which answers. Questions are asked here, in
  * plain prompts before the screen, and nowhere later; without a terminal a missing answer names its flag.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from '../engine/kube/option-types.ts';
 import type { LoadedPlan } from '../engine/plan/load-types.ts';
@@ -36,7 +36,12 @@ export type RunValues = Values<
     typeof passwordFlags &
     typeof displayFlags &
     typeof outputFlag
-> & { readonly fresh?: boolean; readonly runId?: string };
+> & {
+  readonly fresh?: boolean;
+  readonly runId?: string;
+  readonly manifestsDir?: string;
+  readonly writeManifests?: boolean;
+};
 
 /** The plan that is taken when none is named and this file is in the working folder. */
 export const PLAN_FILE = 'pgb-wizard.yaml';
@@ -127,6 +132,14 @@ export async function chooseFirst(request: SessionRequest): Promise<Result<Chose
   if (values.run !== undefined && isDry(values)) {
     return fail('usage', '--dry-run looks at a whole plan from its start; it cannot be given with --run.');
   }
+  if (values.writeManifests && values.manifestsDir === undefined) {
+    return fail('usage', '--write-manifests needs the folder of the manifests.', {
+      next: ['Add --manifests-dir DIR.'],
+    });
+  }
+  if (values.manifestsDir !== undefined && !isFolder(values.manifestsDir)) {
+    return fail('usage', `--manifests-dir: ${values.manifestsDir} is no folder that can be read.`);
+  }
   if ((values.changeTitle?.length ?? 0) > 160) {
     return fail('usage', '--change-title: a title has at most 160 characters.');
   }
@@ -141,6 +154,14 @@ export async function chooseFirst(request: SessionRequest): Promise<Result<Chose
   // Now, because nothing but the frames may be written once the screen is up.
   for (const notice of passwords.value.notices) await write(request.io.stderr, `note: ${notice}\n`);
   return ok({ context: context.value, resume: resume.value, passwords: passwords.value.inputs });
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Everything a run is started with, without a further question. */
@@ -197,6 +218,9 @@ export async function completeOptions(request: SessionRequest, chosen: Chosen): 
     change: change.number || change.title ? change : undefined,
     dryRun: values.dryRun ?? 'none',
     stopAfter: values.stopAfter,
+    ...(values.manifestsDir === undefined
+      ? {}
+      : { manifests: { dir: values.manifestsDir, write: values.writeManifests === true } }),
   });
 }
 

@@ -9,6 +9,7 @@ import { exportCommand } from './export.ts';
 import { holdCommand } from './hold.ts';
 import { initCommand } from './init.ts';
 import { lockCommand } from './lock.ts';
+import { manifestsCommand } from './manifests.ts';
 import { planCommand } from './plan.ts';
 import { preflightCommand } from './preflight.ts';
 import { rbacCommand } from './rbac.ts';
@@ -24,6 +25,7 @@ export const commands: readonly AnyCommand[] = [
   rehearseCommand,
   initCommand,
   planCommand,
+  manifestsCommand,
   preflightCommand,
   statusCommand,
   holdCommand,

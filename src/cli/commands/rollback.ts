@@ -1,5 +1,13 @@
 import { command, text, toggle } from '../command.ts';
-import { clusterFlags, displayFlags, outputFlag, passwordFlags, policyFlags, runIdFlag } from '../flags.ts';
+import {
+  clusterFlags,
+  displayFlags,
+  manifestFilesFlags,
+  outputFlag,
+  passwordFlags,
+  policyFlags,
+  runIdFlag,
+} from '../flags.ts';
 
 export const rollbackFlags = {
   ...runIdFlag,
@@ -7,6 +15,7 @@ export const rollbackFlags = {
   phase: text('ID', 'Bring back every service of this phase (p2, p3, p4)'),
   all: toggle('Bring back every service; the pooler stays, unused'),
   noInput: policyFlags.noInput,
+  ...manifestFilesFlags,
   ...clusterFlags,
   ...passwordFlags,
   ...displayFlags,

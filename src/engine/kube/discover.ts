@@ -198,6 +198,11 @@ async function readSurroundings(
   return { resolved, around, gaps };
 }
 
+/** Every name of the target as a namespace sees it; what may not be listed is left out. */
+export async function targetSeenFrom(kube: Kube, options: DiscoverOptions): Promise<ResolvedTarget> {
+  return (await readSurroundings(kube, options)).resolved;
+}
+
 /** One workload from its live object: facts, managers, consumers. */
 function assemble(
   object: KubeObject,

@@ -9,13 +9,11 @@ import { selectorText } from './facts.ts';
 import { canonicalJson, fingerprint, templateOf } from './fingerprint.ts';
 import { managerOfEntry } from './managers.ts';
 import type { PlanSwitchOptions, SendOptions } from './option-types.ts';
+import { proposeSwitch } from './propose.ts';
 import { listOf, workloadId } from './refs.ts';
-import { scanTemplate } from './scan.ts';
 import { Sealed } from './sealed.ts';
-import { readSources } from './sources.ts';
-import { type NewObject, planEdits } from './switch-plan.ts';
+import type { NewObject } from './switch-plan.ts';
 import { previewOf } from './switch-preview.ts';
-import { poolerTarget, type ResolvedTarget } from './target.ts';
 import type { Json, Kube, KubeObject } from './types.ts';
 import type { LiveState, SentChange, TemplateMatch, Workload, WorkloadChange } from './workload-types.ts';
 
@@ -43,32 +41,20 @@ function inside(change: WorkloadChange): Inside {
 }
 
 /**
- * Plans against the live object. Errors: `drift` (recreated since the discovery), `not-eligible` (a source that cannot
- * be switched), `not-found`, `invalid-object` (admission refuses the dry run: its words are in `cause`).
+ * Plans against the live object. Errors: those of `proposeSwitch`; `invalid-object` (admission refuses the dry run: its words
+ * are in `cause`).
  */
 export async function planSwitch(
   kube: Kube,
   workload: Pick<Workload, 'ref' | 'uid' | 'target' | 'id'>,
   options: PlanSwitchOptions,
 ): Promise<Result<WorkloadChange>> {
+  const proposed = await proposeSwitch(kube, workload, options);
+  if (!proposed.ok) return proposed;
+  const { live, sites, plan, there } = proposed.value;
   const call = options.signal ? { signal: options.signal } : {};
-  const got = await kube.get(workload.ref, call);
-  if (!got.ok) return got;
-  const live = got.value;
-  if (live.metadata.uid !== workload.uid) {
-    return fail('drift', `${workload.id} was deleted and made again since it was looked at`, {
-      next: ['Look again: pgb-wizard preflight'],
-    });
-  }
-  const namespace: string = live.metadata.namespace;
-  const sources = await readSources(kube, namespace, [live], workload.target.links, options.signal);
-  if (!sources.ok) return sources;
-  const wanted = (target: ResolvedTarget) =>
-    scanTemplate(live, sources.value, target).sites.filter((s) => options.includeInit === true || s.role !== 'init');
-  const sites = wanted(workload.target);
   const before = fingerprint(templateOf(live));
-  if (sites.length === 0) {
-    const there = wanted(poolerTarget(options.to, namespace));
+  if (plan === undefined) {
     if (there.length === 0) {
       return fail('not-eligible', `${workload.id} takes its database address from no place that can be seen`, {
         next: ['Switch it by hand, or leave it out of the plan.'],
@@ -94,9 +80,7 @@ export async function planSwitch(
       ),
     );
   }
-  const planned = planEdits(live, sites, sources.value, workload.target, options.to, options.runId);
-  if (!planned.ok) return planned;
-  const ops = patchTo(live, planned.value.edits, 'after');
+  const ops = patchTo(live, plan.edits, 'after');
   if (ops === undefined) return err(wizardError('internal', `the plan for ${workload.id} does not fit its own object`));
   const dry = await kube.patch(workload.ref, ops, { ...call, dryRun: true });
   if (!dry.ok) {
@@ -105,16 +89,16 @@ export async function planSwitch(
     }
     return err({ ...dry.error, message: `the cluster refuses the change of ${workload.id}: ${dry.error.message}` });
   }
-  const expected = structuredCloneTemplate(live, planned.value.edits);
+  const expected = structuredCloneTemplate(live, plan.edits);
   const extra = differences(expected, templateOf(dry.value));
-  const preview = previewOf(live, sites, planned.value, ops, options, extra);
+  const preview = previewOf(live, sites, plan, ops, options, extra);
   return ok(
     seal(
       live,
       options,
       before,
       fingerprint(templateOf(dry.value)),
-      { ...planned.value, template: templateOf(live) },
+      { ...plan, template: templateOf(live) },
       {
         sources: sites.map((s) => ({ container: s.container, name: s.name, source: s.source })),
         preview,
@@ -477,3 +461,6 @@ export function changeMatch(change: WorkloadChange, direction: 'forward' | 'back
 
 /** The entries of a change, for the fight detector. */
 export const editsOf = (change: WorkloadChange): readonly Edit[] => inside(change).edits;
+
+/** The Secrets and ConfigMaps of a change, with their data: for what makes them elsewhere. */
+export const newObjectsOf = (change: WorkloadChange): readonly NewObject[] => inside(change).objects;

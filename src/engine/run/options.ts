@@ -35,6 +35,11 @@ export interface HeadlessPolicy {
   readonly onBlocked?: 'stop' | 'skip';
 }
 
+export interface ManifestsOption {
+  readonly dir: string;
+  readonly write: boolean;
+}
+
 export interface RunOptions {
   readonly kube: KubeOptions;
   readonly loadedPlan: LoadedPlan;
@@ -56,6 +61,8 @@ export interface RunOptions {
   readonly change?: { readonly number?: string; readonly title?: string };
   /** `server`: every change is sent with dryRun=All and none is made. `client`: nothing but reads leaves the machine. */
   readonly dryRun?: 'none' | 'client' | 'server';
+  /** Files that the workloads are made from: looked at, at p1.prepare, and written when `write`. */
+  readonly manifests?: ManifestsOption;
   /** Parks the run when this phase (`p1`) or step (`p1.prepare`) is done. */
   readonly stopAfter?: string;
   /** The first thing to do, instead of going on with the plan. */

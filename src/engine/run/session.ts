@@ -160,6 +160,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     fights,
     asks,
     ...(options.policy ? { policy: options.policy } : {}),
+    ...(options.manifests ? { manifests: options.manifests } : {}),
     state: () => core.state,
     waitingFor(text, limitMs, waitedMs) {
       // The screen says `waiting for` itself.

@@ -7,9 +7,11 @@ import { listOf, ref } from '../kube/refs.ts';
 import { loadOriginals } from '../kube/run-state.ts';
 import { planSwitch } from '../kube/switch.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
+import type { ManifestPlan } from '../manifests/types.ts';
 import { type ErrorCode, fail, ok, type Result } from '../result.ts';
 import type { DiffLine, JsonValue } from '../run/model.ts';
 import { blockersOf, forgottenStatements } from './eligibility.ts';
+import { manifestEvidence, manifestPreview, manifestsFor, writePlanned } from './manifest-files.ts';
 import { isNotSwitched, leftOut, whyNotSwitched } from './not-switched.ts';
 import { originalsName, writeOriginals } from './originals.ts';
 import { workloadIdOf } from './plan-facts.ts';
@@ -74,6 +76,8 @@ interface Prepared {
   readonly notSwitched: Record<string, string>;
   /** They are in the cluster already: the session that wrote them was cut before its journal said so. */
   readonly kept: boolean;
+  /** The files that the workloads are made from, when the operator named their folder. */
+  readonly manifests: ManifestPlan | undefined;
 }
 
 const planned = new WeakMap<StepContext, Prepared>();
@@ -165,19 +169,28 @@ export const prepare: Step = {
       notSwitched[service] = why;
       diff.push({ kind: 'note', text: `${service}: not switched, ${why}` });
     }
-    planned.set(ctx, { changes, notSwitched, kept: left.value !== undefined });
+    const manifests = await manifestsFor(ctx, changes);
+    if (!manifests.ok) return manifests;
+    const files = manifestPreview(manifests.value, ctx.manifests?.write === true);
+    planned.set(ctx, { changes, notSwitched, kept: left.value !== undefined, manifests: manifests.value });
     return ok({
       summary: `keep the originals of ${changes.length} services in Secret pgb-wizard-run-${ctx.runId}; no service is touched yet`,
-      diff,
+      diff: [...diff, ...files.diff],
       commands,
-      departures: [...departures],
-      warnings: Object.entries(notSwitched).map(([service, why]) => `${service} is not switched: ${why}`),
+      departures: [...departures, ...files.departures],
+      warnings: [
+        ...Object.entries(notSwitched).map(([service, why]) => `${service} is not switched: ${why}`),
+        ...files.warnings,
+      ],
     });
   },
   async apply(ctx) {
     const prepared = planned.get(ctx);
     if (!prepared) return fail('internal', 'p1.prepare was applied without a plan');
-    const { changes, notSwitched, kept } = prepared;
+    const { changes, notSwitched, kept, manifests } = prepared;
+    // Before the originals are kept: after that this step counts as made, and is not planned again.
+    const written = writePlanned(ctx, manifests);
+    if (!written.ok) return written;
     const saved = kept ? ok(undefined) : await writeOriginals(ctx, changes);
     if (!saved.ok) return saved;
     for (const change of changes) ctx.fleet.keepOriginal(change.ref.name, change);
@@ -209,6 +222,7 @@ export const prepare: Step = {
         data: { before: change.before, after: change.after },
       });
     }
+    manifestEvidence(ctx);
     const where = ref('Secret', ctx.fleet.namespace, originalsName(ctx));
     const kept = await ctx.kube.get(where, { signal: ctx.signal });
     const verdict = kept.ok && kept.value.immutable === true ? 'pass' : 'fail';

@@ -4,6 +4,7 @@ import { classifyLive, sendFence } from '../kube/switch.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { lookAtPostgres } from './looks.ts';
+import { manifestsBack } from './manifest-files.ts';
 import {
   directBeforeKey,
   follow,
@@ -120,6 +121,7 @@ export async function verifyBack(ctx: StepContext, service: string): Promise<Res
     });
   }
   ctx.serviceState(service, 'rolled-back');
+  await manifestsBack(ctx, change.value);
   return ok({ verdict: 'pass' });
 }
 

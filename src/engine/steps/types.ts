@@ -24,7 +24,7 @@ import type {
   StepInfo,
   Verdict,
 } from '../run/model.ts';
-import type { HeadlessPolicy } from '../run/options.ts';
+import type { HeadlessPolicy, ManifestsOption } from '../run/options.ts';
 import type { Fleet } from './fleet.ts';
 import type { PoolerPorts } from './pooler-ports.ts';
 import type { RunSecrets } from './run-secrets.ts';
@@ -91,6 +91,8 @@ export interface StepContext {
   /** Asks, or follows the policy; used by the decision step, whose question lives as long as its soak. */
   readonly asks: AskBroker;
   readonly policy?: HeadlessPolicy;
+  /** The folder of manifests, when the operator named one. */
+  readonly manifests?: ManifestsOption;
   /** Journals a pool sample (bounded use: the observation interval of the plan). */
   sampled(sample: PoolSample): void;
   /** Journals the decision and brings the cluster's copy up to date with it: no other machine asks for it again. */

@@ -1,0 +1,75 @@
+/** Changes as the run plans them, on objects that a test writes as manifests; and folders to keep those in. */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { refOf } from '../../kube/refs.ts';
+import { scanTemplate } from '../../kube/scan.ts';
+import type { ReadSources } from '../../kube/sources.ts';
+import { planEdits } from '../../kube/switch-plan.ts';
+import type { ResolvedTarget } from '../../kube/target.ts';
+import type { Json, KubeObject } from '../../kube/types.ts';
+import type { WantedChange } from '../types.ts';
+
+export const NAMESPACE = 'nova';
+export const TO = { host: 'pgbouncer', port: 6432 };
+export const TARGET: ResolvedTarget = {
+  hosts: ['postgres', 'postgres.nova', 'postgres.nova.svc', 'postgres.nova.svc.cluster.local'],
+  services: ['postgres'],
+  namespace: NAMESPACE,
+  ports: [5432],
+  links: {},
+};
+
+type Data = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+export const sourcesOf = (secrets: Data = {}, configMaps: Data = {}): ReadSources => ({
+  serviceLinks: {},
+  unreadable: [],
+  secret: (name) => secrets[name],
+  configMap: (name) => configMaps[name],
+  read: () => true,
+  object: (kind, name) => {
+    const data = kind === 'Secret' ? secrets[name] : configMaps[name];
+    if (data === undefined) return undefined;
+    const encoded = Object.entries(data).map(([key, text]) => [
+      key,
+      kind === 'Secret' ? Buffer.from(text).toString('base64') : text,
+    ]);
+    return { apiVersion: 'v1', kind, metadata: { name, namespace: NAMESPACE }, data: Object.fromEntries(encoded) };
+  },
+});
+
+/** The live object of a manifest: what the server adds to it does not matter here. */
+export const liveOf = (manifest: Json): KubeObject => ({
+  ...structuredClone(manifest),
+  metadata: { ...structuredClone(manifest.metadata), namespace: NAMESPACE, uid: 'u1', generation: 1 },
+});
+
+/** The change of one live object; a test that plans something impossible is wrong. */
+export function changeOf(live: KubeObject, sources: ReadSources = sourcesOf(), runId = '7f3a1b2c'): WantedChange {
+  const sites = scanTemplate(live, sources, TARGET).sites.filter((site) => site.role !== 'init');
+  const planned = planEdits(live, sites, sources, TARGET, TO, runId);
+  if (!planned.ok) throw new Error(planned.error.message);
+  if (planned.value.edits.length === 0) throw new Error('the object does not reach the target');
+  return { ref: refOf(live)!, edits: planned.value.edits, objects: planned.value.objects };
+}
+
+/** Live objects of every workload in a text, as if it had been applied as it is. */
+export function livesIn(text: string): KubeObject[] {
+  return (parseAllDocuments(text, { merge: true }) as { toJS(): Json }[])
+    .map((document) => document.toJS())
+    .flatMap((value) => (value?.kind === 'List' ? value.items : [value]))
+    .filter((value) => value?.spec?.template !== undefined)
+    .map(liveOf);
+}
+
+/** A new folder with these files. */
+export function folderOf(files: Readonly<Record<string, string | Buffer>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'pgbw-manifests-'));
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+  return folder;
+}

@@ -1,0 +1,183 @@
+/**
+ * The files that the workloads are made from, beside the run (guide 1.5): shown at p1.prepare, written when the operator said
+ * so, and led back with a service that goes back. Files never hold up the services: the run says what it could not do.
+ */
+
+import type { WorkloadChange } from '../kube/workload-types.ts';
+import { planManifests } from '../manifests/plan.ts';
+import type { ManifestPlan, WantedChange } from '../manifests/types.ts';
+import { targetOfPlan, wantedOf } from '../manifests/wanted.ts';
+import { type WrittenFile, writeManifests } from '../manifests/write.ts';
+import { ok, type Result } from '../result.ts';
+import type { ChangePreview, DiffLine, JsonValue } from '../run/model.ts';
+import { sanitiseLine } from '../sanitise.ts';
+import type { StepContext } from './types.ts';
+
+/** What the journal keeps of the files: names and digests. */
+interface ManifestFacts {
+  readonly dir: string;
+  readonly written: boolean;
+  readonly files: readonly { readonly path: string; readonly before: string; readonly after: string }[];
+  /** Workloads that no file was edited for, and why. */
+  readonly open: Readonly<Record<string, string>>;
+  readonly services: readonly string[];
+}
+
+const factsOf = (ctx: StepContext): ManifestFacts | undefined =>
+  ctx.state().facts.manifests as unknown as ManifestFacts | undefined;
+
+/** The files of these changes; undefined when no folder was named. */
+export async function manifestsFor(
+  ctx: StepContext,
+  changes: readonly WorkloadChange[],
+  direction: 'forward' | 'back' = 'forward',
+): Promise<Result<ManifestPlan | undefined>> {
+  if (ctx.manifests === undefined) return ok(undefined);
+  const { dir } = ctx.manifests;
+  ctx.waitingFor(`the manifests in ${dir}`);
+  const wanted: WantedChange[] = changes.filter((one) => !one.alreadyDone).map(wantedOf);
+  const { namespace } = ctx.fleet;
+  return planManifests({
+    dir,
+    namespace,
+    changes: wanted,
+    direction,
+    target: await targetOfPlan(ctx.kube, ctx.plan, namespace, ctx.signal),
+    to: { host: ctx.plan.pooler.name, port: ctx.plan.pooler.port },
+    signal: ctx.signal,
+  });
+}
+
+/** The part of a preview about files. Passwords are dots in it already. */
+export function manifestPreview(
+  plan: ManifestPlan | undefined,
+  write: boolean,
+): Required<Pick<ChangePreview, 'diff' | 'warnings' | 'departures'>> {
+  if (!plan) return { diff: [], warnings: [], departures: [] };
+  const diff: DiffLine[] = [
+    {
+      kind: 'note',
+      text: `${plan.files.length} ${plan.files.length === 1 ? 'file' : 'files'} in ${plan.dir} ${write ? 'will be written' : 'would be changed; nothing is written'}`,
+    },
+    ...plan.files.flatMap((file) => file.diff.map(diffLine)),
+    ...plan.secrets.flatMap((one) => one.next).map((text): DiffLine => ({ kind: 'note', text })),
+    ...plan.mentions.map(
+      (one): DiffLine => ({ kind: 'note', text: `not edited: ${one.path}:${one.line} ${one.what} = ${one.shown}` }),
+    ),
+  ];
+  const open = Object.entries(openOf(plan)).map(([id, why]) => `No file is edited for ${id}: ${why}`);
+  const dirty = plan.files
+    .filter((file) => file.git === 'modified')
+    .map((file) => `${file.path} has other changes that are not committed.`);
+  return {
+    diff: diff.map((line) => ({ ...line, text: sanitiseLine(line.text, 600) })),
+    warnings: [...open, ...dirty].map((text) => sanitiseLine(text, 600)),
+    departures:
+      plan.files.length > 0
+        ? [
+            'The guide rewrites the manifests with sed; here only the entries with the address change, and no Secret is written.',
+          ]
+        : [],
+  };
+}
+
+function diffLine(line: string): DiffLine {
+  if (/^(---|\+\+\+|@@|\\)/.test(line)) return { kind: 'note', text: line };
+  const kind = line.startsWith('-') ? 'remove' : line.startsWith('+') ? 'add' : 'context';
+  return { kind, text: line.slice(1) };
+}
+
+/** Why nothing is edited, by workload. */
+const openOf = (plan: ManifestPlan): Record<string, string> =>
+  Object.fromEntries(
+    plan.workloads
+      .filter((one) => one.state !== 'change' && one.state !== 'done')
+      .map((one) => [one.id, sanitiseLine([one.detail, ...one.next].join('. '), 400)]),
+  );
+
+/** Writes the files if the operator said so, and keeps their digests: before, because a cut may come between. */
+export function writePlanned(ctx: StepContext, plan: ManifestPlan | undefined): Result<void> {
+  if (!plan) return ok(undefined);
+  const write = ctx.manifests?.write === true && plan.files.length > 0;
+  const keep = (written: boolean) =>
+    ctx.fact('manifests', {
+      dir: plan.dir,
+      written,
+      files: plan.files.map(({ path, digests }) => ({ path, ...digests })),
+      open: openOf(plan),
+      services: [...new Set(plan.files.flatMap((file) => file.workloads))],
+    } satisfies ManifestFacts as unknown as JsonValue);
+  keep(false);
+  if (!write) return ok(undefined);
+  const done = writeManifests(plan);
+  if (!done.ok) return done;
+  keep(true);
+  return ok(undefined);
+}
+
+/** Rows of the record about files; more than these are counted. */
+const ROWS = 60;
+
+/** What was written, with digests; or what would have been. */
+export function manifestEvidence(ctx: StepContext): void {
+  const facts = factsOf(ctx);
+  if (!facts) return;
+  const short = (digest: string) => digest.slice(0, 12);
+  for (const file of facts.files.slice(0, ROWS)) {
+    ctx.evidence({
+      check: `manifest ${sanitiseLine(file.path, 200)}`,
+      verdict: facts.written ? 'pass' : 'inconclusive',
+      observed: `sha256 ${short(file.before)} ${facts.written ? 'became' : 'would become'} ${short(file.after)}${facts.written ? '' : '; it was not written'}`,
+      data: { before: file.before, after: file.after },
+    });
+  }
+  const open = Object.entries(facts.open);
+  const all = `${facts.files.length} files in ${sanitiseLine(facts.dir, 200)}${facts.written ? ' written; commit them' : ''}`;
+  ctx.evidence({
+    check: 'manifest files',
+    verdict: open.length === 0 && (facts.written || facts.files.length === 0) ? 'pass' : 'inconclusive',
+    observed: [all, ...open.map(([id, why]) => `${id}: ${why}`)].join('; '),
+    data: { files: facts.files.length, written: facts.written, open: open.length },
+  });
+}
+
+/** Two services may share a file: one after the other. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/** Leads the files of a service back after the service itself, or says how. */
+export async function manifestsBack(ctx: StepContext, change: WorkloadChange): Promise<void> {
+  const facts = factsOf(ctx);
+  const service = change.ref.name;
+  const id = `${change.ref.kind.toLowerCase()}/${service}`;
+  if (ctx.manifests?.write !== true) {
+    if (!facts?.written || !facts.services.includes(id)) return;
+    ctx.message(
+      'warn',
+      `the manifests of ${service} in ${facts.dir} still have the pooler's address: pgb-wizard manifests --dir ${facts.dir} --run ${ctx.runId} --service ${service} --revert --write`,
+    );
+    return;
+  }
+  const mine = turn.then(() => back(ctx, change));
+  turn = mine.catch(() => {});
+  const written = await mine;
+  if (!written.ok) {
+    ctx.message('warn', `the manifests of ${service} were not led back: ${written.error.message}`);
+    return;
+  }
+  for (const file of written.value) {
+    ctx.evidence({
+      check: `manifest ${sanitiseLine(file.path, 200)}`,
+      verdict: 'pass',
+      observed: `sha256 ${file.before.slice(0, 12)} became ${file.after.slice(0, 12)}; commit it`,
+      data: { before: file.before, after: file.after },
+    });
+  }
+}
+
+async function back(ctx: StepContext, change: WorkloadChange): Promise<Result<readonly WrittenFile[]>> {
+  const plan = await manifestsFor(ctx, [change], 'back');
+  if (!plan.ok) return plan;
+  if (!plan.value) return ok([]);
+  for (const [id, why] of Object.entries(openOf(plan.value))) ctx.message('warn', `the manifests of ${id}: ${why}`);
+  return writeManifests(plan.value);
+}
