@@ -190,7 +190,7 @@ export function manifestsText(plan: ManifestPlan, without: Readonly<Record<strin
   const parts = [table([['WORKLOAD', 'STATE', 'PLACE', 'WHAT'], ...rows, ...left])];
   for (const file of plan.files) parts.push(`${file.diff.join('\n')}\n`);
   const todo = [
-    ...plan.workloads.flatMap((one) => one.next.map((next) => `${one.id}: ${next}`)),
+    ...bySentence(plan),
     ...secretLines(plan),
     ...plan.charts.map(
       (chart) => `Helm chart ${chart || '.'}: its templates are no YAML before they are rendered; change its values.`,
@@ -205,10 +205,25 @@ export function manifestsText(plan: ManifestPlan, without: Readonly<Record<strin
   return parts.join('\n');
 }
 
+/** What is left to do, with everybody it is said of. */
+function bySentence({ workloads }: ManifestPlan): string[] {
+  const found = new Map<string, string[]>();
+  for (const { id, next } of workloads) for (const one of next) found.set(one, [...(found.get(one) ?? []), id]);
+  return [...found].map(([sentence, ids]) => `${ids.join(', ')}: ${sentence}`);
+}
+
 /** What each Secret needs, and once how one is kept that nothing in the folder makes. */
 function secretLines({ secrets }: ManifestPlan): string[] {
-  const alone = secrets.some((one) => one.maker === undefined);
-  return [...new Set(secrets.flatMap((one) => one.next)), ...(alone ? [WAYS_TO_KEEP_A_SECRET] : [])];
+  const alone = secrets.filter((one) => one.maker === undefined);
+  const made = secrets.filter((one) => one.maker !== undefined).flatMap((one) => one.next);
+  if (alone.length < 2)
+    return [...alone.flatMap((one) => one.next), ...made, ...(alone[0] ? [WAYS_TO_KEEP_A_SECRET] : [])];
+  const names = alone.map((one) => one.name).join(', ');
+  return [
+    `Secrets ${names} must be in the cluster before these manifests are applied. A run makes each when it switches its service; no file holds them.`,
+    WAYS_TO_KEEP_A_SECRET,
+    ...made,
+  ];
 }
 
 const WORDS: Readonly<Record<ManifestPlan['workloads'][number]['state'], string>> = {

@@ -82,13 +82,14 @@ export function place(
         'ambiguous',
         `${editName(edit)} stands in ${fits.length} documents`,
         ['Name the folder of the one that is applied to this cluster.'],
-        fits.map((one) => placeOf(one.candidate)),
+        fits.map((one) => entryPlace(one.candidate, edit, direction)),
       );
     }
     const [hit] = fits;
     // An overlay that sets the entry wins over its base, whatever the base says.
     if (hit !== undefined && (!isNew || there.length === 0)) {
-      for (const one of differing) elsewhere.push(`${placeText(placeOf(one.candidate))} has another value`);
+      for (const one of differing)
+        elsewhere.push(`${placeText(entryPlace(one.candidate, edit, direction))} has another value`);
       const { document, path } = hit.candidate.object;
       chosen.push({ candidate: hit.candidate, placed: { edit, move: moveOf(edit, direction), document, path } });
     } else if (there.length > 0) done += 1;
@@ -96,9 +97,9 @@ export function place(
       const [one] = differing;
       return nothing(
         'differs',
-        `${editName(edit)} is ${shownEntry(one!.candidate, edit, one!.index)} in ${placeText(placeOf(one!.candidate))}, and the cluster ${direction === 'forward' ? 'has' : 'was given'} ${shownLive(edit, direction)}`,
+        `${editName(edit)} is ${shownEntry(one!.candidate, edit, one!.index)} in ${placeText(entryPlace(one!.candidate, edit, direction))}, and the cluster ${direction === 'forward' ? 'has' : 'was given'} ${shownLive(edit, direction)}`,
         ['See which of them is right, make them equal, then look again.'],
-        differing.map((other) => placeOf(other.candidate)),
+        differing.map((other) => entryPlace(other.candidate, edit, direction)),
       );
     } else {
       return nothing('missing', `${editName(edit)} stands in none of its documents`, [
@@ -116,10 +117,7 @@ export function place(
   for (const { candidate, placed } of chosen) {
     edits.set(candidate.file.path, [...(edits.get(candidate.file.path) ?? []), placed]);
   }
-  const places = chosen.map(({ candidate, placed }) => ({
-    path: candidate.file.path,
-    line: lineOf(candidate.file.parsed.text, offsetOf(candidate.file.parsed, placed)),
-  }));
+  const places = chosen.map(({ candidate, placed }) => entryPlace(candidate, placed.edit, direction));
   const names = [...new Set(chosen.map(({ placed }) => editName(placed.edit)))].join(', ');
   const detail = [`${names}${done > 0 ? ` (${done} more as wanted already)` : ''}`, ...elsewhere].join('; ');
   return { report: { id, state: 'change', places, detail: sanitiseLine(detail, 600), next: [] }, edits, candidates };
@@ -131,6 +129,13 @@ export const placeText = ({ path, line }: Place): string => `${sanitiseLine(path
 export function placeOf({ file, object }: Candidate): Place {
   const range = nodeAt(file.parsed.documents[object.document]!, object.path)?.range;
   return { path: file.path, line: lineOf(file.parsed.text, range?.[0] ?? 0) };
+}
+
+/** Where an entry of a document is, or the container that has none yet. */
+function entryPlace({ file, object }: Candidate, edit: Edit, direction: Direction): Place {
+  const { document, path } = object;
+  const offset = offsetOf(file.parsed, { edit, move: moveOf(edit, direction), document, path });
+  return { path: file.path, line: lineOf(file.parsed.text, offset) };
 }
 
 const templateOfCandidate = ({ file, object }: Candidate): Json =>

@@ -91,7 +91,7 @@ spec:
     const found = await plan(dir, changesOf(deployment(URL)));
     expect(found.files.map((file) => file.path)).toEqual(['overlays/prod/auth.yaml']);
     expect(found.files[0]!.after).toBe(patch.replace('postgres:5432', 'pgbouncer:6432'));
-    expect(found.workloads[0]!.detail).toContain('base/auth.yaml:1 has another value');
+    expect(found.workloads[0]!.detail).toContain('base/auth.yaml:14 has another value');
   });
 
   test('a value that the cluster does not have is drift: shown without its password, not written', async () => {
@@ -100,7 +100,7 @@ spec:
     const found = await plan(folderOf({ 'auth.yaml': file }), changesOf(live));
     expect(states(found)).toEqual(['deployment/auth differs']);
     expect(found.workloads[0]!.detail).toBe(
-      'app/DATABASE_URL is postgres://u:•••@elsewhere:5432/nova in auth.yaml:1, and the cluster has postgres://u@postgres:5432/nova',
+      'app/DATABASE_URL is postgres://u:•••@elsewhere:5432/nova in auth.yaml:14, and the cluster has postgres://u@postgres:5432/nova',
     );
   });
 

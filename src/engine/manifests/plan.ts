@@ -148,7 +148,9 @@ async function edit(
     const failed = withObjects(files, texts, next, change, placed, request.direction);
     if (failed !== undefined) return byHand(failed, 'Make the ConfigMap by hand, as the run makes it in the cluster.');
   }
-  return { report, texts: next };
+  const leaves = [...placed.edits.values()].flat().some(({ move }) => hasPassword(move.from) && !hasPassword(move.to));
+  const rotate = 'The old password stays in the history of the repository: rotate it after the migration.';
+  return { report: leaves ? { ...report, next: [...report.next, rotate] } : report, texts: next };
 }
 
 /** ConfigMaps of the change behind the document that refers to them, or out again. Answers what can't be done. */
@@ -180,6 +182,7 @@ function withObjects(
   return undefined;
 }
 
+/** An entry of variables, or an argument, with a password in clear. */
 const hasPassword = (value: Json): boolean => {
   const text = typeof value === 'string' ? value : value?.value;
   if (typeof text !== 'string') return false;

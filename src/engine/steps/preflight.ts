@@ -222,6 +222,7 @@ function owners(ctx: StepContext, found: Discovery): void {
       [
         ...now,
         ...(then.length > 0 ? [`reverted later, unless the source is changed too: ${then.join(', ')}`] : []),
+        ...(fights.length + later.length > 0 ? ['in the files they come from: pgb-wizard manifests --dir DIR'] : []),
       ].join('; ') || 'nobody reverts the change',
     expected: 'no manager that takes the change back',
   });

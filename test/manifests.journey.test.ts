@@ -1,0 +1,226 @@
+/**
+ * The files that the services are made from, through the built program: a service that Argo CD heals is changed in Git only,
+ * the others on the cluster and in their files; the way back gives both back, and no password is in anything that is kept.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { type Cluster, startCluster } from '../src/rehearsal/cluster.ts';
+import type { Json } from '../src/rehearsal/contract.ts';
+import { openSteps, type Ran, runWizard } from './wizard-process.ts';
+
+const PASSWORD = 'kept-in-the-file';
+const RUN = 'a1b2c3d4';
+const SERVICES = ['identity-service', 'notification-service', 'cdn-service', 'auth-service'];
+const HEALED = 'notification-service';
+const home = mkdtempSync(join(tmpdir(), 'pgbw-manifests-'));
+const tree = join(home, 'deploy');
+const planFile = join(home, 'plan.json');
+let cluster: Cluster;
+
+const live = (name: string): Json => cluster.store.get('deployments.apps', 'nova', name);
+const pathOf = (name: string) => join(tree, 'apps', name, 'deployment.yaml');
+const textOf = (name: string) => readFileSync(pathOf(name), 'utf8');
+const entriesOf = (object: Json): Json => object.spec.template.spec.containers[0].env;
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+const wizard = (...args: string[]): Promise<Ran> => runWizard(home, cluster.kubeconfigPath, [...args]);
+
+/** Standard output and error of a command as a person gets them. */
+function said(...args: string[]): Promise<{ code: number | null; text: string }> {
+  const child = spawn(process.execPath, ['bin/pgb-wizard.js', ...args], {
+    env: { ...process.env, HOME: home, PGB_WIZARD_HOME: home, KUBECONFIG: cluster.kubeconfigPath, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data) => {
+      text += data;
+    });
+  }
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, text }));
+  });
+}
+
+const git = (...args: string[]): string =>
+  execFileSync('git', ['-C', tree, '-c', 'user.name=team', '-c', 'user.email=team@example', ...args], {
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+
+/** The manifest of a service as a team keeps it: no namespace, comments, its own quotes. */
+function manifestOf(name: string): string {
+  const { spec } = live(name);
+  const text = stringify(
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec },
+    { defaultStringType: 'PLAIN', lineWidth: 0 },
+  );
+  return `# owned by the team of ${name}\n${text.replace(/^( +)- name: DATABASE_URL$/m, '$1# the database\n$&')}`;
+}
+
+function everyFile(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? everyFile(join(folder, entry.name)) : [join(folder, entry.name)],
+  );
+}
+
+beforeAll(async () => {
+  cluster = await startCluster({ services: 4, password: PASSWORD, pace: 20 });
+  for (const name of SERVICES) {
+    mkdirSync(join(tree, 'apps', name), { recursive: true });
+    writeFileSync(pathOf(name), manifestOf(name));
+  }
+  const healed = live(HEALED);
+  cluster.store.update('deployments.apps', {
+    ...healed,
+    metadata: {
+      ...healed.metadata,
+      resourceVersion: undefined,
+      annotations: {
+        ...healed.metadata.annotations,
+        'argocd.argoproj.io/tracking-id': `shop:apps/Deployment:nova/${HEALED}`,
+      },
+    },
+  });
+  git('init', '-q');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'as it was');
+  writeFileSync(
+    planFile,
+    JSON.stringify({
+      apiVersion: 'pgb-wizard/v1',
+      kind: 'MigrationPlan',
+      name: 'files',
+      namespace: 'nova',
+      baseline: { enabled: false },
+      observe: { every: '1s', for: '2s' },
+      phases: [{ id: 'p2', title: 'All', services: SERVICES.map((name) => ({ name })) }],
+    }),
+  );
+}, 120_000);
+
+afterAll(async () => {
+  await cluster?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const before: Record<string, string> = {};
+
+test('before any run: a diff of every service, the one that Argo CD heals among them, and nothing is written', async () => {
+  for (const name of SERVICES) before[name] = textOf(name);
+  const looked = await said('manifests', '--dir', tree, '--plan', planFile);
+  expect(looked.code, looked.text).toBe(0);
+  for (const name of SERVICES) {
+    expect(looked.text).toContain(`+++ b/apps/${name}/deployment.yaml`);
+    expect(looked.text).toContain(`name: ${name}-pgb-xxxxxxxx`);
+  }
+  expect(looked.text).not.toContain(PASSWORD);
+  expect(looked.text).toContain('nothing was written: 4 files with --write');
+  const refused = await said('manifests', '--dir', tree, '--plan', planFile, '--write');
+  expect(refused.code).toBe(2);
+  expect(refused.text).toContain('--run-id');
+  expect(git('status', '--porcelain')).toBe('');
+});
+
+test('the healed one is changed in Git alone, with the id of the run to come', async () => {
+  const wrote = await wizard(
+    'manifests',
+    '--dir',
+    tree,
+    '--plan',
+    planFile,
+    '--run-id',
+    RUN,
+    '--service',
+    HEALED,
+    '--write',
+  );
+  expect(wrote.code, wrote.stderr).toBe(0);
+  expect(wrote.envelope.files.map((one: Json) => one.path)).toEqual([`apps/${HEALED}/deployment.yaml`]);
+  expect(entriesOf(parse(textOf(HEALED))).find((one: Json) => one.name === 'DATABASE_URL')).toEqual({
+    name: 'DATABASE_URL',
+    valueFrom: { secretKeyRef: { name: `${HEALED}-pgb-${RUN}`, key: 'DATABASE_URL' } },
+  });
+  expect(wrote.envelope.secrets.map((one: Json) => one.name)).toEqual([`${HEALED}-pgb-${RUN}`]);
+});
+
+test('a run writes the files of what it switches: they say what the cluster has, and only their entries differ', async () => {
+  const ran = await wizard(
+    'run',
+    '--no-input',
+    '--on-blocked',
+    'skip',
+    '--run-id',
+    RUN,
+    '--plan',
+    planFile,
+    '--time-scale',
+    '600',
+    '--manifests-dir',
+    tree,
+    '--write-manifests',
+    '--stop-after',
+    'p2',
+  );
+  expect(openSteps(ran)).toBe('');
+  expect(ran.code, ran.stderr).toBe(3);
+  for (const name of SERVICES.filter((one) => one !== HEALED)) {
+    expect(entriesOf(parse(textOf(name)))).toEqual(entriesOf(live(name)));
+    const changed = git('diff', '--unified=0', '--', `apps/${name}`)
+      .split('\n')
+      .filter((line) => /^[-+](?![-+])/.test(line));
+    for (const line of changed)
+      expect(line).toMatch(/DATABASE_URL|value(From)?:|secretKeyRef:|name: .*-pgb-|name: auth-service/);
+    expect(textOf(name)).toContain(`# owned by the team of ${name}`);
+    expect(textOf(name)).toContain('# the database');
+  }
+  const step = ran.envelope.steps.find((one: Json) => one.id === 'p1.prepare');
+  const rows = step.evidence.filter((one: Json) => one.check.startsWith('manifest apps/'));
+  expect(rows.map((one: Json) => [one.check, one.data])).toEqual(
+    SERVICES.filter((one) => one !== HEALED)
+      .sort()
+      .map((name) => [
+        `manifest apps/${name}/deployment.yaml`,
+        { before: sha256(before[name]!), after: sha256(textOf(name)) },
+      ]),
+  );
+  const again = await wizard('manifests', '--dir', tree, '--run', RUN);
+  expect(again.envelope.workloads.map((one: Json) => one.state)).toEqual(['done', 'done', 'done']);
+  expect(again.envelope.without[HEALED]).toBe('the run does not switch it');
+});
+
+test('a service that goes back takes its file along, the others are told of, and the record has the digests', async () => {
+  const [first] = SERVICES;
+  const one = await wizard(
+    'rollback',
+    '--run',
+    RUN,
+    '--service',
+    first!,
+    '--no-input',
+    '--manifests-dir',
+    tree,
+    '--write-manifests',
+  );
+  expect(textOf(first!), one.stderr).toBe(before[first!]);
+  const rest = await wizard('rollback', '--run', RUN, '--all', '--no-input');
+  expect(rest.code, rest.stderr).toBe(6);
+  const told = rest.envelope.messages ?? [];
+  const hints = [rest.stderr, JSON.stringify(told)].join('\n');
+  expect(hints).toContain(`--service cdn-service --revert --write`);
+  const back = await said('manifests', '--dir', tree, '--run', RUN, '--revert', '--write');
+  expect(back.code, back.text).toBe(0);
+  expect(back.text).not.toContain(PASSWORD);
+  for (const name of SERVICES.filter((one) => one !== HEALED)) expect(textOf(name)).toBe(before[name]);
+  expect(git('diff', '--stat', '--', '.', `:!apps/${HEALED}`)).toBe('');
+  await said('export', '--run', RUN);
+  const record = everyFile(join(home, 'runs', RUN));
+  expect(record.some((file) => readFileSync(file, 'utf8').includes(sha256(before[first!]!)))).toBe(true);
+  for (const file of record) expect(readFileSync(file, 'utf8'), file).not.toContain(PASSWORD);
+});
