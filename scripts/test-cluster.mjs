@@ -3,6 +3,7 @@
 // The journeys against the cluster of KUBECONFIG, in a namespace that is made for them and removed afterwards:
 //   PGB_TEST_IMAGE           image with PostgreSQL, pgbouncer and node (not needed on a rehearsal cluster)
 //   PGB_TEST_EXPORTER_IMAGE  image of the Prometheus exporter; without it the poolers run without one
+//   PGB_TEST_AS              a user without rights: gets the Role that `rbac` prints, and the run goes as this user (--as)
 // Ends with `N passed, N failed`.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -15,6 +16,8 @@ const namespace = `pgb-wizard-test-${randomBytes(4).toString('hex')}`;
 const home = mkdtempSync(join(tmpdir(), 'pgb-wizard-cluster-'));
 const image = process.env.PGB_TEST_IMAGE;
 const exporterImage = process.env.PGB_TEST_EXPORTER_IMAGE;
+/** Runs with the printed Role alone; absent: with whatever rights KUBECONFIG gives. */
+const as = process.env.PGB_TEST_AS;
 let passed = 0;
 let failed = 0;
 
@@ -45,13 +48,16 @@ async function kubectl(...args) {
 }
 
 const wizard = (...args) =>
-  run(process.execPath, ['bin/pgb-wizard.js', ...args, '-n', namespace, '-o', 'json'], {
+  run(process.execPath, ['bin/pgb-wizard.js', ...args, '-n', namespace], {
     env: {
       HOME: home,
       PGB_WIZARD_HOME: home,
       ...(process.env.KUBECONFIG ? {} : { KUBECONFIG: `${process.env.HOME}/.kube/config` }),
     },
   });
+
+/** As the user of the Role, where there is one. */
+const operator = (...args) => wizard(...args, '-o', 'json', ...(as ? ['--as', as] : []));
 
 async function check(name, body) {
   const began = performance.now();
@@ -146,27 +152,36 @@ async function main() {
   try {
     const plan = await prepare(rehearsal);
     const before = await specs();
+    if (as) {
+      await check(`the printed Role is taken by the cluster, for ${as}`, async () => {
+        const role = await wizard('rbac', '--plan', plan, '--user', as, '-o', 'yaml');
+        if (role.code !== 0) throw new Error(role.stderr);
+        await kubectl('apply', '-f', '-', { input: role.stdout });
+        const admin = await run('kubectl', ['auth', 'can-i', 'delete', 'deployments', '-n', namespace, '--as', as]);
+        if (admin.code === 0) throw new Error(`${as} may do more than the Role says: nothing would be proved`);
+      });
+    }
     await check('a paused workload stops the preflight, with its reason', async () => {
-      const envelope = envelopeOf(await wizard('preflight', '--plan', plan), 5);
+      const envelope = envelopeOf(await operator('preflight', '--plan', plan), 5);
       const { cause } = envelope.steps.find((step) => step.id === 'preflight');
       if (!/paused: It is paused/.test(cause)) throw new Error(`another cause: ${cause}`);
     });
     await check('init writes a plan of what it finds', async () => {
-      const done = await wizard('init', '--to', join(home, 'found.yaml'));
+      const done = await wizard('init', '--to', join(home, 'found.yaml'), '-o', 'json');
       if (done.code !== 0) throw new Error(done.stderr);
       const { services } = JSON.parse(done.stdout);
       if (services < SERVICES.length) throw new Error(`${services} of ${SERVICES.length} services found`);
     });
     await check('all that can move moves', async () => {
       const flags = ['--no-input', '--on-blocked', 'skip', '--on-inconclusive', 'accept'];
-      const envelope = envelopeOf(await wizard('run', '--plan', plan, ...flags), 0);
+      const envelope = envelopeOf(await operator('run', '--plan', plan, ...flags), 0);
       for (const { name, end } of SERVICES) {
         const state = envelope.services.find((one) => one.name === name)?.state;
         if (state !== end) throw new Error(`${name} is ${state} instead of ${end}`);
       }
     });
     await check('everything goes back, to the byte', async () => {
-      envelopeOf(await wizard('rollback', '--all', '--no-input'), 6);
+      envelopeOf(await operator('rollback', '--all', '--no-input'), 6);
       same(before, await specs());
     });
   } finally {
