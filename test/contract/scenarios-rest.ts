@@ -133,6 +133,18 @@ export const patchesAndErrors: Scenario = async () => {
   return [...patches.comparisons, ...errors.comparisons];
 };
 
+/** 18: how a `test` has to spell a text to match. */
+export const patchTexts: Scenario = async () => {
+  const book = new Book('18-json-patch-test-texts');
+  const cluster = await startContractCluster();
+  try {
+    for (const exchange of loadScenario('18-json-patch-test-texts')) await replay(cluster, book, exchange);
+  } finally {
+    await cluster.api.close();
+  }
+  return book.comparisons;
+};
+
 /** 12: the uid and revisions of the recording are replaced by those of this Lease. */
 export const lease: Scenario = async () => {
   const book = new Book('12-lease');

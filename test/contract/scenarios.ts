@@ -1,7 +1,7 @@
 /** All scenarios of the contract, and what of each is not compared. */
 
 import { rollouts } from './scenarios-controllers.ts';
-import { discovery, forbidden, lease, patchesAndErrors, type Scenario, secrets } from './scenarios-rest.ts';
+import { discovery, forbidden, lease, patchesAndErrors, patchTexts, type Scenario, secrets } from './scenarios-rest.ts';
 import { clientNode, streams, tables } from './scenarios-streams.ts';
 
 export interface Row {
@@ -46,6 +46,12 @@ export const SCENARIOS: readonly Row[] = [
     run: patchesAndErrors,
     compared: 'all four patch types, dry run, refusals, generations; 409, 404, 422, 400, stale watch, access review',
     notCompared: 'the status and revision the controllers write in between',
+  },
+  {
+    recordings: ['18-json-patch-test-texts'],
+    run: patchTexts,
+    compared: 'a `test` on sixteen texts, each spelt in three ways, and on all of them at once',
+    notCompared: 'the spelling of numbers',
   },
   {
     recordings: ['12-lease'],

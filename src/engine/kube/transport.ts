@@ -14,6 +14,7 @@ import { type ExchangeError, exchange, readBody } from './exchange.ts';
 import type { Credentials, LoadedConfig } from './kubeconfig.ts';
 import { RateLimiter } from './rate-limit.ts';
 import type { Json, KubeHealth, RequestCounts } from './types.ts';
+import { wireJson } from './wire-json.ts';
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -320,7 +321,7 @@ export class Transport {
         url,
         method: call.method,
         headers,
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...(call.body === undefined ? {} : { body: wireJson(call.body) }),
         agent: credentials.value.value.agent ?? credentials.value.agent,
         tls: credentials.value.value.tls,
         timeoutMs: this.#options.requestTimeoutMs ?? call.timeoutMs,

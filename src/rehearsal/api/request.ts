@@ -4,6 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import type { Json } from '../contract.ts';
 import { badRequest, failure } from './errors.ts';
 import type { FaultAction } from './faults.ts';
+import { readJsonPatch } from './patch/json-patch.ts';
 import { decodeProtobuf } from './protobuf.ts';
 import type { Identity } from './rbac.ts';
 
@@ -81,12 +82,13 @@ export function readPatch(request: ApiRequest, contentType: string): Json {
       throw badRequest(`error decoding YAML: ${(error as Error).message.split('\n')[0]}`);
     }
   }
-  return parseJson(text, (reason) => badRequest(`error decoding patch: ${reason}`));
+  const read = contentType === 'application/json-patch+json' ? readJsonPatch : JSON.parse;
+  return parseJson(text, (reason) => badRequest(`error decoding patch: ${reason}`), read);
 }
 
-function parseJson(text: string, refuse: (reason: string) => Error): Json {
+function parseJson(text: string, refuse: (reason: string) => Error, read: (text: string) => Json = JSON.parse): Json {
   try {
-    return JSON.parse(text);
+    return read(text);
   } catch (error) {
     throw refuse(goParseError(text, (error as Error).message));
   }
