@@ -34,47 +34,51 @@ export class Secret {
 }
 
 /**
- * Forms under which a value may appear in a text, by their first characters, longest first. A fleet of a thousand services
- * may have a thousand passwords, and each is learnt while others are masked: nothing is built anew for one more.
+ * Forms under which a value may appear in a text, by their first characters and then by their length, the longest first. A
+ * fleet of a thousand services may have a thousand passwords that begin alike, and each is learnt while others are masked:
+ * one more costs what the first did, and a text is asked for a length and not for each of them.
  */
-const forms = new Map<string, string[]>();
+const forms = new Map<string, { readonly length: number; readonly texts: Set<string> }[]>();
 /** Characters that a form begins with: what a text is asked at each place before anything else. */
 const beginnings = new Uint8Array(0x10000);
 
 /** Too short to mask without mangling innocent text; such passwords are refused at the door (engine/pgbouncer/credentials.ts). */
 const SHORTEST = 6;
 
-function remember(value: string): void {
-  if (value.length < SHORTEST) return;
+/** No way of writing a text changes these. */
+const SAME_EVERYWHERE = /^[A-Za-z0-9_.~-]+$/;
+
+/** As it is, in URLs, in JSON, and in quotes that are doubled. */
+function writtenForms(value: string): string[] {
   const percent = encodeURIComponent(value);
   const strict = percent.replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   const quoted = JSON.stringify(value).slice(1, -1);
-  const found = [
-    value,
-    percent,
-    strict,
-    encodeURI(value),
-    quoted,
-    value.replaceAll('"', '""'),
-    value.replaceAll("'", "''"),
-  ];
+  const doubled = [value.replaceAll('"', '""'), value.replaceAll("'", "''")];
+  return [...new Set([value, percent, strict, encodeURI(value), quoted, ...doubled])];
+}
+
+function remember(value: string): void {
+  if (value.length < SHORTEST) return;
+  const found = SAME_EVERYWHERE.test(value) ? [value] : writtenForms(value);
   // base64 of a text that contains the value: its inner characters are the same for each of the three alignments.
+  const bytes = Buffer.from(`\0\0${value}`, 'utf8');
   for (let shift = 0; shift < 3; shift++) {
-    const encoded = Buffer.from(`${'\0'.repeat(shift)}${value}`, 'utf8')
-      .toString('base64')
-      .replace(/=+$/, '');
+    const encoded = bytes.toString('base64', 2 - shift).replace(/=+$/, '');
     const inner = encoded.slice(shift === 0 ? 0 : shift + 1, encoded.length - 1);
     if (inner.length >= 8) found.push(inner);
   }
-  for (const form of new Set(found)) {
+  for (const form of found) {
     if (form.length < SHORTEST) continue;
     const key = form.slice(0, SHORTEST);
-    const held = forms.get(key) ?? [];
-    if (held.includes(form)) continue;
-    const shorter = held.findIndex((one) => one.length < form.length);
-    held.splice(shorter < 0 ? held.length : shorter, 0, form);
-    forms.set(key, held);
-    beginnings[form.charCodeAt(0)] = 1;
+    const lengths = forms.get(key) ?? [];
+    const known = lengths.find((one) => one.length === form.length);
+    if (known) known.texts.add(form);
+    else {
+      lengths.push({ length: form.length, texts: new Set([form]) });
+      lengths.sort((a, b) => b.length - a.length);
+      forms.set(key, lengths);
+      beginnings[form.charCodeAt(0)] = 1;
+    }
   }
 }
 
@@ -84,7 +88,9 @@ function maskKnown(text: string): string {
   let from = 0;
   for (let at = 0; at <= text.length - SHORTEST; at++) {
     if (beginnings[text.charCodeAt(at)] === 0) continue;
-    const hit = forms.get(text.slice(at, at + SHORTEST))?.find((form) => text.startsWith(form, at));
+    const hit = forms
+      .get(text.slice(at, at + SHORTEST))
+      ?.find(({ length, texts }) => texts.has(text.slice(at, at + length)));
     if (hit === undefined) continue;
     out += text.slice(from, at) + MASK;
     from = at + hit.length;

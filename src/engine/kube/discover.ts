@@ -40,23 +40,24 @@ const SCANNED = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Rollout']
 export async function discoverConsumers(kube: Kube, options: DiscoverOptions): Promise<Result<Discovery>> {
   const { namespace, signal } = options;
   const search = new Search(kube, options);
-  const kinds = await Promise.all(
-    SCANNED.map(async (kind) => {
-      const pages: Promise<Result<Looked[]>>[] = [];
-      const seen = new Set<string>();
-      const listed = await kube.listPages(
-        listOf(kind, namespace),
-        (items) => {
-          // A list that started again delivers its first pages twice.
-          const fresh = items.filter((one) => !seen.has(one.metadata.uid));
-          for (const one of fresh) seen.add(one.metadata.uid);
-          pages.push(search.look(fresh));
-        },
-        signal ? { signal } : {},
-      );
-      return { kind, listed, looked: await Promise.all(pages), scanned: seen.size };
-    }),
-  );
+  const listing = SCANNED.map(async (kind) => {
+    const pages: Promise<Result<Looked[]>>[] = [];
+    const seen = new Set<string>();
+    const listed = await kube.listPages(
+      listOf(kind, namespace),
+      (items) => {
+        // A list that started again delivers its first pages twice.
+        const fresh = items.filter((one) => !seen.has(one.metadata.uid));
+        for (const one of fresh) seen.add(one.metadata.uid);
+        pages.push(search.look(fresh));
+      },
+      signal ? { signal } : {},
+    );
+    return { kind, listed, looked: await Promise.all(pages), scanned: seen.size };
+  });
+  // After the first page was asked for: that is what everything waits for, and it takes the connection that is open.
+  void search.surroundings;
+  const kinds = await Promise.all(listing);
   const unexplained: Unexplained[] = [];
   const looked: Looked[] = [];
   for (const { kind, listed, looked: pages } of kinds) {
@@ -95,6 +96,9 @@ export async function discoverConsumers(kube: Kube, options: DiscoverOptions): P
   });
 }
 
+/** Workloads that are looked at without letting anything else happen: a few milliseconds. */
+const LOOKED_AT_ONCE = 100;
+
 interface Looked {
   readonly object: KubeObject;
   readonly workload: Workload;
@@ -106,7 +110,7 @@ class Search {
   readonly #kube: Kube;
   readonly #options: DiscoverOptions;
   readonly #reader: SourceReader;
-  readonly surroundings: ReturnType<typeof readSurroundings>;
+  #surroundings: ReturnType<typeof readSurroundings> | undefined;
   #applications: Promise<ArgoApplications> | undefined;
   #sources: ReadSources | undefined;
 
@@ -114,7 +118,11 @@ class Search {
     this.#kube = kube;
     this.#options = options;
     this.#reader = new SourceReader(kube, options.namespace, options.signal);
-    this.surroundings = readSurroundings(kube, options);
+  }
+
+  get surroundings(): ReturnType<typeof readSurroundings> {
+    this.#surroundings ??= readSurroundings(this.#kube, this.#options);
+    return this.#surroundings;
   }
 
   get unreadable(): readonly string[] {
@@ -128,12 +136,13 @@ class Search {
     this.#sources ??= this.#reader.sources(resolved.links);
     const sources = this.#sources;
     const applications = await this.#argo(wanted);
-    return ok(
-      wanted.map((object) => ({
-        object,
-        ...assemble(object, sources, resolved, around, applications, this.#options.to),
-      })),
-    );
+    const looked: Looked[] = [];
+    for (const [index, object] of wanted.entries()) {
+      // The request for the next page goes out first, and a screen is drawn between.
+      if (index % LOOKED_AT_ONCE === 0) await new Promise<void>((go) => setImmediate(go));
+      looked.push({ object, ...assemble(object, sources, resolved, around, applications, this.#options.to) });
+    }
+    return ok(looked);
   }
 
   /** Argo CD's Applications tell whether it heals; read only when something is tracked by Argo, and only if allowed. */

@@ -197,8 +197,8 @@ export class Transport {
     });
   }
 
-  /** Every stream is a connection of its own: certificates are read once, not once for each. */
-  #contextOf({ tlsKey, value }: Held): { secureContext?: SecureContext } {
+  /** Certificates are read once, and not once for each connection. */
+  #contextOf({ tlsKey, value }: Pick<Held, 'tlsKey' | 'value'>): { secureContext?: SecureContext } {
     if (this.#config.server.startsWith('http:')) return {};
     try {
       if (this.#context?.tlsKey !== tlsKey) this.#context = { tlsKey, made: createSecureContext(value.tls) };
@@ -415,7 +415,12 @@ export class Transport {
         ? held.agent
         : this.#config.server.startsWith('http:')
           ? new http.Agent({ keepAlive: true })
-          : new https.Agent({ ...value.tls, keepAlive: true, maxFreeSockets: 16 });
+          : new https.Agent({
+              ...value.tls,
+              ...this.#contextOf({ tlsKey, value }),
+              keepAlive: true,
+              maxFreeSockets: 16,
+            });
     this.#credentials = { value, agent, tlsKey, readAt: performance.now() };
     return ok(this.#credentials);
   }
