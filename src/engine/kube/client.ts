@@ -68,6 +68,7 @@ export function createKube(transport: Transport, identity: KubeIdentity): Kube {
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.auditId ? { auditId: options.auditId } : {}),
       ...(options.again ? { again: options.again } : {}),
+      ...(options.onWarning ? { onWarning: options.onWarning } : {}),
       ...more,
     });
 

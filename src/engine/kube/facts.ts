@@ -1,6 +1,7 @@
 /** What a live workload says about itself: replicas, strategy, probes, and what speaks against changing it now (6.2, 6.3). */
 
 import { templateOf } from './fingerprint.ts';
+import { withoutRoom } from './quota.ts';
 import { refOf, workloadId } from './refs.ts';
 import { referencesOf } from './sources.ts';
 import type { Json, KubeObject } from './types.ts';
@@ -223,19 +224,7 @@ function surgeFindings(
   around: Surroundings,
   say: (code: Finding['code'], severity: Severity, text: string) => void,
 ): void {
-  for (const quota of around.quotas) {
-    const hard = quota.status?.hard ?? {};
-    const used = quota.status?.used ?? {};
-    for (const key of ['pods', 'count/pods']) {
-      if (hard[key] !== undefined && Number(used[key] ?? 0) + 1 > Number(hard[key])) {
-        say(
-          'quota',
-          'block',
-          `ResourceQuota ${quota.metadata.name} has no room for one more pod (${used[key]} of ${hard[key]}).`,
-        );
-      }
-    }
-  }
+  for (const text of withoutRoom(pod, around.quotas)) say('quota', 'block', text);
   const claims = ((pod.volumes ?? []) as Json[]).filter((v) => v.persistentVolumeClaim);
   if (claims.length > 0) {
     say(

@@ -43,6 +43,8 @@ export class RolloutJudge {
   /** First times of what lasts, by key; entries vanish when the sign does. */
   #since = new Map<string, number>();
   readonly #running = new Map<string, number>();
+  /** How often each refusal of a pod had been told before this rollout. */
+  #failedBefore: Map<string, number> | undefined;
   #seenTarget = false;
   #slowestStart: number | undefined;
   #availableAt: number | undefined;
@@ -58,7 +60,8 @@ export class RolloutJudge {
     return this.#availableAt;
   }
 
-  judge(view: RolloutView | undefined, events: readonly KubeObject[], now: number): Judgement {
+  /** `events`: undefined while they were not listed yet, or may not be. */
+  judge(view: RolloutView | undefined, events: readonly KubeObject[] | undefined, now: number): Judgement {
     const next = new Map<string, number>();
     const lasts = (key: string, ms: number): boolean => {
       const since = this.#since.get(key) ?? now;
@@ -72,7 +75,7 @@ export class RolloutJudge {
 
   #judge(
     view: RolloutView | undefined,
-    events: readonly KubeObject[],
+    events: readonly KubeObject[] | undefined,
     now: number,
     lasts: (key: string, ms: number) => boolean,
   ): Judgement {
@@ -173,7 +176,7 @@ export class RolloutJudge {
 
   #failure(
     view: RolloutView,
-    events: readonly KubeObject[],
+    events: readonly KubeObject[] | undefined,
     now: number,
     lasts: (key: string, ms: number) => boolean,
   ): Judgement | undefined {
@@ -186,6 +189,15 @@ export class RolloutJudge {
         'failed',
         'replica-failure',
         sanitiseLine(`the cluster refuses new pods of ${id}: ${refused.message}`, 500),
+        'Quota, pod security or an admission webhook: its own words are above.',
+      );
+    }
+    const told = this.#refusal(view, events);
+    if (told !== undefined && lasts('failed-create', REPLICA_FAILURE_MS)) {
+      return verdict(
+        'failed',
+        'replica-failure',
+        sanitiseLine(`the cluster refuses new pods of ${id}: ${told}`, 500),
         'Quota, pod security or an admission webhook: its own words are above.',
       );
     }
@@ -204,7 +216,7 @@ export class RolloutJudge {
       for (const sign of signsOf(pod, this.#baseline)) {
         if (lasts(sign.key, sign.patienceMs)) return fromSign(sign);
       }
-      const stalled = this.#stall(pod, events, now);
+      const stalled = this.#stall(pod, events ?? [], now);
       if (stalled) return fromSign(stalled);
     }
     const deadline = conditions.find((c) => c.type === 'Progressing' && c.reason === 'ProgressDeadlineExceeded');
@@ -216,6 +228,24 @@ export class RolloutJudge {
       }
     }
     return undefined;
+  }
+
+  /**
+   * StatefulSets and DaemonSets have no condition for pods that are refused, only events: those that came since the judge
+   * looks on, while a pod is missing.
+   */
+  #refusal(view: RolloutView, events: readonly KubeObject[] | undefined): string | undefined {
+    const { kind, metadata } = view.workload;
+    if (events === undefined || (kind !== 'StatefulSet' && kind !== 'DaemonSet')) return undefined;
+    const failed = events.filter(
+      (one) => one.involvedObject?.uid === metadata.uid && one.type === 'Warning' && one.reason === 'FailedCreate',
+    );
+    const count = (one: KubeObject): number => one.series?.count ?? one.count ?? 1;
+    const known = this.#failedBefore;
+    this.#failedBefore ??= new Map(failed.map((one) => [String(one.metadata.uid), count(one)]));
+    if (known === undefined || view.newPods.length + view.oldPods.length >= view.desired) return undefined;
+    const news = failed.findLast((one) => count(one) > (known.get(String(one.metadata.uid)) ?? 0));
+    return news && String(news.message ?? '').replace(/^.*?failed error: |^Error creating: /, '');
   }
 
   #stall(pod: KubeObject, events: readonly KubeObject[], now: number): Sign | undefined {

@@ -45,6 +45,7 @@ class Follower {
   readonly #events: SharedWatch;
   readonly #began = performance.now();
   readonly #released = new AbortController();
+  #eventsListed = false;
   #wake: () => void = () => {};
   #dirty = true;
   #lastText = '';
@@ -69,6 +70,9 @@ class Follower {
     this.#sets = bySets ? shareWatch(kube, 'ReplicaSet', namespace, changed) : undefined;
     this.#pods = shareWatch(kube, 'Pod', namespace, changed);
     this.#events = shareWatch(kube, 'Event', namespace, () => undefined);
+    void this.#events.synced.then(({ ok }) => {
+      this.#eventsListed = ok;
+    });
   }
 
   release(): void {
@@ -132,7 +136,8 @@ class Follower {
         continue;
       }
       const view = this.#view();
-      const result = judge.judge(view, [...this.#events.items()], performance.now() - this.#blindMs);
+      const events = this.#eventsListed ? [...this.#events.items()] : undefined;
+      const result = judge.judge(view, events, performance.now() - this.#blindMs);
       if (judge.availableAt !== undefined && availableAt === undefined) availableAt = this.#options.clock.now();
       if (view && availableAt !== undefined && !told && (result.kind === 'wait' || result.outcome === 'drained')) {
         told = true;

@@ -16,7 +16,7 @@ export function previewOf(
   plan: SwitchPlan,
   ops: readonly JsonPatchOp[],
   options: PlanSwitchOptions,
-  extra: readonly string[],
+  admission: { readonly extra: readonly string[]; readonly told: readonly string[] },
 ): ChangePreview {
   const id = workloadId({ kind: live.kind, name: live.metadata.name });
   const namespace: string = live.metadata.namespace;
@@ -38,7 +38,9 @@ export function previewOf(
   );
   commands.push(`kubectl patch ${id} -n ${namespace} --type=json -p '${maskedPatch(ops)}'`);
   const warnings = [...plan.warnings];
+  const { extra, told } = admission;
   if (extra.length > 0) warnings.push(`The cluster's admission changes more than we asked for: ${extra.join(', ')}.`);
+  warnings.push(...told.map((text) => `The cluster warns: ${text}`));
   if (sites.some((s) => s.dsn && /require|verify/.test(s.dsn.parameters.sslmode ?? ''))) {
     warnings.push('The address asks for TLS (sslmode): the pooler must offer it to its clients.');
   }

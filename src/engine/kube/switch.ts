@@ -82,7 +82,8 @@ export async function planSwitch(
   }
   const ops = patchTo(live, plan.edits, 'after');
   if (ops === undefined) return err(wizardError('internal', `the plan for ${workload.id} does not fit its own object`));
-  const dry = await kube.patch(workload.ref, ops, { ...call, dryRun: true });
+  const told: string[] = [];
+  const dry = await kube.patch(workload.ref, ops, { ...call, dryRun: true, onWarning: (text) => told.push(text) });
   if (!dry.ok) {
     if (dry.error.code === 'precondition-failed') {
       return fail('conflict', `${workload.id} changes while it is being planned`, { retryable: true });
@@ -91,7 +92,7 @@ export async function planSwitch(
   }
   const expected = structuredCloneTemplate(live, plan.edits);
   const extra = differences(expected, templateOf(dry.value));
-  const preview = previewOf(live, sites, plan, ops, options, extra);
+  const preview = previewOf(live, sites, plan, ops, options, { extra, told });
   return ok(
     seal(
       live,
@@ -102,6 +103,7 @@ export async function planSwitch(
       {
         sources: sites.map((s) => ({ container: s.container, name: s.name, source: s.source })),
         preview,
+        clusterWarnings: told,
         alreadyDone: false,
       },
     ),
@@ -136,7 +138,7 @@ function seal(
   before: string,
   after: string,
   content: Inside,
-  rest: Pick<WorkloadChange, 'sources' | 'preview' | 'alreadyDone'>,
+  rest: Pick<WorkloadChange, 'sources' | 'preview' | 'alreadyDone' | 'clusterWarnings'>,
 ): WorkloadChange {
   const { kind, apiVersion } = live;
   const open = {

@@ -34,6 +34,8 @@ export interface Call {
   /** Asked before each try but the first; false ends it with the last error. */
   readonly again?: () => Promise<boolean>;
   readonly maxTries?: number;
+  /** Told of each `Warning:` header of the answer. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface TransportOptions {
@@ -268,7 +270,7 @@ export class Transport {
     const sent = await this.#send(call);
     if (!sent.ok) return { ...sent, sent: sent.reachedServer };
     const response = sent.value;
-    this.#note(response);
+    this.#note(response, call.onWarning);
     const status = response.statusCode ?? 0;
     if (status < 200 || status > 299) {
       const failure = await this.#readFailure(response, call);
@@ -376,14 +378,16 @@ export class Transport {
     };
   }
 
-  #note(response: IncomingMessage): void {
+  #note(response: IncomingMessage, onWarning?: Call['onWarning']): void {
     const date = Date.parse(response.headers.date ?? '');
     if (!Number.isNaN(date)) this.#skewMs = date + 500 - Date.now();
     const warning = response.headers.warning;
     for (const line of Array.isArray(warning) ? warning : warning ? [warning] : []) {
       // `299 - "text"`
       for (const match of line.matchAll(/\d{3} \S+ "((?:[^"\\]|\\.)*)"/g)) {
-        if (this.#warnings.size < 100) this.#warnings.add(sanitiseLine(match[1]!.replace(/\\(.)/g, '$1'), 300));
+        const text = sanitiseLine(match[1]!.replace(/\\(.)/g, '$1'), 500);
+        if (this.#warnings.size < 100) this.#warnings.add(text);
+        onWarning?.(text);
       }
     }
   }

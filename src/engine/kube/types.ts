@@ -62,6 +62,8 @@ export interface WriteOptions extends CallOptions {
   readonly auditId?: string;
   /** Asked before the same write is sent once more, which may be minutes after the first time: false ends it there. */
   readonly again?: () => Promise<boolean>;
+  /** A `Warning:` header of the answer, sanitised. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface ApplyOptions extends WriteOptions {

@@ -196,6 +196,8 @@ export interface WorkloadChange {
   readonly sources: readonly { readonly container: string; readonly name: string; readonly source: SourceKind }[];
   readonly objects: readonly OwnedObject[];
   readonly preview: ChangePreview;
+  /** What the cluster warned of in the answer to the dry run. */
+  readonly clusterWarnings?: readonly string[];
   readonly alreadyDone: boolean;
   /** JSON of the change's inside; `restoreChange` reads it back. */
   readonly sealed: Sealed;

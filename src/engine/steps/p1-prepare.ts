@@ -15,6 +15,7 @@ import { manifestEvidence, manifestPreview, manifestsFor, writePlanned } from '.
 import { isNotSwitched, leftOut, whyNotSwitched } from './not-switched.ts';
 import { originalsName, writeOriginals } from './originals.ts';
 import { workloadIdOf } from './plan-facts.ts';
+import { type EnforcedLevel, enforcedLevel, podsRefused } from './pod-security.ts';
 import type { Step, StepContext } from './types.ts';
 
 /** Originals of this run, from memory or from the cluster. True when all services of the plan are among them. */
@@ -108,6 +109,7 @@ export const prepare: Step = {
     const changes: WorkloadChange[] = [];
     const notSwitched: Record<string, string> = {};
     const refused: Record<string, string> = {};
+    let level: EnforcedLevel | undefined;
     // Originals never change: those that a cut session of this run has written are the ones.
     const left = await loadOriginals(ctx.kube, ctx.fleet.namespace, ctx.runId);
     if (!left.ok) return left;
@@ -150,6 +152,12 @@ export const prepare: Step = {
         if (!REFUSALS.has(change.error.code)) return change;
         const { message, cause } = change.error;
         refused[service.name] = cause && !message.includes(cause) ? `${message} (${cause})` : message;
+        continue;
+      }
+      level ??= await enforcedLevel(ctx);
+      const unwelcome = podsRefused(change.value, level);
+      if (unwelcome !== undefined) {
+        refused[service.name] = unwelcome;
         continue;
       }
       changes.push(change.value);

@@ -14,6 +14,7 @@ import { copy, decode, same } from './registry/canonical.ts';
 import { applyDefaults } from './registry/defaults.ts';
 import { nextGeneration, takeStatus } from './registry/generation.ts';
 import { orderedMeta } from './registry/metadata.ts';
+import { refusedBySecurity, securityWarning } from './registry/pod-security.ts';
 import { exceededQuota } from './registry/quota.ts';
 import { validate } from './registry/validate.ts';
 import { validateUpdate } from './registry/validate-update.ts';
@@ -174,8 +175,11 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
       addresses.release(final);
       throw invalid(definition.kind, definition.group, meta.name ?? '', causes);
     }
-    const quota = exceededQuota(definition, final, (name) => each(name, final.metadata.namespace));
-    if (quota !== undefined) throw forbidden(definition, meta.name, quota);
+    const refused =
+      (resource === 'pods' ? refusedBySecurity(namespaceOf(final), final) : undefined) ??
+      exceededQuota(definition, final, (name) => each(name, final.metadata.namespace));
+    if (refused !== undefined) throw forbidden(definition, meta.name, refused);
+    warnOfSecurity(final, write);
     final.metadata.managedFields =
       write.managedFields?.(final) ??
       trackUpdate(undefined, final, {
@@ -188,6 +192,14 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
     commit('ADDED', resource, final);
     if (definition.resource === 'namespaces') furnish(final.metadata.name);
     return copy(final);
+  }
+
+  const namespaceOf = ({ metadata }: KubeObject): KubeObject | undefined =>
+    table('namespaces').get(key(undefined, metadata.namespace ?? ''));
+
+  function warnOfSecurity(workload: KubeObject, { warn }: ApiWrite): void {
+    const text = warn && securityWarning(namespaceOf(workload), workload);
+    if (text !== undefined) warn?.(text);
   }
 
   /** What every namespace holds from its first second on. */
@@ -261,6 +273,7 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
     if (write.subresource !== 'status') {
       const causes = [...validate(definition, next), ...(definition.custom ? [] : validateUpdate(current, next))];
       if (causes.length > 0) throw invalid(definition.kind, definition.group, name, causes);
+      if (write.subresource === undefined) warnOfSecurity(next, write);
     }
     const generation = nextGeneration(definition, current, next, write.subresource);
     if (generation === undefined) delete next.metadata.generation;

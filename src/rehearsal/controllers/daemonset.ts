@@ -54,8 +54,13 @@ export function startDaemonSetController(
       labels: { [HASH]: hash, 'pod-template-generation': String(set.metadata.generation ?? 1) },
     });
     pod.spec.nodeName = node;
-    const created = store.create('pods', pod, MANAGER);
-    events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
+    try {
+      const created = store.create('pods', pod, MANAGER);
+      events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
+    } catch (error) {
+      events.event(set, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
+      queue.addAfter(`${set.metadata.namespace}/${set.metadata.name}`, 1000);
+    }
   }
 
   function roll(set: KubeObject, pods: KubeObject[], nodes: number, hash: string): void {

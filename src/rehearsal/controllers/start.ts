@@ -5,6 +5,7 @@ import { startDeploymentController } from './deployment.ts';
 import { startEndpointsController } from './endpoints.ts';
 import { startCronJobController, startJobController } from './job.ts';
 import { startReplicaSetController } from './replicaset.ts';
+import { startResourceQuotaController } from './resourcequota.ts';
 import type { ServiceIndex } from './service-index.ts';
 import { startStatefulSetController } from './statefulset.ts';
 
@@ -19,6 +20,7 @@ export function startControllers(store: ObjectStore, index: ServiceIndex, report
     startDaemonSetController,
     startJobController,
     startCronJobController,
+    startResourceQuotaController,
   ].map((start) => start(store, report));
   stops.push(startEndpointsController(store, index, report));
   return () => {

@@ -39,8 +39,12 @@ export function startStatefulSetController(
     const pods = store
       .list('pods', namespace, set.spec.selector.matchLabels)
       .filter((pod) => controllerOf(pod)?.uid === set.metadata.uid);
-    act(set, revisions, pods);
-    writeStatus(set, revisions, pods, key);
+    try {
+      act(set, revisions, pods);
+    } finally {
+      // Also when a pod was refused: what is there is told all the same.
+      writeStatus(set, revisions, pods, key);
+    }
   }
 
   /** One step at most under OrderedReady. */
