@@ -185,3 +185,65 @@ describe('a real cluster’s rollouts, replayed', () => {
     expect(verdict!.message).toContain('after 5 s');
   });
 });
+
+describe('pods of a StatefulSet that are refused, which only events tell of', () => {
+  const set: KubeObject = {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'ledger', uid: 'u1', generation: 2 },
+    spec: { replicas: 1 },
+    status: { observedGeneration: 2, updateRevision: 'ledger-b', currentRevision: 'ledger-a' },
+  };
+  const refused = (
+    count: number,
+    message = 'create Pod ledger-0 in StatefulSet ledger failed error: no room',
+  ): Json => ({
+    metadata: { uid: 'e1' },
+    involvedObject: { uid: 'u1' },
+    type: 'Warning',
+    reason: 'FailedCreate',
+    message,
+    count,
+  });
+  const pod = (name: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, uid: name, ownerReferences: [{ uid: 'u1', controller: true }] },
+    status: { phase: 'Running' },
+  });
+  /** A look each second; what was judged, and when. */
+  const judged = (at: (second: number) => { pods: KubeObject[]; events: Json[] | undefined }) => {
+    const judge = new RolloutJudge({ id: 'statefulset/ledger', uid: 'u1', limitMs: 60_000 }, new Map(), 0);
+    for (let second = 0; second <= 60; second++) {
+      const { pods, events } = at(second);
+      const view = viewOf({ workload: set, replicaSets: [], pods }, () => 'target');
+      const result = judge.judge(view, events, second * 1000);
+      if (result.kind === 'verdict') return { second, message: result.message, cause: result.cause };
+    }
+    return undefined;
+  };
+
+  test('fail the rollout after 15 s in the words of the cluster', () => {
+    const seen = judged((second) => ({ pods: [], events: second < 2 ? [] : [refused(second)] }));
+    expect(seen).toEqual({
+      second: 17,
+      cause: 'replica-failure',
+      message: 'the cluster refuses new pods of statefulset/ledger: no room',
+    });
+  });
+
+  test('not those from before the rollout, nor while all pods are there, nor once the pod could be made', () => {
+    expect(judged(() => ({ pods: [], events: [refused(7)] }))?.cause).toBe('limit');
+    expect(judged((second) => ({ pods: [pod('ledger-0')], events: [refused(second)] }))?.cause).toBe('limit');
+    const healed = judged((second) => ({
+      pods: second > 10 ? [pod('ledger-0')] : [],
+      events: second === 0 ? [] : [refused(Math.min(second, 10))],
+    }));
+    expect(healed?.cause).toBe('limit');
+  });
+
+  test('nothing is said of events that are not known yet', () => {
+    const seen = judged((second) => ({ pods: [], events: second < 20 ? undefined : [refused(9)] }));
+    expect(seen?.cause).toBe('limit');
+  });
+});

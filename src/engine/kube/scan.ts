@@ -200,7 +200,7 @@ function loginBeside(site: Site, env: EffectiveEnv): Login | undefined {
   // An application with a whole address may have a variable DB_NAME that means something else: the address wins.
   const user = whole?.user ?? beside('user');
   const database = whole?.database ?? (whole ? undefined : beside('database'));
-  const clear = beside('password');
+  const clear = whole?.password ? undefined : beside('password');
   const password = whole?.password ?? (clear === undefined ? undefined : new Secret(clear));
   if (user === undefined && database === undefined && password === undefined) return undefined;
   return { ...(user ? { user } : {}), ...(database ? { database } : {}), ...(password ? { password } : {}) };

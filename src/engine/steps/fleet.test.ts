@@ -128,3 +128,15 @@ test('the pods of an Argo Rollout are its own, and not those of a Deployment of 
     ['10.0.0.8', { pod: 'web-2' }],
   ]);
 });
+
+test('a pod of a cluster with two families of addresses has both', async () => {
+  const both = pod('auth-1', 'auth-service', 'Running', '10.0.0.7');
+  both.status.podIPs = [{ ip: '10.0.0.7' }, { ip: 'fd00::7' }];
+  const { fleet } = fleetOf(both);
+  const owners = await fleet.podOwners(new AbortController().signal);
+  const own = { pod: 'auth-1', service: 'auth-service' };
+  expect(owners.ok && [...owners.value]).toEqual([
+    ['10.0.0.7', own],
+    ['fd00::7', own],
+  ]);
+});

@@ -132,14 +132,14 @@ export class Fleet {
     const isPooler = await this.#poolers(signal);
     const kinds = this.kinds();
     for (const pod of listed.value.items) {
-      const ip: unknown = pod.status?.podIP;
-      if (typeof ip !== 'string' || pod.spec?.hostNetwork === true || isOver(pod)) continue;
-      const owner = serviceOf(pod, kinds);
-      owners.set(ip, {
+      if (pod.spec?.hostNetwork === true || isOver(pod)) continue;
+      const service = serviceOf(pod, kinds);
+      const owner = {
         pod: pod.metadata.name,
-        ...(owner ? { service: owner } : {}),
+        ...(service ? { service } : {}),
         ...(isPooler(pod) ? { pooler: true } : {}),
-      });
+      };
+      for (const ip of addressesOf(pod)) owners.set(ip, owner);
     }
     for (const [ip, owner] of owners) this.#remember(ip, owner);
     for (const [ip, owner] of this.#seen) if (!owners.has(ip)) owners.set(ip, { ...owner, gone: true });
@@ -175,6 +175,12 @@ export class Fleet {
 
 /** More pods than a namespace holds; a run of days must not grow without end. */
 const ADDRESSES_KEPT = 20_000;
+
+/** Of a pod: of both families, where the cluster has both; a session may come from either. */
+function addressesOf(pod: KubeObject): string[] {
+  const { podIP, podIPs } = (pod.status ?? {}) as { podIP?: string; podIPs?: readonly { readonly ip?: string }[] };
+  return [...new Set([podIP, ...(podIPs ?? []).map(({ ip }) => ip)])].filter((ip) => typeof ip === 'string');
+}
 
 /** It will never run again: completed, failed, evicted. Its object may stay for days. */
 export const isOver = (pod: KubeObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
