@@ -33,3 +33,15 @@ function clean(value: Json): Json {
     Object.entries(value).map(([key, one]) => [key, masked && key === 'value' ? MASK : clean(one)]),
   );
 }
+
+const HOST_VARIABLE = /(^|_|-|\.|^PG)(HOST(NAME|ADDR)?|ADDR(ESS)?|SERVER|ENDPOINT)$/i;
+const PORT_VARIABLE = /(^|_|-|\.|^PG)PORT$/i;
+
+/**
+ * May the value of a variable be shown because it is a host or a port? By the last word of its name (`REPORT_TOKEN` is no port)
+ * and by what it looks like.
+ */
+export function isHostOrPort(name: string, value: string): boolean {
+  if (PORT_VARIABLE.test(name)) return /^\d{1,5}$/.test(value);
+  return HOST_VARIABLE.test(name) && value.length < 64 && /^[a-z0-9.-]+(:\d{1,5})?$/.test(value);
+}

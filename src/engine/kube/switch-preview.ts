@@ -5,6 +5,7 @@ import { MASK, scrub } from '../secret.ts';
 import { maskDsn, parseDsn } from './dsn.ts';
 import { type Edit, editName } from './edits.ts';
 import type { PlanSwitchOptions } from './option-types.ts';
+import { isHostOrPort } from './redact.ts';
 import { workloadId } from './refs.ts';
 import type { Site } from './scan.ts';
 import type { SwitchPlan } from './switch-plan.ts';
@@ -96,7 +97,7 @@ function maskedPatch(ops: readonly JsonPatchOp[]): string {
         ...value,
         value: parseDsn(value.value)
           ? maskText(value.value)
-          : /^\d{1,5}$|^[a-z0-9.-]+$/.test(value.value) && value.value.length < 64 && /HOST|PORT/i.test(value.name)
+          : isHostOrPort(value.name, value.value)
             ? value.value
             : MASK,
       };

@@ -2,72 +2,138 @@
  * What may be seen of a manifest: a copy of its text with passwords as dots, line by line as before. A diff shows the
  * neighbours of a change too, and a manifest may hold anything.
  */
-import { isMap, isScalar, visit } from 'yaml';
+import { isMap, isScalar, isSeq, type Scalar, visit, type YAMLMap, type YAMLSeq } from 'yaml';
 import { maskDsn, parseDsn } from '../kube/dsn.ts';
+import { isHostOrPort } from '../kube/redact.ts';
 import { MASK, scrub } from '../secret.ts';
 import { ownPair, type Parsed } from './documents.ts';
+
+const URL = /(?:jdbc:|r2dbc:)?[a-z][a-z0-9+.-]*:\/\/[^\s"'`<>\\]+/gi;
+
+/** From the user's colon to the last `@` of an address: a password that nobody encoded may hold anything. */
+const USERINFO = /^((?:jdbc:|r2dbc:)?[a-z][a-z0-9+.-]*:\/\/[^:@\s]*:).*@/i;
+
+function shownUrl(url: string): string {
+  const dsn = parseDsn(url);
+  return (dsn ? maskDsn(dsn) : url).replace(USERINFO, `$1${MASK}@`);
+}
 
 /** A value for people: an address keeps everything but its password. */
 export function shownValue(text: string): string {
   const dsn = parseDsn(text);
-  return dsn ? maskDsn(dsn) : scrub(text);
+  return scrub((dsn ? maskDsn(dsn) : text).replace(URL, shownUrl));
 }
 
-const LITTLE = /^[A-Za-z0-9._-]{1,63}$/;
-const ADDRESS_NAME = /HOST|PORT|ADDR|SERVER/i;
+const CREDENTIAL_KEY = /(pass(word|wd|phrase)?|token|credentials?|api[-_]?key|private[-_]?key|secret)$/i;
+const CREDENTIAL_FLAG = /^--?[a-z0-9-]*(pass(word|wd|phrase)?|token|credentials?|api-?key|private-?key|secret)$/i;
+const CREDENTIAL_PAIR =
+  /(\b[\w.-]*(?:pass(?:word|wd|phrase)?|token|credentials?|api[-_]?key|private[-_]?key|secret)[=:]\s*)\S+/gi;
+/** Outside of a value a colon is YAML's own: `secret:` holds no secret. */
+const EQUALS_PAIR = new RegExp(CREDENTIAL_PAIR.source.replace('[=:]', '='), 'gi');
+const CREDENTIAL_WORDS =
+  /(--?[\w-]*(?:pass(?:word|wd|phrase)?|token|credentials?|api-?key|private-?key|secret)\s+)\S+/gi;
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/**
- * The whole text masked. Literals of variables are nobody's business here, unless they are addresses; data of a Secret
- * never is shown.
- */
+const withoutCredentials = (text: string): string =>
+  shownValue(text).replace(CREDENTIAL_PAIR, `$1${MASK}`).replace(CREDENTIAL_WORDS, `$1${MASK}`);
+
+/** The whole text masked. Literals of variables are nobody's business here, unless they are addresses. */
 export function maskedText(parsed: Parsed): string {
-  const hidden: { start: number; end: number; shown: string }[] = [];
-  const hide = (node: unknown, shown: (value: string) => string) => {
-    if (!isScalar(node) || !node.range) return;
-    const source = parsed.text.slice(node.range[0], node.range[1]);
-    const value = node.value === null ? '' : String(node.value);
-    const now = shown(value);
-    if (now === value) return;
-    // An address is masked inside its quotes when it stands there as it is.
-    const inPlace = source.includes(value) && value !== '' ? source.replace(value, () => now) : inLines(source);
-    hidden.push({ start: node.range[0], end: node.range[1], shown: inPlace });
-  };
+  const hidden = new Hidden(parsed.text);
   for (const document of parsed.documents) {
     visit(document, {
       Map(_, map) {
-        const kind = ownPair(map, 'kind')?.value;
-        if (isScalar(kind) && kind.value === 'Secret') {
-          for (const field of ['data', 'stringData']) {
-            const data = ownPair(map, field)?.value;
-            if (isMap(data)) for (const one of data.items) hide(one.value, () => MASK);
-          }
-        }
-        const name = ownPair(map, 'name')?.value;
-        const value = ownPair(map, 'value')?.value;
-        if (!isScalar(name) || !isScalar(value)) return;
-        hide(value, (text) => {
-          if (parseDsn(text)) return shownValue(text);
-          return ADDRESS_NAME.test(String(name.value)) && LITTLE.test(text.replace(/:\d+$/, '')) ? text : MASK;
-        });
+        hideInMap(hidden, map);
+      },
+      Seq(_, list) {
+        hideBehindFlags(hidden, list);
       },
       Scalar(key, node) {
-        // A text of several lines is looked at line by line below.
-        if (key !== 'key' && typeof node.value === 'string' && !node.value.includes('\n')) hide(node, shownValue);
+        if (key !== 'key' && typeof node.value === 'string') hidden.soften(node, withoutCredentials);
       },
     });
   }
-  let out = parsed.text;
-  const taken = new Set<number>();
-  for (const { start, end, shown } of hidden.sort((a, b) => b.start - a.start)) {
-    // The first word about a place is the stricter one.
-    if (taken.has(start)) continue;
-    taken.add(start);
-    out = out.slice(0, start) + shown + out.slice(end);
-  }
-  return out
+  return hidden
+    .text()
     .split('\n')
-    .map((line) => scrub(line))
+    .map((line) => shownValue(line).replace(EQUALS_PAIR, `$1${MASK}`).replace(CREDENTIAL_WORDS, `$1${MASK}`))
     .join('\n');
+}
+
+const all = (): string => MASK;
+
+function hideInMap(hidden: Hidden, map: YAMLMap): void {
+  const kind = ownPair(map, 'kind')?.value;
+  for (const pair of map.items) {
+    const key = isScalar(pair.key) ? String(pair.key.value) : '';
+    const data = isScalar(kind) && kind.value === 'Secret' && (key === 'data' || key === 'stringData');
+    if (data && isMap(pair.value)) for (const one of pair.value.items) hidden.hide(one.value, all);
+    if (key === LAST_APPLIED) hidden.hide(pair.value, all);
+    if (isScalar(pair.value) && typeof pair.value.value === 'string' && CREDENTIAL_KEY.test(key)) {
+      hidden.hide(pair.value, all);
+    }
+  }
+  const name = ownPair(map, 'name')?.value;
+  const value = ownPair(map, 'value')?.value;
+  if (!isScalar(name) || !isScalar(value)) return;
+  hidden.hide(value, (text) => {
+    if (parseDsn(text)) return shownValue(text);
+    return isHostOrPort(String(name.value), text) ? text : MASK;
+  });
+}
+
+/** `--password` and, in the next line, the password. */
+function hideBehindFlags(hidden: Hidden, list: YAMLSeq): void {
+  if (!isSeq(list)) return;
+  for (const [index, item] of list.items.entries()) {
+    if (isScalar(item) && typeof item.value === 'string' && CREDENTIAL_FLAG.test(item.value)) {
+      hidden.hide(list.items[index + 1], all);
+    }
+  }
+}
+
+/** Places of a text that are shown otherwise; the first word about a place is the stricter one. */
+class Hidden {
+  readonly #text: string;
+  readonly #places = new Map<number, { readonly end: number; readonly shown: string }>();
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  hide(node: unknown, shown: (value: string) => string): void {
+    if (!isScalar(node) || !node.range || this.#places.has(node.range[0])) return;
+    const source = this.#text.slice(node.range[0], node.range[1]);
+    const value = node.value === null ? '' : String(node.value);
+    const now = shown(value);
+    if (now === value || source === '') return;
+    // An address is masked inside its quotes when it stands there as it is.
+    const inPlace =
+      source.includes(value) && value !== '' && !value.includes('\n')
+        ? source.replace(value, () => now)
+        : inLines(source);
+    this.#places.set(node.range[0], { end: node.range[1], shown: inPlace });
+  }
+
+  /** Hides words in a value; a value of several lines is looked at line by line. */
+  soften(node: Scalar, shown: (value: string) => string): void {
+    const text = String(node.value);
+    if (!text.includes('\n') || !node.range) this.hide(node, shown);
+    else if (!this.#places.has(node.range[0])) {
+      const lines = this.#text.slice(node.range[0], node.range[1]).split('\n');
+      this.#places.set(node.range[0], { end: node.range[1], shown: lines.map(shown).join('\n') });
+    }
+  }
+
+  text(): string {
+    let out = '';
+    let from = 0;
+    for (const [start, { end, shown }] of [...this.#places].sort(([a], [b]) => a - b)) {
+      out += this.#text.slice(from, start) + shown;
+      from = end;
+    }
+    return out + this.#text.slice(from);
+  }
 }
 
 /** Dots for every line of a value, so that the lines below it keep their numbers. */

@@ -3,20 +3,16 @@
  * the old address back from there, sooner or later. Nothing is written here; `write.ts` does.
  */
 import { realpathSync } from 'node:fs';
-import { parseDsn } from '../kube/dsn.ts';
-import type { Edit } from '../kube/edits.ts';
-import type { Json } from '../kube/types.ts';
 import { ok, type Result } from '../result.ts';
-import { looksLikeTemplate, type ManifestObject, nodeAt, objectsIn, parseFile } from './documents.ts';
-import { editText, type PlacedEdit, templateIn } from './edit-file.ts';
-import { listPath, standing, valueAt } from './entry.ts';
-import { olderTexts, openGit, standingOf } from './git.ts';
+import { looksLikeTemplate, nodeAt, objectsIn, parseFile } from './documents.ts';
+import { editAll } from './edit-all.ts';
+import { openGit, standingOf } from './git.ts';
 import { maskedText } from './masked.ts';
 import { mentionsIn } from './mentions.ts';
-import { hasDocument, isPublic, secretsBefore, secretTasks, withDocument, withoutDocument } from './owned-objects.ts';
-import { candidatesOf, type ParsedFile, type Placed, place } from './place.ts';
+import { secretsBefore, secretTasks } from './owned-objects.ts';
+import { candidatesOf, type ParsedFile, place } from './place.ts';
 import { readTree, type Tree } from './tree.ts';
-import type { FileChange, ManifestPlan, ManifestRequest, Mention, WantedChange, WorkloadManifests } from './types.ts';
+import type { FileChange, ManifestPlan, ManifestRequest, Mention, WorkloadManifests } from './types.ts';
 import { unifiedDiff } from './unified.ts';
 import { digestOf } from './write.ts';
 
@@ -27,18 +23,8 @@ export async function planManifests(request: ManifestRequest): Promise<Result<Ma
   const tree = await readTree(dir, git);
   if (!tree.ok) return tree;
   const { files, skipped } = parsedFiles(tree.value, request);
-  const texts = new Map(files.map((file) => [file.path, file.parsed.text]));
-  const workloads: WorkloadManifests[] = [];
-  const touched = new Map<string, Set<string>>();
-  for (const change of changes) {
-    const placed = place(files, change, request.namespace, direction);
-    const edited = await edit(tree.value.root, files, texts, change, placed, request);
-    workloads.push(edited.report);
-    for (const [path, text] of edited.texts) {
-      texts.set(path, text);
-      touched.set(path, (touched.get(path) ?? new Set()).add(edited.report.id));
-    }
-  }
+  const placed = changes.map((change) => place(files, change, request.namespace, direction));
+  const { reports: workloads, texts, touched } = await editAll(tree.value.root, files, placed, request);
   const paths = [...touched.keys()].filter((path) => texts.get(path) !== textOf(files, path)).sort();
   const standings = git ? await standingOf(git, tree.value.root, paths) : new Map();
   const missing = workloads.some((one) => one.state === 'missing');
@@ -78,17 +64,18 @@ function parsedFiles(
   tree: Tree,
   { changes, target }: ManifestRequest,
 ): { files: ParsedFile[]; skipped: { path: string; reason: string }[] } {
-  const words = new Set([
+  const named = [
     ...changes.flatMap((one) => [one.ref.name, ...secretsBefore(one), ...one.objects.map((object) => object.ref.name)]),
     ...target.services,
     ...target.hosts,
-  ]);
+  ];
+  const words = [...new Set(named.map((word) => word.toLowerCase()))];
   const skipped: { path: string; reason: string }[] = [];
   const files: ParsedFile[] = [];
   for (const { path, text, chart } of tree.files) {
     if (chart !== undefined) continue;
     const lower = text.toLowerCase();
-    if (![...words].some((word) => lower.includes(word.toLowerCase()))) continue;
+    if (!words.some((word) => lower.includes(word))) continue;
     if (looksLikeTemplate(text)) {
       skipped.push({ path, reason: 'a template: no YAML before it is rendered' });
       continue;
@@ -98,141 +85,6 @@ function parsedFiles(
     else skipped.push({ path, reason: 'no valid YAML' });
   }
   return { files, skipped };
-}
-
-interface Edited {
-  readonly report: WorkloadManifests;
-  readonly texts: ReadonlyMap<string, string>;
-}
-
-/** The new texts of a workload's files: all of them, or none. */
-async function edit(
-  root: string,
-  files: readonly ParsedFile[],
-  texts: ReadonlyMap<string, string>,
-  change: WantedChange,
-  placed: Placed,
-  request: ManifestRequest,
-): Promise<Edited> {
-  const { report } = placed;
-  const byHand = (detail: string, next: string): Edited => ({
-    report: { ...report, state: 'by-hand', detail, next: [next] },
-    texts: new Map(),
-  });
-  const next = new Map<string, string>();
-  for (const [path, edits] of placed.edits) {
-    const ready: PlacedEdit[] = [];
-    for (const one of edits) {
-      if (!bringsPassword(one)) ready.push(one);
-      else {
-        const written = await oldWords(root, path, change, one, request.namespace);
-        if (written === undefined) {
-          return byHand(
-            'its original address holds a password, which goes into no file; no version of the file in Git has it either',
-            'Put the old line back by hand, or restore the file from where it is kept.',
-          );
-        }
-        ready.push({ ...one, written });
-      }
-    }
-    const text = editText(texts.get(path)!, ready);
-    if (text === undefined) {
-      return byHand(
-        `${path} can't be edited without changing more: a value that is shared by an anchor, or merged in`,
-        'Change it by hand; the preview of the service says from what to what.',
-      );
-    }
-    next.set(path, text);
-  }
-  if (report.state === 'change') {
-    const failed = withObjects(files, texts, next, change, placed, request.direction);
-    if (failed !== undefined) return byHand(failed, 'Make the ConfigMap by hand, as the run makes it in the cluster.');
-  }
-  const leaves = [...placed.edits.values()].flat().some(({ move }) => hasPassword(move.from) && !hasPassword(move.to));
-  const rotate = 'The old password stays in the history of the repository: rotate it after the migration.';
-  return { report: leaves ? { ...report, next: [...report.next, rotate] } : report, texts: next };
-}
-
-/** ConfigMaps of the change behind the document that refers to them, or out again. Answers what can't be done. */
-function withObjects(
-  files: readonly ParsedFile[],
-  texts: ReadonlyMap<string, string>,
-  next: Map<string, string>,
-  change: WantedChange,
-  placed: Placed,
-  direction: ManifestRequest['direction'],
-): string | undefined {
-  const [first] = placed.edits.keys();
-  for (const object of change.objects.filter((one) => one.ref.kind === 'ConfigMap')) {
-    if (direction === 'back') {
-      for (const file of files.filter((one) => hasDocument([one], object))) {
-        next.set(file.path, withoutDocument(next.get(file.path) ?? texts.get(file.path)!, object));
-      }
-      continue;
-    }
-    if (hasDocument(files, object)) continue;
-    if (!isPublic(object)) return `ConfigMap ${object.ref.name} holds a password, which goes into no file`;
-    const namespaced = placed.candidates.some(
-      ({ file, object: { value } }) => file.path === first && value.metadata.namespace !== undefined,
-    );
-    const text = withDocument(next.get(first!)!, object.manifest, namespaced);
-    if (text === undefined) return `${first} can't hold the new ConfigMap ${object.ref.name} beside the workload`;
-    next.set(first!, text);
-  }
-  return undefined;
-}
-
-/** An entry of variables, or an argument, with a password in clear. */
-const hasPassword = (value: Json): boolean => {
-  const text = typeof value === 'string' ? value : value?.value;
-  if (typeof text !== 'string') return false;
-  return [text, ...text.split(/\s+|=(?=[a-z+]+:\/\/)/i)].some(
-    (part) => (parseDsn(part)?.passwordSpans.length ?? 0) > 0,
-  );
-};
-
-/** Would this edit write a password that the file does not hold now? */
-const bringsPassword = ({ move }: PlacedEdit): boolean =>
-  move.to !== null && hasPassword(move.to) && !hasPassword(move.from);
-
-/** The old value as the newest version in Git wrote it that had it. */
-async function oldWords(
-  root: string,
-  path: string,
-  change: WantedChange,
-  { edit, move }: PlacedEdit,
-  namespace: string,
-): Promise<string | undefined> {
-  const back = { from: move.to, to: move.from };
-  for await (const text of olderTexts(root, path)) {
-    const parsed = parseFile(text);
-    if (!parsed) continue;
-    const file: ParsedFile = { path, parsed, objects: objectsIn(parsed) };
-    for (const { object } of candidatesOf([file], change, namespace)) {
-      const found = wordsIn(file, object, edit, back);
-      if (found !== undefined) return found;
-    }
-  }
-  return undefined;
-}
-
-function wordsIn(
-  { parsed }: ParsedFile,
-  object: ManifestObject,
-  edit: Edit,
-  move: { from: Json; to: Json },
-): string | undefined {
-  const template = templateIn(object);
-  const value = valueAt(parsed.values[object.document], template);
-  const { state, index } = standing(value, edit, move);
-  if (state !== 'from' || index === undefined) return undefined;
-  const entry = [...template, ...listPath(value, edit)!, index, ...(edit.kind === 'env' ? ['value'] : [])];
-  const range = nodeAt(parsed.documents[object.document]!, entry)?.range;
-  const words = range && parsed.text.slice(range[0], range[1]);
-  // A text of several lines is indented as its place was; what can't be put elsewhere is written anew.
-  return words?.includes('\n')
-    ? JSON.stringify(edit.kind === 'env' ? move.from.value : move.from)
-    : (words ?? undefined);
 }
 
 function fileChange(

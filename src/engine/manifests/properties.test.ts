@@ -19,7 +19,7 @@ const sources = sourcesOf(
   { 'db-map': { LEVEL: 'debug', FROM_MAP: 'postgresql://u@postgres/nova' } },
 );
 
-const RUNS = 120;
+const RUNS = 40;
 
 /** Words in a line that an edit may take away or change. */
 const TOUCHED = /postgres|5432|db-secret|db-map/;
@@ -291,7 +291,115 @@ const changesIn = (text: string): WantedChange[] =>
     }
   });
 
+/** A manifest whose addresses are shared through anchors, some of them with entries that a change leaves alone. */
+const shared = fc.record({
+  step: fc.constantFrom(0, 2),
+  entries: fc.array(fc.record({ kind: fc.constantFrom('anchor', 'alias', 'own', 'entry'), flow: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 5,
+  }),
+  other: fc.array(fc.constantFrom('alias', 'own', 'entry'), { maxLength: 3 }),
+  wholeList: fc.boolean(),
+});
+
+function sharedManifest({
+  step,
+  entries,
+  other,
+  wholeList,
+}: typeof shared extends fc.Arbitrary<infer T> ? T : never): string {
+  const url = 'postgres://u@postgres:5432/nova';
+  let anchored = false;
+  let shownEntry = false;
+  const lines = (kinds: readonly { kind: string; flow: boolean }[]) =>
+    kinds.map(({ kind, flow }, index) => {
+      const pad = ' '.repeat(8 + step);
+      if (kind === 'entry' && shownEntry) return `${pad}- *whole`;
+      const value = kind === 'alias' && anchored ? '*db ' : kind === 'anchor' && !anchored ? `&db ${url}` : url;
+      anchored ||= kind === 'anchor';
+      const mark = kind === 'entry' ? '&whole ' : '';
+      shownEntry ||= kind === 'entry';
+      return flow || kind === 'entry'
+        ? `${pad}- ${mark}{name: V${index}, value: ${value === url ? `'${url}'` : value}} # ${index}`
+        : `${pad}- name: V${index}\n${pad}  value: ${value} # ${index}`;
+    });
+  const first = lines(entries);
+  const second = lines(other.map((kind) => ({ kind, flow: true })));
+  return [
+    'apiVersion: apps/v1',
+    'kind: Deployment',
+    'metadata: {name: svc}',
+    'spec:',
+    '  template:',
+    '    spec:',
+    '      containers:',
+    '      - name: app',
+    '        image: x',
+    `        env:${wholeList ? ' &all' : ''}`,
+    ...first,
+    // Migrations stay direct: what they share with the container must not change with it.
+    '      initContainers:',
+    '      - name: migrate',
+    '        image: x',
+    ...(wholeList ? ['        env: *all'] : second.length > 0 ? ['        env:', ...second] : []),
+    '',
+  ].join('\n');
+}
+
 describe('a manifest as people write it', () => {
+  test('with addresses shared through anchors is edited right, or not at all', async () => {
+    const seen = { change: 0, 'by-hand': 0 };
+    await fc.assert(
+      fc.asyncProperty(shared, async (style) => {
+        const text = sharedManifest(style);
+        expect(parseFile(text), text).toBeDefined();
+        const changes = changesIn(text);
+        const plan = await plans(text, changes, 'forward');
+        const state = plan.workloads[0]?.state;
+        if (state !== 'change' && state !== 'by-hand') throw new Error(`${state}: ${text}`);
+        seen[state] += 1;
+        if (state === 'by-hand') expect(plan.files).toEqual([]);
+        else expect(canonicalJson(parseFile(plan.files[0]!.after)!.values)).toBe(canonicalJson(patched(text, changes)));
+        for (const line of lost(text, plan.files[0]?.after ?? text)) expect(line).toMatch(/postgres|\*/);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(seen.change).toBeGreaterThan(RUNS / 4);
+    expect(seen['by-hand']).toBeGreaterThan(0);
+  }, 60_000);
+
+  test('and then damaged is never a reason to throw, and what is edited still says what was wanted', async () => {
+    const damage = fc.array(
+      fc.record({
+        at: fc.nat(),
+        kind: fc.constantFrom('drop', 'twice', 'cut', 'insert'),
+        word: fc.constantFrom('{{ x }}', '\t', '*a', '&b ', '- ', ': ', '"', '|', '\u0007', '<<: *c', '---'),
+      }),
+      { minLength: 1, maxLength: 3 },
+    );
+    await fc.assert(
+      fc.asyncProperty(ofFleet, damage, async ([style, services], hurts) => {
+        const text = manifest(style, services);
+        const changes = changesIn(text);
+        let lines = text.split('\n');
+        for (const { at, kind, word } of hurts) {
+          const line = at % lines.length;
+          const old = lines[line] ?? '';
+          const place = at % (old.length + 1);
+          if (kind === 'drop') lines = lines.toSpliced(line, 1);
+          if (kind === 'twice') lines = lines.toSpliced(line, 0, old);
+          if (kind === 'cut') lines = lines.with(line, old.slice(0, place));
+          if (kind === 'insert') lines = lines.with(line, old.slice(0, place) + word + old.slice(place));
+        }
+        for (const direction of ['forward', 'back'] as const) {
+          const plan = await plans(lines.join('\n'), changes, direction);
+          for (const file of plan.files) expect(parseFile(file.after)).toBeDefined();
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  }, 60_000);
+
   test('says after the edit what the live patch makes of the object; only lines of edited entries differ', async () => {
     let edited = 0;
     await fc.assert(

@@ -98,14 +98,18 @@ const openOf = (plan: ManifestPlan): Record<string, string> =>
 /** Writes the files if the operator said so, and keeps their digests: before, because a cut may come between. */
 export function writePlanned(ctx: StepContext, plan: ManifestPlan | undefined): Result<void> {
   if (!plan) return ok(undefined);
-  const write = ctx.manifests?.write === true && plan.files.length > 0;
+  const write = ctx.manifests?.write === true;
+  // Files that a cut session of this run has written are as wanted already, and still its files.
+  const before = factsOf(ctx)?.dir === plan.dir ? factsOf(ctx) : undefined;
+  const files = plan.files.map(({ path, digests }) => ({ path, ...digests }));
+  const kept = (before?.files ?? []).filter((old) => !files.some((one) => one.path === old.path));
   const keep = (written: boolean) =>
     ctx.fact('manifests', {
       dir: plan.dir,
       written,
-      files: plan.files.map(({ path, digests }) => ({ path, ...digests })),
+      files: [...kept, ...files],
       open: openOf(plan),
-      services: [...new Set(plan.files.flatMap((file) => file.workloads))],
+      services: [...new Set([...(before?.services ?? []), ...plan.files.flatMap((file) => file.workloads)])],
     } satisfies ManifestFacts as unknown as JsonValue);
   keep(false);
   if (!write) return ok(undefined);
