@@ -1,6 +1,6 @@
 /**
  * The files that the services are made from, through the built program: a service that Argo CD heals is changed in Git only,
- * the others on the cluster and in their files; the way back gives both back, and no password is in anything that is kept.
+ * one of a Helm chart has its values named, the others on the cluster and in their files; the way back gives both back, and no password is in anything that is kept.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,6 +17,8 @@ const PASSWORD = 'kept-in-the-file';
 const RUN = 'a1b2c3d4';
 const SERVICES = ['identity-service', 'notification-service', 'cdn-service', 'auth-service'];
 const HEALED = 'notification-service';
+/** Made by a chart: no document of it is in the folder. */
+const CHARTED = 'messaging-service';
 const home = mkdtempSync(join(tmpdir(), 'pgbw-manifests-'));
 const tree = join(home, 'deploy');
 const planFile = join(home, 'plan.json');
@@ -64,6 +66,15 @@ function manifestOf(name: string): string {
   return `# owned by the team of ${name}\n${text.replace(/^( +)- name: DATABASE_URL$/m, '$1# the database\n$&')}`;
 }
 
+function annotate(name: string, annotations: Readonly<Record<string, string>>): void {
+  const { metadata, ...rest } = live(name);
+  const all = { ...metadata.annotations, ...annotations };
+  cluster.store.update('deployments.apps', {
+    ...rest,
+    metadata: { ...metadata, resourceVersion: undefined, annotations: all },
+  });
+}
+
 function everyFile(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? everyFile(join(folder, entry.name)) : [join(folder, entry.name)],
@@ -71,23 +82,33 @@ function everyFile(folder: string): string[] {
 }
 
 beforeAll(async () => {
-  cluster = await startCluster({ services: 4, password: PASSWORD, pace: 20 });
+  cluster = await startCluster({ services: 5, password: PASSWORD, pace: 20 });
   for (const name of SERVICES) {
     mkdirSync(join(tree, 'apps', name), { recursive: true });
     writeFileSync(pathOf(name), manifestOf(name));
   }
-  const healed = live(HEALED);
-  cluster.store.update('deployments.apps', {
-    ...healed,
-    metadata: {
-      ...healed.metadata,
-      resourceVersion: undefined,
-      annotations: {
-        ...healed.metadata.annotations,
-        'argocd.argoproj.io/tracking-id': `shop:apps/Deployment:nova/${HEALED}`,
-      },
-    },
-  });
+  annotate(HEALED, { 'argocd.argoproj.io/tracking-id': `shop:apps/Deployment:nova/${HEALED}` });
+  annotate(CHARTED, { 'meta.helm.sh/release-name': 'messaging', 'meta.helm.sh/release-namespace': 'nova' });
+  mkdirSync(join(tree, 'chart', 'templates'), { recursive: true });
+  writeFileSync(join(tree, 'chart', 'Chart.yaml'), 'apiVersion: v2\nname: messaging\nversion: 1.0.0\n');
+  writeFileSync(
+    join(tree, 'chart', 'templates', 'deployment.yaml'),
+    '{{ if .Values.on }}\nkind: Deployment\n{{ end }}\n',
+  );
+  writeFileSync(
+    join(tree, 'chart', 'values.yaml'),
+    `replicas: 1\ndatabase:\n  url: postgresql://nova_user:${PASSWORD}@postgres:5432/nova\n`,
+  );
+  writeFileSync(
+    join(tree, 'release.yaml'),
+    `apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: messaging, namespace: nova}
+spec:
+  values:
+    database: {url: "postgresql://nova_user:${PASSWORD}@postgres:5432/nova"}
+`,
+  );
   git('init', '-q');
   git('add', '-A');
   git('commit', '-q', '-m', 'as it was');
@@ -100,7 +121,7 @@ beforeAll(async () => {
       namespace: 'nova',
       baseline: { enabled: false },
       observe: { every: '1s', for: '2s' },
-      phases: [{ id: 'p2', title: 'All', services: SERVICES.map((name) => ({ name })) }],
+      phases: [{ id: 'p2', title: 'All', services: [...SERVICES, CHARTED].map((name) => ({ name })) }],
     }),
   );
 }, 120_000);
@@ -122,10 +143,22 @@ test('before any run: a diff of every service, the one that Argo CD heals among 
   }
   expect(looked.text).not.toContain(PASSWORD);
   expect(looked.text).toContain('nothing was written: 4 files with --write');
+  expect(looked.text).toMatch(/deployment\/messaging-service +no file/);
+  expect(looked.text).toContain('change its values: chart/values.yaml:3, release.yaml:6.');
+  expect(looked.text).toContain('not edited: release.yaml:6 HelmRelease messaging spec.values.database.url');
   const refused = await said('manifests', '--dir', tree, '--plan', planFile, '--write');
   expect(refused.code).toBe(2);
   expect(refused.text).toContain('--run-id');
   expect(git('status', '--porcelain')).toBe('');
+});
+
+test('the preflight says who takes a change back, and that their files can follow', async () => {
+  const ran = await wizard('preflight', '--plan', planFile);
+  const step = ran.envelope.steps.find((one: Json) => one.id === 'preflight');
+  const row = step.evidence.find((one: Json) => one.check === 'who else writes these workloads');
+  expect(row.observed).toMatch(/Argo CD application shop reverts at once/);
+  expect(row.observed).toMatch(/messaging-service \(Helm release messaging\)/);
+  expect(row.observed).toContain('in the files they come from: pgb-wizard manifests --dir DIR');
 });
 
 test('the healed one is changed in Git alone, with the id of the run to come', async () => {
@@ -190,8 +223,11 @@ test('a run writes the files of what it switches: they say what the cluster has,
         { before: sha256(before[name]!), after: sha256(textOf(name)) },
       ]),
   );
+  const sum = step.evidence.find((one: Json) => one.check === 'manifest files');
+  expect(ran.stderr).toContain('no manifest of deployment/messaging-service was edited');
+  expect(sum.observed).toMatch(/3 files in .* written; commit them; deployment\/messaging-service: no document of it/);
   const again = await wizard('manifests', '--dir', tree, '--run', RUN);
-  expect(again.envelope.workloads.map((one: Json) => one.state)).toEqual(['done', 'done', 'done']);
+  expect(again.envelope.workloads.map((one: Json) => one.state)).toEqual(['done', 'done', 'done', 'missing']);
   expect(again.envelope.without[HEALED]).toBe('the run does not switch it');
 });
 

@@ -6,7 +6,8 @@ import { workloadId } from '../kube/refs.ts';
 import { editText, type PlacedEdit } from './edit-file.ts';
 import { bringsPassword, leavesPassword, oldWords } from './old-words.ts';
 import { hasDocument, isPublic, withDocument, withoutDocument } from './owned-objects.ts';
-import type { ParsedFile, Placed } from './place.ts';
+import type { ParsedFiles } from './parsed-files.ts';
+import type { Placed } from './place.ts';
 import type { ManifestRequest, WantedChange, WorkloadManifests } from './types.ts';
 
 export interface Edited {
@@ -28,12 +29,12 @@ interface Refusal {
 
 export async function editAll(
   root: string,
-  files: readonly ParsedFile[],
+  files: ParsedFiles,
   placed: readonly Placed[],
   request: ManifestRequest,
 ): Promise<Edited> {
   const { changes, direction } = request;
-  const texts = new Map(files.map((file) => [file.path, file.parsed.text]));
+  const texts = new Map(files.list.map((file) => [file.path, file.parsed.text]));
   const touched = new Map<string, Set<string>>();
   const ready: Ready[] = [];
   const refused: (Refusal | undefined)[] = [];
@@ -135,14 +136,14 @@ const mapsOf = (change: WantedChange) => change.objects.filter((one) => one.ref.
 
 /** Can the ConfigMaps of a change stand behind the document that refers to them? */
 function objectsInTheWay(
-  files: readonly ParsedFile[],
+  files: ParsedFiles,
   change: WantedChange,
   placed: Placed,
   direction: ManifestRequest['direction'],
 ): Refusal | undefined {
   const [path] = placed.edits.keys();
   if (path === undefined || direction === 'back') return undefined;
-  const text = files.find((file) => file.path === path)!.parsed.text;
+  const text = files.textOf(path);
   for (const object of mapsOf(change).filter((one) => !hasDocument(files, one))) {
     const { name } = object.ref;
     const next = 'Make the ConfigMap by hand, as the run makes it in the cluster, and change the entry by hand.';
@@ -155,7 +156,7 @@ function objectsInTheWay(
 
 /** Puts the ConfigMaps of a change behind its document, or takes them out again. Answers the files that this changed. */
 function moveObjects(
-  files: readonly ParsedFile[],
+  files: ParsedFiles,
   texts: Map<string, string>,
   change: WantedChange,
   placed: Placed,
@@ -165,7 +166,7 @@ function moveObjects(
   const changed: string[] = [];
   for (const object of mapsOf(change)) {
     if (direction === 'back') {
-      for (const file of files.filter((one) => hasDocument([one], object))) {
+      for (const { file } of files.named('ConfigMap', object.ref.name)) {
         const text = withoutDocument(texts.get(file.path)!, object);
         if (text !== texts.get(file.path)) changed.push(file.path);
         texts.set(file.path, text);

@@ -1,11 +1,12 @@
 /** Passwords that an edit takes out of a file, and where they come from when it is led back: from Git, never from the cluster. */
 import { parseDsn } from '../kube/dsn.ts';
 import type { Json } from '../kube/types.ts';
-import { nodeAt, objectsIn, parseFile } from './documents.ts';
+import { nodeAt, parseFile } from './documents.ts';
 import { type PlacedEdit, templateIn } from './edit-file.ts';
 import { listPath, standing, valueAt } from './entry.ts';
 import { olderTexts } from './git.ts';
-import { type Candidate, candidatesOf } from './place.ts';
+import { type Candidate, ParsedFiles } from './parsed-files.ts';
+import { candidatesOf } from './place.ts';
 import type { WantedChange } from './types.ts';
 
 /** An entry of variables, or an argument, with a password in clear. */
@@ -35,7 +36,7 @@ export async function oldWords(
   for await (const text of olderTexts(root, path)) {
     const parsed = parseFile(text);
     if (!parsed) continue;
-    for (const candidate of candidatesOf([{ path, parsed, objects: objectsIn(parsed) }], change, namespace)) {
+    for (const candidate of candidatesOf(new ParsedFiles([{ path, parsed }]), change, namespace)) {
       const found = wordsIn(candidate, one);
       if (found !== undefined) return found;
     }

@@ -10,9 +10,9 @@ import type { NewObject } from '../kube/switch-plan.ts';
 import type { Json } from '../kube/types.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { scrub } from '../secret.ts';
-import { objectsIn, type Parsed, parseFile } from './documents.ts';
-import { makerOf } from './mentions.ts';
-import { type ParsedFile, placeOf } from './place.ts';
+import { type Parsed, parseFile } from './documents.ts';
+import type { ParsedFiles } from './parsed-files.ts';
+import { placeOf } from './place.ts';
 import { endOfLine } from './splice.ts';
 import type { SecretTask, WantedChange } from './types.ts';
 
@@ -24,10 +24,8 @@ export const isPublic = (object: NewObject): boolean =>
   );
 
 /** Is there a document of it already? */
-export const hasDocument = (files: readonly ParsedFile[], object: NewObject): boolean =>
-  files.some((file) =>
-    file.objects.some(({ value }) => value.kind === object.ref.kind && value.metadata.name === object.ref.name),
-  );
+export const hasDocument = (files: ParsedFiles, object: NewObject): boolean =>
+  files.named(object.ref.kind, object.ref.name).length > 0;
 
 /** The text with the object as one more document; undefined where a file can't hold another (JSON). */
 export function withDocument(text: string, manifest: Json, keepNamespace: boolean): string | undefined {
@@ -74,29 +72,25 @@ export const WAYS_TO_KEEP_A_SECRET =
   'A Secret NAME that the cluster has, sealed: kubectl get secret NAME -o yaml | kubeseal -o yaml > FILE; with SOPS the same into sops encrypt; with External Secrets the new address into the store, and an ExternalSecret whose target is NAME.';
 
 /** What has to be done for the Secrets that the manifests of a workload refer to from now on. */
-export function secretTasks(files: readonly ParsedFile[], change: WantedChange): SecretTask[] {
+export function secretTasks(files: ParsedFiles, change: WantedChange): SecretTask[] {
   return change.objects
     .filter((object) => object.ref.kind === 'Secret')
     .map((object) => {
       const { name } = object.ref;
       const keys = Object.keys(object.manifest.data ?? {});
-      const sources = secretsBefore(change);
-      const made = files
-        .flatMap((file) => objectsIn(file.parsed).map((one) => ({ file, object: one, maker: makerOf(one.value) })))
-        .find(({ maker }) => maker !== undefined && sources.has(maker.secret));
-      const there = files
-        .flatMap((file) => objectsIn(file.parsed).map((one) => makerOf(one.value)))
-        .some((maker) => maker?.secret === name);
-      const place = made && placeOf({ file: made.file, object: made.object });
+      const there = files.makerOf(name);
+      const made =
+        there ?? [...secretsBefore(change)].map((one) => files.makerOf(one)).find((one) => one !== undefined);
+      const place = made && placeOf(made);
       return {
         name,
         workload: workloadId(change.ref),
         keys,
-        ...(place && made?.maker ? { maker: { ...place, kind: made.maker.kind } } : {}),
+        ...(made && place ? { maker: { ...place, kind: made.kind } } : {}),
         next: there
           ? [`The folder has what makes Secret ${name} already: see that its address is the pooler's.`]
           : [
-              `Secret ${name} must be in the cluster before this manifest is applied. A run makes it when it switches the service; no file holds it. ${wayOf(made?.maker?.kind, name, place && `${sanitiseLine(place.path, 200)}:${place.line}`)}`,
+              `Secret ${name} must be in the cluster before this manifest is applied. A run makes it when it switches the service; no file holds it. ${wayOf(made?.kind, name, place && `${sanitiseLine(place.path, 200)}:${place.line}`)}`,
             ],
       };
     });

@@ -3,24 +3,12 @@ import { type Edit, editName } from '../kube/edits.ts';
 import { groupOf, workloadId } from '../kube/refs.ts';
 import type { Json } from '../kube/types.ts';
 import { sanitiseLine } from '../sanitise.ts';
-import { lineOf, type ManifestObject, nodeAt, type Parsed } from './documents.ts';
+import { lineOf, nodeAt } from './documents.ts';
 import { offsetOf, type PlacedEdit, templateIn } from './edit-file.ts';
 import { moveOf, type Standing, standing, valueAt } from './entry.ts';
 import { shownValue } from './masked.ts';
+import type { Candidate, ParsedFiles } from './parsed-files.ts';
 import type { Direction, Place, WantedChange, WorkloadManifests } from './types.ts';
-
-/** A file that could be read as YAML. */
-export interface ParsedFile {
-  readonly path: string;
-  readonly parsed: Parsed;
-  readonly objects: readonly ManifestObject[];
-}
-
-/** A document of a workload: the manifest, or a patch that holds a part of it. */
-export interface Candidate {
-  readonly file: ParsedFile;
-  readonly object: ManifestObject;
-}
 
 export interface Placed {
   readonly report: WorkloadManifests;
@@ -30,30 +18,18 @@ export interface Placed {
 }
 
 /** Documents of this workload: by API group, kind and name; a namespace may be left out, and must not be another one. */
-export function candidatesOf(files: readonly ParsedFile[], change: WantedChange, namespace: string): Candidate[] {
-  const { ref } = change;
-  return files.flatMap((file) =>
-    file.objects
-      .filter(({ value }) => {
-        const { name, namespace: own } = value.metadata;
-        return (
-          value.kind === ref.kind &&
-          name === ref.name &&
-          groupOf(String(value.apiVersion ?? '')) === groupOf(ref.apiVersion) &&
-          (own === undefined || own === null || own === namespace)
-        );
-      })
-      .map((object) => ({ file, object })),
-  );
+export function candidatesOf(files: ParsedFiles, { ref }: WantedChange, namespace: string): Candidate[] {
+  return files.named(ref.kind, ref.name).filter(({ object: { value } }) => {
+    const { namespace: own } = value.metadata;
+    return (
+      groupOf(String(value.apiVersion ?? '')) === groupOf(ref.apiVersion) &&
+      (own === undefined || own === null || own === namespace)
+    );
+  });
 }
 
 /** Where every edit of a workload goes. A workload is edited as a whole or not at all: half an address serves nobody. */
-export function place(
-  files: readonly ParsedFile[],
-  change: WantedChange,
-  namespace: string,
-  direction: Direction,
-): Placed {
+export function place(files: ParsedFiles, change: WantedChange, namespace: string, direction: Direction): Placed {
   const id = workloadId(change.ref);
   const candidates = candidatesOf(files, change, namespace);
   const nothing = (

@@ -3,14 +3,16 @@
  * the old address back from there, sooner or later. Nothing is written here; `write.ts` does.
  */
 import { realpathSync } from 'node:fs';
+import type { Node } from 'yaml';
 import { ok, type Result } from '../result.ts';
-import { looksLikeTemplate, nodeAt, objectsIn, parseFile } from './documents.ts';
+import { looksLikeTemplate, nodeAt, parseFile } from './documents.ts';
 import { editAll } from './edit-all.ts';
 import { openGit, standingOf } from './git.ts';
 import { maskedText } from './masked.ts';
 import { mentionsIn } from './mentions.ts';
 import { secretsBefore, secretTasks } from './owned-objects.ts';
-import { candidatesOf, type ParsedFile, place } from './place.ts';
+import { type ParsedFile, ParsedFiles } from './parsed-files.ts';
+import { candidatesOf, place } from './place.ts';
 import { readTree, type Tree } from './tree.ts';
 import type { FileChange, ManifestPlan, ManifestRequest, Mention, WorkloadManifests } from './types.ts';
 import { unifiedDiff } from './unified.ts';
@@ -25,7 +27,7 @@ export async function planManifests(request: ManifestRequest): Promise<Result<Ma
   const { files, skipped } = parsedFiles(tree.value, request);
   const placed = changes.map((change) => place(files, change, request.namespace, direction));
   const { reports: workloads, texts, touched } = await editAll(tree.value.root, files, placed, request);
-  const paths = [...touched.keys()].filter((path) => texts.get(path) !== textOf(files, path)).sort();
+  const paths = [...touched.keys()].filter((path) => texts.get(path) !== files.textOf(path)).sort();
   const standings = git ? await standingOf(git, tree.value.root, paths) : new Map();
   const missing = workloads.some((one) => one.state === 'missing');
   const mentions = direction === 'forward' ? mentionsOf(files, request) : [];
@@ -35,7 +37,7 @@ export async function planManifests(request: ManifestRequest): Promise<Result<Ma
     root: tree.value.root,
     direction,
     workloads: workloads.map((one) => withChartHint(one, charts, mentions)),
-    files: paths.map((path) => fileChange(path, textOf(files, path), texts.get(path)!, touched, standings)),
+    files: paths.map((path) => fileChange(path, files.textOf(path), texts.get(path)!, touched, standings)),
     secrets:
       direction === 'forward'
         ? changes
@@ -56,14 +58,11 @@ function rootOf(dir: string): string | undefined {
   }
 }
 
-const textOf = (files: readonly ParsedFile[], path: string): string =>
-  files.find((file) => file.path === path)!.parsed.text;
-
 /** Only files that speak of a workload, a new object or the target are parsed: a repository holds many others. */
 function parsedFiles(
   tree: Tree,
   { changes, target }: ManifestRequest,
-): { files: ParsedFile[]; skipped: { path: string; reason: string }[] } {
+): { files: ParsedFiles; skipped: { path: string; reason: string }[] } {
   const named = [
     ...changes.flatMap((one) => [one.ref.name, ...secretsBefore(one), ...one.objects.map((object) => object.ref.name)]),
     ...target.services,
@@ -81,10 +80,10 @@ function parsedFiles(
       continue;
     }
     const parsed = parseFile(text);
-    if (parsed) files.push({ path, parsed, objects: objectsIn(parsed) });
+    if (parsed) files.push({ path, parsed });
     else skipped.push({ path, reason: 'no valid YAML' });
   }
-  return { files, skipped };
+  return { files: new ParsedFiles(files), skipped };
 }
 
 function fileChange(
@@ -110,16 +109,13 @@ function fileChange(
   };
 }
 
-function mentionsOf(files: readonly ParsedFile[], { changes, target, namespace }: ManifestRequest): Mention[] {
-  return files.flatMap((file) => {
-    const known = changes
-      .flatMap((change) => candidatesOf([file], change, namespace))
-      .map(({ object }) => ({
-        document: object.document,
-        node: nodeAt(file.parsed.documents[object.document]!, object.path),
-      }));
-    return mentionsIn(file.path, file.parsed, target, known);
-  });
+function mentionsOf(files: ParsedFiles, { changes, target, namespace }: ManifestRequest): Mention[] {
+  const known = new Map<string, { document: number; node: Node | undefined }[]>();
+  for (const { file, object } of changes.flatMap((change) => candidatesOf(files, change, namespace))) {
+    const node = nodeAt(file.parsed.documents[object.document]!, object.path);
+    known.set(file.path, [...(known.get(file.path) ?? []), { document: object.document, node }]);
+  }
+  return files.list.flatMap(({ path, parsed }) => mentionsIn(path, parsed, target, known.get(path) ?? []));
 }
 
 const isIn = (folder: string, path: string): boolean => folder === '' || path.startsWith(`${folder}/`);

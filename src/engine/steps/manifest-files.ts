@@ -122,7 +122,10 @@ export function writePlanned(ctx: StepContext, plan: ManifestPlan | undefined): 
 /** Rows of the record about files; more than these are counted. */
 const ROWS = 60;
 
-/** What was written, with digests; or what would have been. */
+/**
+ * What was written, with digests; or what would have been. It never holds up the services, so what is open in the files is a
+ * warning of the run and no check that failed.
+ */
 export function manifestEvidence(ctx: StepContext): void {
   const facts = factsOf(ctx);
   if (!facts) return;
@@ -130,16 +133,21 @@ export function manifestEvidence(ctx: StepContext): void {
   for (const file of facts.files.slice(0, ROWS)) {
     ctx.evidence({
       check: `manifest ${sanitiseLine(file.path, 200)}`,
-      verdict: facts.written ? 'pass' : 'inconclusive',
+      verdict: 'pass',
       observed: `sha256 ${short(file.before)} ${facts.written ? 'became' : 'would become'} ${short(file.after)}${facts.written ? '' : '; it was not written'}`,
       data: { before: file.before, after: file.after },
     });
   }
   const open = Object.entries(facts.open);
-  const all = `${facts.files.length} files in ${sanitiseLine(facts.dir, 200)}${facts.written ? ' written; commit them' : ''}`;
+  for (const [id, why] of open) ctx.message('warn', `no manifest of ${id} was edited: ${why}`);
+  const where = sanitiseLine(facts.dir, 200);
+  const all =
+    facts.files.length === 0
+      ? `nothing to change in ${where}`
+      : `${facts.files.length} ${facts.files.length === 1 ? 'file' : 'files'} in ${where}${facts.written ? ' written; commit them' : ' would be changed; not written'}`;
   ctx.evidence({
     check: 'manifest files',
-    verdict: open.length === 0 && (facts.written || facts.files.length === 0) ? 'pass' : 'inconclusive',
+    verdict: 'pass',
     observed: [all, ...open.map(([id, why]) => `${id}: ${why}`)].join('; '),
     data: { files: facts.files.length, written: facts.written, open: open.length },
   });
