@@ -245,8 +245,10 @@ test('a service that goes back takes its file along, the others are told of, and
     '--write-manifests',
   );
   expect(textOf(first!), one.stderr).toBe(before[first!]);
+  // It is back already: its file, had somebody led it to the pooler again, would be spoken of no more.
   const rest = await wizard('rollback', '--run', RUN, '--all', '--no-input');
   expect(rest.code, rest.stderr).toBe(6);
+  expect(rest.stderr).not.toContain(`--service ${first!} `);
   const told = rest.envelope.messages ?? [];
   const hints = [rest.stderr, JSON.stringify(told)].join('\n');
   expect(hints).toContain(`--service cdn-service --revert --write`);
@@ -255,8 +257,36 @@ test('a service that goes back takes its file along, the others are told of, and
   expect(back.text).not.toContain(PASSWORD);
   for (const name of SERVICES.filter((one) => one !== HEALED)) expect(textOf(name)).toBe(before[name]);
   expect(git('diff', '--stat', '--', '.', `:!apps/${HEALED}`)).toBe('');
-  await said('export', '--run', RUN);
-  const record = everyFile(join(home, 'runs', RUN));
+  await said('export', '--run', RUN, '--to', join(home, 'exported'));
+  const record = [...everyFile(join(home, 'runs', RUN)), ...everyFile(join(home, 'exported'))];
   expect(record.some((file) => readFileSync(file, 'utf8').includes(sha256(before[first!]!)))).toBe(true);
   for (const file of record) expect(readFileSync(file, 'utf8'), file).not.toContain(PASSWORD);
+});
+
+test('files that were written for services that never moved go back with everything', async () => {
+  const run = 'd4c3b2a1';
+  const files = ['--manifests-dir', tree, '--write-manifests'];
+  const base = ['--no-input', '--plan', planFile, '--time-scale', '600'];
+  const ran = await wizard(
+    'run',
+    ...base,
+    '--on-blocked',
+    'skip',
+    '--run-id',
+    run,
+    '--fresh',
+    '--stop-after',
+    'p1',
+    ...files,
+  );
+  expect(ran.code, ran.stderr).toBe(3);
+  const name = 'cdn-service';
+  expect(textOf(name)).not.toBe(before[name]);
+  const told = await wizard('rollback', '--run', run, '--all', '--no-input');
+  expect(told.stderr).toContain('--service cdn-service --service auth-service --revert --write');
+  const back = await wizard('rollback', '--run', run, '--all', '--no-input', ...files);
+  expect(back.code, back.stderr).toBe(6);
+  const journal = readFileSync(join(home, 'runs', run, 'events.jsonl'), 'utf8');
+  expect(journal).toContain('manifest apps/cdn-service/deployment.yaml: sha256');
+  for (const one of SERVICES.filter((other) => other !== HEALED)) expect(textOf(one)).toBe(before[one]);
 });

@@ -2,6 +2,7 @@
  * The way back: a service, a phase, or everything, newest change first, one service at a time. Each service is a step of
  * its own with evidence, `rollback.<service>`, so that a rollback that was cut off goes on where it stopped.
  */
+import { manifestsOfUnmoved } from '../steps/manifest-files.ts';
 import { goBack, verifyBack } from '../steps/switch-back.ts';
 import type { StepContext } from '../steps/types.ts';
 import { Interrupted } from './controls.ts';
@@ -22,22 +23,29 @@ export function servicesToGoBack(state: RunState, scope: RollbackScope): string[
       before[service.name] === undefined &&
       (service.state === 'pooled' || service.state === 'switching' || hasOpenPatch(state, service.name)),
   );
-  const inScope = moved.filter((service) =>
-    scope.kind === 'all'
-      ? true
-      : scope.kind === 'phase'
-        ? service.phase === scope.phase
-        : service.name === scope.service,
-  );
+  const asked = new Set(inScope(state, scope));
   // Those that changed last go first; `changedAt` ties (a batch) fall back to the reverse order of the plan.
   const order = new Map(state.services.map((service, index) => [service.name, index]));
-  return inScope
+  return moved
+    .filter((service) => asked.has(service.name))
     .sort(
       (a, b) =>
         (b.changedAt ?? '').localeCompare(a.changedAt ?? '') || (order.get(b.name) ?? 0) - (order.get(a.name) ?? 0),
     )
     .map((service) => service.name);
 }
+
+/** Every service that a rollback is asked of. */
+const inScope = (state: RunState, scope: RollbackScope): string[] =>
+  state.services
+    .filter((service) =>
+      scope.kind === 'all'
+        ? true
+        : scope.kind === 'phase'
+          ? service.phase === scope.phase
+          : service.name === scope.service,
+    )
+    .map((service) => service.name);
 
 /** A forward patch that may still land: the service is taken back as if it had (goBack fences it off). */
 const hasOpenPatch = (state: RunState, service: string): boolean =>
@@ -84,6 +92,7 @@ async function askAndGoBack(
       'warn',
       `rollback of ${label}: this run has nothing of it on the pooler, so nothing was taken back${hint}`,
     );
+    await manifestsOfUnmoved(ports.context('rollback', controls.signal), inScope(core.state, scope));
     return 'nothing';
   }
   if (consent === 'confirm') {
@@ -124,6 +133,8 @@ async function askAndGoBack(
   } finally {
     controls.goingBack(false);
   }
+  const unmoved = inScope(core.state, scope).filter((one) => !services.includes(one));
+  await manifestsOfUnmoved(ports.context('rollback', controls.signal), unmoved);
   core.record({ type: 'rollback.finished', scope, ok: true });
   core.live.set({ status: 'running' });
   return 'done';

@@ -3,12 +3,13 @@
  * so, and led back with a service that goes back. Files never hold up the services: the run says what it could not do.
  */
 
+import { workloadId } from '../kube/refs.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import { planManifests } from '../manifests/plan.ts';
 import type { ManifestPlan, WantedChange } from '../manifests/types.ts';
 import { targetOfPlan, wantedOf } from '../manifests/wanted.ts';
 import { type WrittenFile, writeManifests } from '../manifests/write.ts';
-import { ok, type Result } from '../result.ts';
+import { fail, ok, type Result } from '../result.ts';
 import type { ChangePreview, DiffLine, JsonValue } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import type { StepContext } from './types.ts';
@@ -153,43 +154,81 @@ export function manifestEvidence(ctx: StepContext): void {
   });
 }
 
-/** Two services may share a file: one after the other. */
-let turn: Promise<unknown> = Promise.resolve();
-
 /** Leads the files of a service back after the service itself, or says how. */
 export async function manifestsBack(ctx: StepContext, change: WorkloadChange): Promise<void> {
   const facts = factsOf(ctx);
-  const service = change.ref.name;
-  const id = `${change.ref.kind.toLowerCase()}/${service}`;
   if (ctx.manifests?.write !== true) {
-    if (!facts?.written || !facts.services.includes(id)) return;
-    ctx.message(
-      'warn',
-      `the manifests of ${service} in ${facts.dir} still have the pooler's address: pgb-wizard manifests --dir ${facts.dir} --run ${ctx.runId} --service ${service} --revert --write`,
+    if (facts?.written && facts.services.includes(idOf(change))) sayHow(ctx, facts, [change.ref.name]);
+    return;
+  }
+  for (const file of await ledBack(ctx, change)) {
+    ctx.evidence({
+      check: `manifest ${sanitiseLine(file.path, 200)}`,
+      verdict: 'pass',
+      observed: `${became(file)}; commit it`,
+      data: { before: file.before, after: file.after },
+    });
+  }
+}
+
+/** Files of services that never moved, and that a rollback is asked of all the same: p1.prepare wrote them beforehand. */
+export async function manifestsOfUnmoved(ctx: StepContext, services: readonly string[]): Promise<void> {
+  const facts = factsOf(ctx);
+  if (!facts?.written) return;
+  const changes = services
+    .flatMap((service) => ctx.fleet.original(service) ?? [])
+    .filter((change) => facts.services.includes(idOf(change)));
+  if (changes.length === 0) return;
+  if (ctx.manifests?.write !== true) {
+    sayHow(
+      ctx,
+      facts,
+      changes.map((change) => change.ref.name),
     );
     return;
   }
+  for (const change of changes) {
+    for (const file of await ledBack(ctx, change))
+      ctx.message('info', `manifest ${file.path}: ${became(file)}; commit it`);
+  }
+}
+
+const idOf = ({ ref }: WorkloadChange): string => workloadId(ref);
+
+const became = (file: WrittenFile): string => `sha256 ${file.before.slice(0, 12)} became ${file.after.slice(0, 12)}`;
+
+function sayHow(ctx: StepContext, { dir }: ManifestFacts, services: readonly string[]): void {
+  const only = services.map((service) => `--service ${service}`).join(' ');
+  ctx.message(
+    'warn',
+    `the manifests of ${services.join(', ')} in ${dir} still have the pooler's address: pgb-wizard manifests --dir ${dir} --run ${ctx.runId} ${only} --revert --write`,
+  );
+}
+
+/** Two services may share a file: one after the other. */
+let turn: Promise<unknown> = Promise.resolve();
+
+async function ledBack(ctx: StepContext, change: WorkloadChange): Promise<readonly WrittenFile[]> {
   const mine = turn.then(() => back(ctx, change));
   turn = mine.catch(() => {});
   const written = await mine;
   if (!written.ok) {
-    ctx.message('warn', `the manifests of ${service} were not led back: ${written.error.message}`);
-    return;
+    ctx.message('warn', `the manifests of ${change.ref.name} were not led back: ${written.error.message}`);
+    return [];
   }
-  for (const file of written.value) {
-    ctx.evidence({
-      check: `manifest ${sanitiseLine(file.path, 200)}`,
-      verdict: 'pass',
-      observed: `sha256 ${file.before.slice(0, 12)} became ${file.after.slice(0, 12)}; commit it`,
-      data: { before: file.before, after: file.after },
-    });
+  const facts = factsOf(ctx);
+  if (facts) {
+    const services = facts.services.filter((id) => id !== idOf(change));
+    ctx.fact('manifests', { ...facts, services } satisfies ManifestFacts as unknown as JsonValue);
   }
+  return written.value;
 }
 
 async function back(ctx: StepContext, change: WorkloadChange): Promise<Result<readonly WrittenFile[]>> {
   const plan = await manifestsFor(ctx, [change], 'back');
   if (!plan.ok) return plan;
   if (!plan.value) return ok([]);
-  for (const [id, why] of Object.entries(openOf(plan.value))) ctx.message('warn', `the manifests of ${id}: ${why}`);
+  const open = Object.entries(openOf(plan.value));
+  if (open.length > 0) return fail('drift', open.map(([id, why]) => `${id}: ${why}`).join('; '));
   return writeManifests(plan.value);
 }
