@@ -81,6 +81,29 @@ const FLEET: Record<string, { pod: Json; kind?: string; sees: (now: Effective) =
     pod: app({ env: [{ name: 'DATABASE_URL', value: DSN.replace('postgres:5432', 'pg-primary:5433') }] }),
     sees: (e) => expect(e.DATABASE_URL).toBe(POOLED),
   },
+  'composed-of-fields': {
+    pod: {
+      labels: { tier: 'nova' },
+      ...app({
+        env: [
+          { name: 'NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+          { name: 'DATABASE_URL', value: DSN.replace('@postgres:', '@postgres.$(NAMESPACE).svc:') },
+        ],
+      }),
+    },
+    sees: (e) => expect(e.DATABASE_URL).toBe(POOLED),
+  },
+  'endpoints-by-hand': {
+    pod: app({ env: [{ name: 'DATABASE_URL', value: DSN.replace('@postgres:', '@pg-by-hand:') }] }),
+    sees: (e) => expect(e.DATABASE_URL).toBe(POOLED),
+  },
+  'host-alias': {
+    pod: {
+      ...app({ env: [{ name: 'DATABASE_URL', value: DSN.replace('@postgres:', '@legacy-db:') }] }),
+      hostAliases: [{ ip: 'CLUSTER_IP', hostnames: ['Legacy-DB'] }],
+    },
+    sees: (e) => expect(e.DATABASE_URL).toBe(POOLED),
+  },
   jdbc: {
     pod: app({
       env: [
@@ -231,6 +254,28 @@ beforeAll(async () => {
     metadata: { name: 'pg-primary', namespace: 'nova' },
     spec: { selector: { app: 'postgres' }, ports: [{ port: 5433, targetPort: 5432 }] },
   });
+  // The same pods once more, by addresses that somebody wrote down; and other pods.
+  for (const [name, address] of [
+    ['postgres', '10.1.0.7'],
+    ['pg-by-hand', '10.1.0.7'],
+    ['pg-elsewhere', '10.1.0.8'],
+  ] as const) {
+    if (name !== 'postgres')
+      make('services', {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, namespace: 'nova' },
+        spec: { ports: [{ port: 5432, targetPort: 5432 }] },
+      });
+    make('endpointslices.discovery.k8s.io', {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: `${name}-1`, namespace: 'nova', labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      ports: [{ name: '', port: 5432 }],
+      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    });
+  }
   make('secrets', {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -249,8 +294,11 @@ beforeAll(async () => {
     metadata: { name: 'db', namespace: 'nova' },
     data: { host: 'postgres', port: '5432' },
   });
+  const ip = store.get('services', 'nova', 'postgres')!.spec.clusterIP;
   for (const [name, { pod, kind = 'Deployment' }] of Object.entries(FLEET))
-    make(RESOURCE[kind]!, objectOf(name, kind, structuredClone(pod)));
+    make(RESOURCE[kind]!, objectOf(name, kind, JSON.parse(JSON.stringify(pod).replaceAll('CLUSTER_IP', ip))));
+  const elsewhere = DSN.replace('@postgres:', '@pg-elsewhere:');
+  make('deployments.apps', objectOf('elsewhere', 'Deployment', app({ env: [{ name: 'URL', value: elsewhere }] })));
   make('deployments.apps', objectOf('stranger', 'Deployment', app({ env: [{ name: 'REDIS_HOST', value: 'redis' }] })));
   make('deployments.apps', objectOf('no-port', 'Deployment', app({ env: [{ name: 'DB_HOST', value: 'postgres' }] })));
   kube = await cluster.connect();
@@ -286,9 +334,11 @@ function effective(name: string, kind: string): Effective {
     for (const entry of container.env ?? []) {
       const from = entry.valueFrom?.secretKeyRef
         ? data('secrets', entry.valueFrom.secretKeyRef.name)[entry.valueFrom.secretKeyRef.key]
-        : entry.valueFrom
-          ? data('configmaps', entry.valueFrom.configMapKeyRef.name)[entry.valueFrom.configMapKeyRef.key]
-          : fill(entry.value ?? '');
+        : entry.valueFrom?.fieldRef
+          ? object.metadata.namespace
+          : entry.valueFrom
+            ? data('configmaps', entry.valueFrom.configMapKeyRef.name)[entry.valueFrom.configMapKeyRef.key]
+            : fill(entry.value ?? '');
       env[entry.name] = from ?? 'MISSING';
     }
     if (container.args) env.args = container.args.map(fill).join(' ');

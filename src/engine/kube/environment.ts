@@ -8,6 +8,8 @@ import type { Json } from './types.ts';
 export interface EnvironmentSources {
   secret(name: string): Readonly<Record<string, string>> | undefined;
   configMap(name: string): Readonly<Record<string, string>> | undefined;
+  /** What a field of the pod will be, as far as its template says it already. Absent: nothing is known before it runs. */
+  field?(path: string): string | undefined;
   /** Service links (`PGBOUNCER_PORT=tcp://…`), or empty when `enableServiceLinks` is false. */
   readonly serviceLinks: Readonly<Record<string, string>>;
 }
@@ -32,7 +34,7 @@ export type Origin =
 
 export interface EnvVariable {
   readonly name: string;
-  /** Undefined: known only at run time (field references), or its source is not readable. */
+  /** Undefined: known only at run time (most field references), or its source is not readable. */
   readonly value: string | undefined;
   readonly origin: Origin;
 }
@@ -175,7 +177,8 @@ export function effectiveEnvironment(container: Json, sources: EnvironmentSource
       continue;
     }
     const kind = from.fieldRef ? 'fieldRef' : from.resourceFieldRef ? 'resourceFieldRef' : 'fileKeyRef';
-    set({ name, value: undefined, origin: { kind, index } });
+    const value = from.fieldRef ? sources.field?.(String(from.fieldRef.fieldPath ?? '')) : undefined;
+    set({ name, value, origin: { kind, index } });
   }
 
   return { variables, own: result, missing, expand: (text) => expand(text, (name) => variables.get(name)?.value) };

@@ -12,7 +12,7 @@ import {
   references,
 } from './environment.ts';
 import { templateOf, templatePath } from './fingerprint.ts';
-import { isTarget, isTargetHost, type ResolvedTarget } from './target.ts';
+import { isTarget, isTargetHost, type ResolvedTarget, seenBy } from './target.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { ContainerRole, DsnForm, SourceKind } from './workload-types.ts';
 
@@ -84,12 +84,18 @@ const PROXY_IMAGE =
   /(cloud-sql-proxy|cloudsql-docker|pgbouncer|pgpool|odyssey|pgcat|envoyproxy\/envoy|haproxy|rds-proxy)/i;
 
 /** Names, images and places of one pod template. */
-export function scanTemplate(object: KubeObject, sources: EnvironmentSources, target: ResolvedTarget): ScanResult {
+export function scanTemplate(object: KubeObject, sources: EnvironmentSources, everywhere: ResolvedTarget): ScanResult {
   const spec = templateOf(object)?.spec ?? {};
   const base = `${templatePath(object.kind)}/spec`;
   const sites: Site[] = [];
   const unexplained: { container?: string; reason: string }[] = [];
-  const linked: EnvironmentSources = spec.enableServiceLinks === false ? { ...sources, serviceLinks: {} } : sources;
+  const seen: EnvironmentSources = {
+    secret: (name) => sources.secret(name),
+    configMap: (name) => sources.configMap(name),
+    field: (path) => fieldOf(object, path),
+    serviceLinks: spec.enableServiceLinks === false ? {} : sources.serviceLinks,
+  };
+  const target = seenBy(everywhere, spec);
   const proxies: string[] = [];
   for (const [field, list] of [
     ['containers', spec.containers ?? []],
@@ -100,7 +106,7 @@ export function scanTemplate(object: KubeObject, sources: EnvironmentSources, ta
         field === 'containers' ? 'container' : container.restartPolicy === 'Always' ? 'sidecar' : 'init';
       const where = { container: String(container.name), role, pointer: `${base}/${field}/${index}` };
       if (role !== 'init' && PROXY_IMAGE.test(container.image ?? '')) proxies.push(where.container);
-      const env = effectiveEnvironment(container, linked);
+      const env = effectiveEnvironment(container, seen);
       for (const gap of env.missing)
         unexplained.push({ container: where.container, reason: `${gap} is missing or not readable` });
       for (const variable of env.own.values()) {
@@ -127,6 +133,21 @@ export function scanTemplate(object: KubeObject, sources: EnvironmentSources, ta
     }
   }
   return { sites, unexplained, proxies };
+}
+
+/** Fields of a pod that its workload decides: an address may be put together of them (`postgres.$(NAMESPACE).svc`). */
+function fieldOf(object: KubeObject, path: string): string | undefined {
+  const template = templateOf(object);
+  switch (path) {
+    case 'metadata.namespace':
+      return object.metadata.namespace;
+    case 'spec.serviceAccountName':
+      return template?.spec?.serviceAccountName ?? 'default';
+    default: {
+      const [, map, key] = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path) ?? [];
+      return map === undefined || key === undefined ? undefined : template?.metadata?.[map]?.[key];
+    }
+  }
 }
 
 interface Where {

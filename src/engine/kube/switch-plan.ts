@@ -10,7 +10,7 @@ import { templateOf } from './fingerprint.ts';
 import { ref } from './refs.ts';
 import type { Site } from './scan.ts';
 import type { ReadSources } from './sources.ts';
-import { isTarget, type ResolvedTarget } from './target.ts';
+import { isTarget, type ResolvedTarget, seenBy } from './target.ts';
 import type { Json, KubeObject, Ref } from './types.ts';
 import type { Endpoint } from './workload-types.ts';
 
@@ -75,7 +75,7 @@ class Planner {
   constructor(live: KubeObject, sources: ReadSources, target: ResolvedTarget, to: Endpoint, runId: string) {
     this.#live = live;
     this.#sources = sources;
-    this.#target = target;
+    this.#target = seenBy(target, templateOf(live)?.spec);
     this.#to = to;
     this.#runId = runId;
     this.#name = ownedName(String(live.metadata.name), runId);

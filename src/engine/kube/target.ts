@@ -45,7 +45,22 @@ export function resolveTarget(
 ): ResolvedTarget {
   const home = target.namespace ?? namespace;
   const main = services.find((s) => s.metadata.name === target.service && s.metadata.namespace === home);
-  const twins = services.filter((s) => s === main || isTwin(s, main) || isAlias(s, target.service, home));
+  const addressesOf = (service: Json) =>
+    endpointSlices
+      .filter(
+        ({ metadata }) =>
+          metadata?.labels?.['kubernetes.io/service-name'] === service.metadata.name &&
+          (metadata.namespace ?? home) === service.metadata.namespace,
+      )
+      .flatMap((slice) => (slice.endpoints ?? []).flatMap((one: Json) => (one.addresses ?? []) as string[]));
+  const pods = main ? addressesOf(main) : [];
+  const twins = services.filter(
+    (s) =>
+      s === main ||
+      isTwin(s, main) ||
+      isAlias(s, target.service, home) ||
+      (s.metadata.namespace === home && isSetByHand(s, addressesOf(s), pods)),
+  );
   const names = [...new Set([target.service, ...twins.map((s) => String(s.metadata.name))])];
   const hosts = new Set<string>((target.hosts ?? []).map(clean));
   const ports = new Set<number>([target.port]);
@@ -94,6 +109,10 @@ function isTwin(service: Json, main: Json): boolean {
   );
 }
 
+/** A Service without a selector, whose endpoints somebody wrote: the same pods by address, and no others. */
+const isSetByHand = (service: Json, addresses: readonly string[], pods: readonly string[]): boolean =>
+  service.spec?.selector === undefined && addresses.length > 0 && addresses.every((ip) => pods.includes(ip));
+
 const isAlias = (service: Json, name: string, namespace: string): boolean =>
   service.spec?.type === 'ExternalName' &&
   new RegExp(`^${name}\\.${namespace}\\.svc(\\.|$)`).test(service.spec.externalName ?? '');
@@ -126,4 +145,13 @@ export function poolerTarget(to: Endpoint, namespace: string): ResolvedTarget {
     `${name}.${namespace}.svc.cluster.local`,
   ];
   return { hosts, services: [name], namespace, ports: [to.port], links: {} };
+}
+
+/** With the pods' own names for the target's addresses (`hostAliases` of their template). */
+export function seenBy(target: ResolvedTarget, podSpec: Json): ResolvedTarget {
+  const aliases: readonly Json[] = podSpec?.hostAliases ?? [];
+  const names = aliases
+    .filter(({ ip }) => isTargetHost(target, String(ip)))
+    .flatMap(({ hostnames }) => ((hostnames ?? []) as string[]).map(clean));
+  return names.length === 0 ? target : { ...target, hosts: [...target.hosts, ...names] };
 }

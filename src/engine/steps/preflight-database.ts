@@ -28,7 +28,7 @@ async function whoConnects(ctx: StepContext, found: Discovery): Promise<void> {
   }
   const odd = unexplainedClients(seen.value, ctx.plan.pooler.name);
   ctx.evidence({
-    check: 'connected clients explained',
+    check: 'connected clients',
     verdict: 'pass',
     observed: `${seen.value.byWorkload.size} workloads connected${odd.length > 0 ? `; not explained by any address that can be seen: ${odd.join('; ')}` : ', all of them known'}`,
     data: { unexplained: odd },
