@@ -21,9 +21,9 @@ export function header(snapshot: RunSnapshot, now: number, width: number, glyphs
   const time: Line = [span(status, tone), span(`  ${clockTime(now - Date.parse(snapshot.startedAt))} `)];
   const rehearsal = (text: string): Line => (snapshot.rehearsal ? [span(text, 'accent'), span('  ')] : []);
   // Where one is comes first; that time passes faster is known to whoever asked for it.
-  const right = [`rehearsal${scale}`, 'rehearsal', scale.trim()]
+  const right = [`rehearsal${scale}`, 'rehearsal', scale.trim(), '']
     .map((text): Line => [...(text === '' ? [] : rehearsal(text)), ...time])
-    .find((line, index) => index === 2 || lineWidth(line) + lineWidth(place) + 2 <= width) as Line;
+    .find((line, index) => index === 3 || lineWidth(line) + lineWidth(place) + 2 <= width) as Line;
   const room = width - lineWidth(right) - lineWidth(place) - 2;
   const product = ' pgb-wizard  ';
   const left: Line = [...(room >= product.length ? [span(product, 'info')] : [span(' ')]), ...place];

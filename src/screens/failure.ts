@@ -59,11 +59,17 @@ export function failureScreen(view: View, ask: Extract<Ask, { kind: 'failure' }>
         ]
       : []),
     ...labelled('cause', ask.cause, width, unknown ? 'warn' : 'bad'),
-    ...labelled('do', ask.hint, width, 'ok'),
+    // What to do was to roll it back, and that is done: the ways on say the rest.
+    ...(back ? [] : labelled('do', ask.hint, width, 'ok')),
     [],
-    ...waysOf(ask.options, back).map((way): Line => {
-      return [span(`   ${keyName(keymap[way.action][0] ?? '').padEnd(9)}`, 'key'), span(way.text)];
-    }),
+    ...waysOf(ask.options, back).flatMap((way) =>
+      wrapWords(way.text, width - 13).map(
+        (row, index): Line => [
+          span(`   ${(index === 0 ? keyName(keymap[way.action][0] ?? '') : '').padEnd(9)}`, 'key'),
+          span(row),
+        ],
+      ),
+    ),
     ...(ask.findings.length === 0
       ? []
       : [[], [span(' what the doctor found', 'title')] as Line, ...findingLines(ask.findings, width, glyphs)]),

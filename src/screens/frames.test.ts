@@ -31,6 +31,7 @@ const SCREENS: Readonly<Record<string, { situation: Situation | undefined; view?
   'decision-due': { situation: 'decideDue' },
   'decision-gate-fails': { situation: 'decideFail' },
   failure: { situation: 'failure' },
+  'failure-back': { situation: 'failureBack' },
   'rollback-pick': { situation: 'batch', view: 'rollback' },
   'rollback-ask': { situation: 'rollbackAsk' },
   'rollback-progress': { situation: 'rollingBack' },

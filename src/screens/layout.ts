@@ -91,7 +91,10 @@ function footer(view: View, columns: number): Line {
   const shown = actionsAt(placeOf(ui, snapshot)).filter(
     (action) => action.footer !== undefined && action.id !== ui.view,
   );
-  shown.sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
+  // After a failure the way back is what one looks for, and stays when the terminal is narrow.
+  const place = (action: Action) =>
+    action.id === 'rollback' && snapshot.ask?.kind === 'failure' ? 1 : (action.footer ?? 0);
+  shown.sort((a, b) => place(a) - place(b));
   const last = shown.filter((action) => action.id === 'help' || action.id === 'leave').map(hint);
   let room = columns - last.reduce((sum, one) => sum + lineWidth(one), 0);
   const others = shown.filter((action) => action.id !== 'help' && action.id !== 'leave');

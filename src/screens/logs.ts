@@ -8,9 +8,11 @@ import { scrolled } from './scrolled.ts';
 export function logsScreen(view: View): Body {
   const { snapshot, ui, width, glyphs, keymap } = view;
   const filter = ui.logFilter.toLowerCase();
-  const kept = snapshot.logLines.filter(
-    (row) => filter === '' || `${row.source} ${row.text}`.toLowerCase().includes(filter),
-  );
+  const { ask } = snapshot;
+  // A step that failed follows nothing any more; what came with its failure is its log.
+  const last = ask?.kind === 'failure' ? ask.logTail.map((text) => ({ source: ask.service ?? '', text })) : [];
+  const all = snapshot.logLines.length > 0 ? snapshot.logLines : last;
+  const kept = all.filter((row) => filter === '' || `${row.source} ${row.text}`.toLowerCase().includes(filter));
   const follows = ui.scroll.logs === undefined;
   const source = width >= 90 ? 24 : 8;
   const head: Line[] = [

@@ -22,10 +22,17 @@ export function reconcileScreen(view: View, ask: Extract<Ask, { kind: 'reconcile
     ],
     [],
   ];
-  const content = width >= 80 ? table(ask.rows, width) : stacked(ask.rows, width);
-  const agree = ask.rows.filter((row) => row.verdict === 'agrees').length;
+  const agreeing = ask.rows.filter((row) => row.verdict === 'agrees');
+  // What does not agree is what one is asked about.
+  const rows = [...ask.rows.filter((row) => row.verdict !== 'agrees'), ...agreeing];
+  const content = width >= 80 ? table(rows, width) : stacked(rows, width);
   return {
-    lines: scrolled(view, head, [...content, [], [span(` ${agree} of ${ask.rows.length} agree`, 'muted')]], ask.id),
+    lines: scrolled(
+      view,
+      head,
+      [...content, [], [span(` ${agreeing.length} of ${ask.rows.length} agree`, 'muted')]],
+      ask.id,
+    ),
   };
 }
 

@@ -144,6 +144,13 @@ export const SITUATIONS = {
         recommendation: 'rollback',
       },
     }),
+  failureBack: (): RunSnapshot => {
+    const failed = SITUATIONS.failure();
+    return {
+      ...failed,
+      services: failed.services.map((one) => (one.name === 'auth-service' ? { ...one, state: 'rolled-back' } : one)),
+    };
+  },
   failure: () =>
     withStep(
       snapshotAt('p3.auth-service.migrate', {
