@@ -38,7 +38,11 @@ function unitsOf(phase: PhaseView, snapshot: RunSnapshot, glyphs: Glyphs, width:
   const entries: Entry[] = services.map((service) =>
     serviceEntry(
       service,
-      { failed: failed.has(service.name), current: !ended && current?.service === service.name },
+      {
+        failed: failed.has(service.name),
+        // A batch has one step and several services that move.
+        current: !ended && (current?.service === service.name || service.state === 'switching'),
+      },
       glyphs,
       room,
     ),

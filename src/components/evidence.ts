@@ -31,10 +31,11 @@ export function evidenceLines(evidence: readonly Evidence[], width: number, glyp
     const tone: Tone = one.verdict === 'pass' ? 'muted' : sign.tone;
     // What does not fit beside its check stands beneath it: half of an observation is none.
     const below = widthOf(one.observed) > room;
+    const own = below ? Math.max(name, Math.min(widthOf(one.check), width - 13)) : name;
     const row: Line = [
       span(` ${sign.glyph} `, sign.tone),
       // In the middle: a check of a pod ends with the pod's own suffix.
-      span(`${padEnd(truncateMiddle(one.check, name, glyphs.more), name)} `),
+      span(`${padEnd(truncateMiddle(one.check, own, glyphs.more), own)} `),
       span(padEnd(sign.word, 8), sign.tone),
       ...(below ? [] : [span(one.observed, tone)]),
     ];

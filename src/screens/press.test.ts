@@ -160,6 +160,7 @@ describe('confirming', () => {
     const after = pasted(open.ui, 'prod-eu-1/nova\r\n', sceneOf(snapshot));
     expect(after.intents).toEqual([]);
     expect(after.ui.prompt?.text).toBe('prod-eu-1/nova ');
+    expect(after.ui.notice?.text).toContain('press Enter');
     const loose = pasted(FIRST_UI, 'y\r'.repeat(5000), sceneOf(SITUATIONS.confirm()));
     expect(loose.intents).toEqual([]);
     expect(loose.ui).toEqual(FIRST_UI);

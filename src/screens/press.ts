@@ -52,7 +52,11 @@ function pressOne(before: UiState, key: string, scene: Scene): Pressed {
 /** A chunk of text: it fills an open field, it scrolls when every character does, and nothing else. */
 export function pasted(before: UiState, text: string, scene: Scene): Pressed {
   const ui = withoutStalePrompt(before, scene);
-  if (ui.prompt !== undefined) return stay({ ...ui, prompt: typeInto(ui.prompt, text) });
+  if (ui.prompt !== undefined) {
+    const typed: UiState = { ...ui, prompt: typeInto(ui.prompt, text) };
+    // A line feed in a paste, or an Enter that came in one piece with the letters before it.
+    return /[\r\n]/.test(text) ? say(typed, 'what is pasted confirms nothing: press Enter') : stay(typed);
+  }
   if (ui.filtering !== undefined)
     return stay({ ...ui, filtering: (ui.filtering + text.replace(/\p{C}/gu, '')).slice(0, 200) });
   const keys = [...text];
