@@ -38,11 +38,18 @@ function changed(source, path, ...replacements) {
 export const inkByRows = {
   name: 'ink-by-rows',
   setup(build) {
-    const load = (filter, ...replacements) =>
-      build.onLoad({ filter }, ({ path }) => ({
-        contents: changed(readFileSync(path, 'utf8'), path, ...replacements),
-        loader: 'js',
-      }));
+    const unmet = new Set();
+    const load = (filter, ...replacements) => {
+      unmet.add(filter);
+      build.onLoad({ filter }, ({ path }) => {
+        unmet.delete(filter);
+        return { contents: changed(readFileSync(path, 'utf8'), path, ...replacements), loader: 'js' };
+      });
+    };
+    // A file that lies elsewhere than it did changes nothing but how long everything takes: nobody would notice.
+    build.onEnd(() => {
+      if (unmet.size > 0) throw new Error(`ink-by-rows: no file matches ${[...unmet].join(', ')} any more.`);
+    });
     load(
       /ink\/build\/output\.js$/,
       ['import ', `import { rowsOf } from ${JSON.stringify(rowsModule)};\nimport `],
@@ -54,7 +61,7 @@ export const inkByRows = {
       ['const sanitizeAnsi = (text) => {', 'const sanitizeAnsi = (text) => {\n    if (isPainted(text)) return text;'],
     );
     load(
-      /ink\/node_modules\/string-width\/index\.js$|widest-line\/node_modules\/string-width\/index\.js$/,
+      /node_modules\/string-width\/index\.js$/,
       ['import ', `import { quickly } from ${JSON.stringify(rowsModule)};\nimport `],
       ['export default function stringWidth', 'export default quickly(stringWidth);\nfunction stringWidth'],
     );

@@ -5,7 +5,7 @@
  * tokenised to be measured. The build puts this in front of Ink's own way (scripts/build/plugins.mjs); whatever is not such a
  * frame or text takes Ink's own way.
  */
-import { SIMPLE_CELLS } from './line.ts';
+import { SIMPLE_CELLS } from './cells.ts';
 
 interface Operation {
   readonly type: string;

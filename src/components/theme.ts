@@ -183,6 +183,7 @@ const TO_ASCII: Readonly<Record<string, string>> = {
   '→': '->',
   '←': '<-',
   '·': '-',
+  '•': '*',
   '×': 'x',
   '≥': '>=',
   '≤': '<=',

@@ -1,7 +1,7 @@
 /** The numbered ways on of the linear output: the same intents as the keys of the screen. */
 import type { Answer, Intent, RunSnapshot } from '../engine/run/model.ts';
 import { overrideOf, scopeWords } from './intents.ts';
-import { rollbackScopes, servicesAhead } from './screen.ts';
+import { isBack, rollbackScopes, servicesAhead } from './screen.ts';
 
 /** One way on, as a numbered line. */
 export interface Choice {
@@ -84,12 +84,13 @@ export function choicesOf(snapshot: RunSnapshot, now: number): Choice[] {
     });
   }
   if (ask?.kind === 'failure') {
+    const back = isBack(snapshot);
     const labels = {
-      retry: 'Try again',
+      retry: back ? 'Switch it again' : 'Try again',
       'rollback-service': 'Roll this service back',
       'rollback-phase': 'Roll the phase back',
       'rollback-all': 'Roll everything back',
-      waive: 'Waive it',
+      waive: back ? 'Go on without it' : 'Waive it',
       leave: '',
     };
     for (const action of ask.options) {

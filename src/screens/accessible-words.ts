@@ -5,6 +5,7 @@ import { ASCII } from '../components/theme.ts';
 import type { Ask, RunSnapshot } from '../engine/run/model.ts';
 import { adviceOf } from './decision.ts';
 import { findingsOf } from './doctor.ts';
+import { isBack } from './screen.ts';
 
 /** What changed from one snapshot to the next, as lines; the first call tells where the run stands. */
 export function changes(before: RunSnapshot | undefined, after: RunSnapshot): string[] {
@@ -73,8 +74,8 @@ function decisionChanges(before: RunSnapshot | undefined, after: RunSnapshot): s
   return out;
 }
 
-/** The question of an ask: what it is about, then the numbered ways on. */
-export function describe(ask: Ask, now: number): string[] {
+/** The question of an ask: what it is about. `back`: of a failure, the service is back already. */
+export function describe(ask: Ask, now: number, back = false): string[] {
   switch (ask.kind) {
     case 'confirm':
     case 'rollback':
@@ -102,8 +103,9 @@ export function describe(ask: Ask, now: number): string[] {
     case 'failure':
       return [
         `${ask.verdict === 'fail' ? 'Failed' : 'Could not measure'}: ${ask.title}`,
+        ...(back ? [`${ask.service} is back on PostgreSQL, with its original value and its original pods.`] : []),
         `Cause: ${ask.cause}`,
-        `What to do: ${ask.hint}`,
+        ...(back ? [] : [`What to do: ${ask.hint}`]),
         ...ask.findings.map(
           (finding) =>
             `Found: ${finding.symptom}; cause: ${finding.cause}; seen: ${finding.observed}; fix: ${finding.fix}`,
@@ -130,6 +132,14 @@ export const LOOKS: readonly {
   readonly lines: (snapshot: RunSnapshot) => readonly string[];
 }[] = [
   { letter: 's', what: 'where it stands', lines: (snapshot) => changes(undefined, snapshot) },
+  {
+    letter: 'q',
+    what: 'the open question again',
+    lines: (snapshot) =>
+      snapshot.ask === undefined
+        ? ['Nothing is asked now.']
+        : describe(snapshot.ask, Date.parse(snapshot.now), isBack(snapshot)),
+  },
   { letter: 'p', what: 'pools and connections', lines: poolWords },
   { letter: 'l', what: 'the newest log lines', lines: logWords },
   { letter: 'd', what: 'the doctor', lines: doctorWords },

@@ -4,6 +4,7 @@ import { showAccessible } from './accessible.ts';
 import { choicesOf } from './accessible-choices.ts';
 import { changes, describe as describeAsk, LOOKS } from './accessible-words.ts';
 import type { Notify } from './due.ts';
+import { isBack } from './screen.ts';
 import { fakeHandle } from './testing/fake-handle.ts';
 import { SITUATIONS, type Situation } from './testing/situations.ts';
 
@@ -27,14 +28,14 @@ function talk(situation: Situation, notify?: Notify) {
 }
 
 describe('the run as lines', () => {
-  test.each(['migrate', 'confirm', 'decide', 'failure', 'rollbackAsk', 'reconcile'] as const)(
+  test.each(['migrate', 'confirm', 'decide', 'failure', 'failureBack', 'rollbackAsk', 'reconcile'] as const)(
     '%s',
     async (situation) => {
       const snapshot = SITUATIONS[situation]();
       const ask = snapshot.ask;
       const lines = [
         ...changes(undefined, snapshot),
-        ...(ask === undefined ? [] : describeAsk(ask, nowOf(snapshot))),
+        ...(ask === undefined ? [] : describeAsk(ask, nowOf(snapshot), isBack(snapshot))),
         ...choicesOf(snapshot, nowOf(snapshot)).map((choice, index) => `${index + 1}. ${choice.label}`),
       ];
       await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(`testing/frames/accessible-${situation}.txt`);

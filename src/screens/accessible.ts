@@ -10,6 +10,7 @@ import { type Choice, choicesOf } from './accessible-choices.ts';
 import { changes, describe, LOOKS } from './accessible-words.ts';
 import { dueOf, type Notify, Told } from './due.ts';
 import { overrideOf } from './intents.ts';
+import { isBack } from './screen.ts';
 
 export interface AccessibleOptions {
   readonly handle: RunHandle | Promise<Result<RunHandle>>;
@@ -91,7 +92,7 @@ function converse(
       }
       askedFor = snapshot.ask.id;
       say('');
-      for (const text of describe(snapshot.ask, Date.parse(snapshot.now))) say(text);
+      for (const text of describe(snapshot.ask, Date.parse(snapshot.now), isBack(snapshot))) say(text);
       offer(snapshot);
     };
     const unsubscribe = handle.subscribe(update);

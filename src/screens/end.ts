@@ -21,7 +21,10 @@ const ENDINGS: Readonly<Record<Exclude<Outcome, 'done'>, { readonly text: string
 function doneWords({ services }: RunSnapshot): { readonly text: string; readonly tone: Tone } {
   const others = services.filter((service) => service.state !== 'pooled').length;
   if (others === 0) return { text: 'Done: every service of the plan reaches PostgreSQL through PgBouncer', tone: 'ok' };
-  return { text: `Done, but ${others} of ${services.length} services are not proved to use PgBouncer`, tone: 'warn' };
+  return {
+    text: `Done, but ${others} of ${services.length} services ${others === 1 ? 'is' : 'are'} not proved to use PgBouncer`,
+    tone: 'warn',
+  };
 }
 
 /** One service may have been taken back, or everything: the difference is the news. */

@@ -4,7 +4,7 @@ import { type Line, paragraph, span, wrapWords } from '../components/line.ts';
 import type { Ask, FailureAnswer } from '../engine/run/model.ts';
 import type { ActionId } from './actions.ts';
 import { keyName } from './keys.ts';
-import type { Body, View } from './screen.ts';
+import { type Body, isBack, type View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
 /** The ways on by key; three scopes of rollback are one key and then a choice. */
@@ -44,13 +44,12 @@ export function failureScreen(view: View, ask: Extract<Ask, { kind: 'failure' }>
       span(ask.title, 'title'),
     ],
   ];
-  const service = view.snapshot.services.find((one) => one.name === ask.service);
-  const back = service?.state === 'rolled-back';
+  const back = isBack(view.snapshot);
   const content: Line[] = [
     ...(back
       ? [
           ...paragraph(
-            `${glyphs.ok} ${service.name} is back on PostgreSQL, with its original value and its original pods.`,
+            `${glyphs.ok} ${ask.service} is back on PostgreSQL, with its original value and its original pods.`,
             width - 1,
             'ok',
             1,

@@ -35,8 +35,7 @@ export function recordScreen(view: View): Body {
     snapshot.exportedTo === undefined
       ? [span('   not exported yet', 'muted')]
       : [span(`   ${glyphs.ok} `, 'ok'), span(`exported to ${snapshot.exportedTo}`)],
-    [],
-    [span(' What happened', 'title')],
+    ...(snapshot.messages.length === 0 ? [] : [[] as Line, [span(' What happened', 'title')] as Line]),
     ...[...snapshot.messages]
       .reverse()
       .flatMap((message): Line[] =>

@@ -110,6 +110,12 @@ export function rollbackScopes(snapshot: RunSnapshot): RollbackScope[] {
   ];
 }
 
+/** The service whose step failed is back where it was: what is asked now is what becomes of the phase. */
+export function isBack({ ask, services }: RunSnapshot): boolean {
+  if (ask?.kind !== 'failure') return false;
+  return services.find((one) => one.name === ask.service)?.state === 'rolled-back';
+}
+
 /** Services of the phase whose switch is still to be made, the one that is asked about first. */
 export function servicesAhead(snapshot: RunSnapshot | undefined, stepId: string): string[] {
   const step = snapshot?.steps.find((one) => one.id === stepId);
