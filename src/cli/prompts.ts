@@ -5,9 +5,20 @@
 import type { KubeconfigContext } from '../engine/kube/option-types.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
+import { isUtf8Locale } from '../screens/locale.ts';
 import type { WaitingRun } from './waiting-runs.ts';
 
 type Prompts = typeof import('./lazy/prompts.ts');
+
+/** A terminal that promises no UTF-8 gets letters and ASCII, as the screen does. */
+const look = () =>
+  isUtf8Locale(process.env)
+    ? {}
+    : {
+        prefix: { idle: '?', done: '+' },
+        icon: { cursor: '>' },
+        style: { keysHelpTip: () => 'up and down move, Enter selects' },
+      };
 
 /** One prompt, with standard input held while it is open. Ctrl+C answers `aborted`, with nothing changed. */
 async function ask<T>(question: (prompts: Prompts) => Promise<T>): Promise<Result<T>> {
@@ -28,6 +39,7 @@ async function ask<T>(question: (prompts: Prompts) => Promise<T>): Promise<Resul
 export function askContext(contexts: readonly KubeconfigContext[]): Promise<Result<string>> {
   return ask(({ select }) =>
     select({
+      theme: look(),
       message: 'Context:',
       choices: contexts.map((one) => {
         const where = one.namespace ? `${one.cluster}, namespace ${one.namespace}` : one.cluster;
@@ -41,6 +53,7 @@ export function askContext(contexts: readonly KubeconfigContext[]): Promise<Resu
 export function askNamespace(names: readonly string[], why: string): Promise<Result<string>> {
   return ask(({ select }) =>
     select({
+      theme: look(),
       message: `${sanitiseLine(why, 160)}. Namespace of the services:`,
       choices: names.map((name) => ({ name: sanitiseLine(name, 80), value: name })),
       pageSize: 12,
@@ -52,8 +65,11 @@ export function askNamespace(names: readonly string[], why: string): Promise<Res
 export function askPassword(role: string, why: string): Promise<Result<string>> {
   return ask(({ password }) =>
     password({
+      theme: look(),
       message: `${sanitiseLine(why, 160)} Password of ${sanitiseLine(role, 80)}:`,
       mask: '*',
+      // The prompt could show it on Ctrl+T; a terminal is recorded, shared, and scrolled back.
+      toggleMask: false,
       validate: (text) => (text === '' ? 'A password is needed (Ctrl+C leaves, nothing was started).' : true),
     }),
   );
@@ -63,6 +79,7 @@ export function askPassword(role: string, why: string): Promise<Result<string>> 
 export function askRun(runs: readonly WaitingRun[]): Promise<Result<WaitingRun | undefined>> {
   return ask(({ select }) =>
     select<WaitingRun | undefined>({
+      theme: look(),
       message: 'A run waits to be resumed. What now?',
       choices: [
         ...runs.map((run) => ({

@@ -65,9 +65,15 @@ test('a password that nobody has is asked for, and is seen nowhere', { timeout: 
   await terminal.keys('enter');
   await terminal.see('A password is needed');
   await terminal.keys(...secret);
-  await terminal.see(new RegExp(`\\*{${secret.length}}`));
+  // The question is long: the stars may go on in the next row.
+  const stars = (screen: string) => screen.replace(/\s/g, '').includes('*'.repeat(secret.length));
+  await terminal.see(stars);
+  // What some prompts show it with, and what a terminal might.
+  await terminal.keys('\u0014', '\u0012');
+  await terminal.see(stars);
   await terminal.keys('enter');
-  await terminal.see(/q leave/);
+  // It is the wrong one, and nothing that is said about it holds it.
+  await terminal.see('PostgreSQL refuses nova_reader');
   await terminal.keys('q');
   await terminal.see('Leave the wizard?');
   await terminal.keys('enter');
