@@ -16,11 +16,19 @@ const LARGEST = 64 * 1024 * 1024;
 /** A repository's own configuration may name programs to run; looking at it must not. */
 const QUIET = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'diff.external='];
 
+/** Inside of a hook Git's own variables name another repository than the folder's. */
+function environment(): NodeJS.ProcessEnv {
+  const rest = Object.entries(process.env).filter(
+    ([name]) => !/^GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX|COMMON_DIR)$/.test(name),
+  );
+  return { ...Object.fromEntries(rest), GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' };
+}
+
 /** Standard output, or undefined when git is not there, says no, or does not end. */
 function run(folder: string, args: readonly string[], input?: string): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const child = spawn('git', ['-C', folder, ...QUIET, ...args], {
-      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+      env: environment(),
       stdio: ['pipe', 'pipe', 'ignore'],
       timeout: LIMIT_MS,
     });
@@ -86,7 +94,7 @@ const literal = (path: string): string => `:(literal)${path}`;
 export async function* olderTexts(root: string, path: string, most = 30): AsyncGenerator<string> {
   const log = await run(root, ['log', '-n', String(most), '--format=%H', '--', literal(path)]);
   for (const commit of (log?.toString('utf8') ?? '').split('\n').filter((one) => /^[0-9a-f]{40,64}$/.test(one))) {
-    const bytes = await run(root, ['show', `${commit}:./${path}`]);
+    const bytes = await run(root, ['cat-file', 'blob', `${commit}:./${path}`]);
     if (bytes !== undefined) yield bytes.toString('utf8');
   }
 }

@@ -266,6 +266,31 @@ describe('Secrets and ConfigMaps', () => {
   });
 });
 
+describe('a ConfigMap that goes into no file keeps its workload from being edited', () => {
+  const MAP = '- name: DATABASE_URL\n  valueFrom:\n    configMapKeyRef: {name: db, key: URL}';
+
+  test('because JSON holds one document', async () => {
+    const text = JSON.stringify(parseFile(deployment(MAP))!.values[0], null, 2);
+    const changes = changesOf(text, sourcesOf({}, { db: { URL: 'postgres://u@postgres:5432/nova' } }));
+    const found = await plan(folderOf({ 'auth.json': text }), changes);
+    expect(found.workloads[0]).toMatchObject({ state: 'by-hand' });
+    expect(found.workloads[0]!.detail).toContain("auth.json can't hold the new ConfigMap auth-pgb-7f3a1b2c");
+    expect(found.files).toEqual([]);
+  });
+
+  test('because another key of the file that it copies holds a password', async () => {
+    const text = deployment(URL, 'auth').replace(
+      /env:[\s\S]*/,
+      'volumeMounts: [{name: c, mountPath: /c}]\n      volumes: [{name: c, configMap: {name: conf}}]\n',
+    );
+    const conf = { url: 'postgres://u@postgres:5432/nova\n', other: 'postgres://u:in-the-map@elsewhere/nova\n' };
+    const changes = changesOf(text, sourcesOf({}, { conf }));
+    const found = await plan(folderOf({ 'auth.yaml': text }), changes);
+    expect(states(found)).toEqual(['deployment/auth by-hand']);
+    expect(JSON.stringify(found)).not.toContain('in-the-map');
+  });
+});
+
 describe('shared by an anchor', () => {
   const shared = (use: string): string =>
     deployment(`- name: DATABASE_URL\n  value: &db postgres://u@postgres:5432/nova\n- name: ${use}\n  value: *db`);

@@ -4,14 +4,11 @@
  */
 import { rmSync } from 'node:fs';
 import fc from 'fast-check';
-import jsonPatch from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
-import { patchTo } from '../kube/edits.ts';
 import { canonicalJson } from '../kube/fingerprint.ts';
-import type { Json } from '../kube/types.ts';
 import { parseFile } from './documents.ts';
 import { planManifests } from './plan.ts';
-import { changeOf, folderOf, livesIn, NAMESPACE, sourcesOf, TARGET, TO } from './testing/changes.ts';
+import { changeOf, folderOf, livesIn, NAMESPACE, patched, sourcesOf, TARGET, TO } from './testing/changes.ts';
 import type { Direction, ManifestPlan, WantedChange } from './types.ts';
 
 const sources = sourcesOf(
@@ -246,21 +243,6 @@ const plans = async (text: string, changes: readonly WantedChange[], direction: 
     rmSync(dir, { recursive: true, force: true });
   }
 };
-
-/** The documents of a text after the live patches of these changes, as an API server makes them. */
-function patched(text: string, changes: readonly WantedChange[]): Json[] {
-  const values = structuredClone(parseFile(text)!.values) as Json[];
-  for (const change of changes) {
-    for (const value of values.flatMap((one) => (one.kind === 'List' ? one.items : [one]))) {
-      if (value.metadata.name !== change.ref.name) continue;
-      const live = { ...value, metadata: { ...value.metadata, uid: 'u1', generation: 1 } };
-      const ops = patchTo(live, change.edits, 'after');
-      if (ops === undefined) throw new Error('the patch does not fit');
-      value.spec = jsonPatch.applyPatch(structuredClone(live), structuredClone(ops) as never).newDocument.spec;
-    }
-  }
-  return values;
-}
 
 /** Lines that one text has and the other has not, by count. */
 function lost(before: string, after: string): string[] {

@@ -2,13 +2,17 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import jsonPatch from 'fast-json-patch';
 import { parseAllDocuments } from 'yaml';
+import { patchTo } from '../../kube/edits.ts';
+import { templateOf } from '../../kube/fingerprint.ts';
 import { refOf } from '../../kube/refs.ts';
 import { scanTemplate } from '../../kube/scan.ts';
 import type { ReadSources } from '../../kube/sources.ts';
 import { planEdits } from '../../kube/switch-plan.ts';
 import type { ResolvedTarget } from '../../kube/target.ts';
 import type { Json, KubeObject } from '../../kube/types.ts';
+import { parseFile } from '../documents.ts';
 import type { WantedChange } from '../types.ts';
 
 export const NAMESPACE = 'nova';
@@ -60,7 +64,7 @@ export function livesIn(text: string): KubeObject[] {
   return (parseAllDocuments(text, { merge: true }) as { toJS(): Json }[])
     .map((document) => document.toJS())
     .flatMap((value) => (value?.kind === 'List' ? value.items : [value]))
-    .filter((value) => value?.spec?.template !== undefined)
+    .filter((value) => templateOf(value ?? {}) !== undefined)
     .map(liveOf);
 }
 
@@ -72,4 +76,19 @@ export function folderOf(files: Readonly<Record<string, string | Buffer>>): stri
     writeFileSync(join(folder, path), content);
   }
   return folder;
+}
+
+/** The documents of a text after the live patches of these changes, as an API server makes them. */
+export function patched(text: string, changes: readonly WantedChange[]): Json[] {
+  const values = structuredClone(parseFile(text)!.values) as Json[];
+  for (const change of changes) {
+    for (const value of values.flatMap((one) => (one.kind === 'List' ? one.items : [one]))) {
+      if (value.metadata.name !== change.ref.name) continue;
+      const live = { ...value, metadata: { ...value.metadata, uid: 'u1', generation: 1, resourceVersion: '1' } };
+      const ops = patchTo(live, change.edits, 'after');
+      if (ops === undefined) throw new Error('the patch does not fit');
+      value.spec = jsonPatch.applyPatch(structuredClone(live), structuredClone(ops) as never).newDocument.spec;
+    }
+  }
+  return values;
 }
