@@ -262,6 +262,8 @@ export function checkEnd(
   reference: Reference,
   /** A kill must not cost or repeat a decision; after a failed gate it is rightly taken again. */
   exact = true,
+  /** Those that have to be rolled: all, but for the way back of a run that stopped before it came to some of them. */
+  rolled: readonly string[] = SERVICES,
 ): [Finding, string][] {
   const findings: [Finding, string][] = [];
   const lines = journalOf(home, runId);
@@ -276,7 +278,8 @@ export function checkEnd(
   for (const service of SERVICES) {
     const changes = lab.templates.filter((change) => change.workload === service);
     if (changes.length > 1) findings.push(['doubled', `${service} was rolled ${changes.length} times ${direction}`]);
-    if (changes.length === 0) findings.push(['lost', `${service} was never rolled ${direction}`]);
+    if (changes.length === 0 && rolled.includes(service))
+      findings.push(['lost', `${service} was never rolled ${direction}`]);
   }
   findings.push(...withoutIntent(lab, lines));
   if (direction === 'forward') {

@@ -128,7 +128,8 @@ async function badDay(plan: Pick<Way, 'lab' | 'known' | 'random' | 'wanted' | 'm
   try {
     const forward = await goUnderFaults(way, 'forward');
     if (forward === 'lost') return way.day;
-    const back = await goUnderFaults(way, 'back');
+    const moved = [...new Set(lab.templates.map(({ workload }) => workload))];
+    const back = await goUnderFaults(way, 'back', moved);
     if (back === 'lost') return way.day;
     if (forward === 'stopped') {
       const differs = compareStates(known.reference.original, lab.state(), 'after the rollback of a stopped run');
@@ -165,7 +166,11 @@ interface Way {
 const emptyDay = (): MutableDay => ({ faults: [], findings: [], notes: [], sessions: 0, undisturbed: 0 });
 
 /** `stopped`: an outage of the database is told by the checklist of the phase, until a human waives it. */
-async function goUnderFaults(way: Way, direction: 'forward' | 'back'): Promise<'ended' | 'stopped' | 'lost'> {
+async function goUnderFaults(
+  way: Way,
+  direction: 'forward' | 'back',
+  moved?: readonly string[],
+): Promise<'ended' | 'stopped' | 'lost'> {
   const { lab, home, day, known } = way;
   const wanted = direction === 'forward' ? 0 : 6;
   lab.mark();
@@ -185,7 +190,7 @@ async function goUnderFaults(way: Way, direction: 'forward' | 'back'): Promise<'
     if (session.code === wanted) {
       if (under) day.undisturbed++;
       if (way.runId === undefined) return lost(`${happened}: a run without a journal`);
-      const ended = checkEnd(lab, home, way.runId, direction, known.reference, false);
+      const ended = checkEnd(lab, home, way.runId, direction, known.reference, false, moved);
       day.findings.push(...ended.map(([finding, text]) => [finding, `${text} (${names()})`] as [Finding, string]));
       return ended.length > 0 ? 'lost' : 'ended';
     }
@@ -247,7 +252,10 @@ function problemOf(session: Session, under: boolean): string | undefined {
   const text = session.stderr + session.stdout;
   if (session.code === null) return `it hung or was killed (${session.signal}): ${words}`;
   if (!EXITS.has(session.code)) return `an exit code that says nothing of it: ${words}`;
-  const bug = /.*(an error in pgb-wizard|internal error|at file:|Unhandled|node:internal).*/i.exec(text)?.[0];
+  // The API server's own 500 says «Internal error occurred: …».
+  const bug = /.*(an error in pgb-wizard|internal error(?! occurred)|at file:|Unhandled|node:internal).*/i.exec(
+    text,
+  )?.[0];
   if (bug) return `a bug showed: ${bug.slice(0, 1500)}`;
   if (session.stderr.trim() === '') return 'it ended without a word';
   if (!under && session.code === 7) return `nobody else is there, and it is locked out: ${words}`;
