@@ -1,7 +1,7 @@
 // Bundles the product into dist/: ESM with code splitting, every dependency inside, so that an installed pgb-wizard has
 // no runtime dependency and starts fast. Writes THIRD_PARTY_NOTICES.md for what the bundle carries.
 //
-//   node scripts/build.mjs [--watch] [--quiet]
+//   node scripts/build.mjs [--watch] [--quiet] [--sizes]
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
 const watch = process.argv.includes('--watch');
 const quiet = process.argv.includes('--quiet') || process.env.npm_config_loglevel === 'silent';
+const sizes = process.argv.includes('--sizes') || process.env.npm_lifecycle_event === 'build';
 
 /** Entry points: the command line, and what the rehearsal starts in threads or processes of their own. */
 const entries = { cli: 'src/cli/main.ts' };
@@ -83,7 +84,8 @@ function report(result, packages, began) {
   const outputs = Object.entries(result.metafile.outputs).sort((a, b) => b[1].bytes - a[1].bytes);
   const total = outputs.reduce((sum, [, output]) => sum + output.bytes, 0);
   const kb = (bytes) => `${(bytes / 1024).toFixed(0).padStart(6)} KB`;
-  for (const [path, output] of outputs) {
+  // A hundred small files say nothing to somebody who only wants to see the wizard.
+  for (const [path, output] of sizes ? outputs : []) {
     if (output.entryPoint !== undefined || output.bytes > 100 * 1024) {
       const name = output.entryPoint ?? '';
       process.stderr.write(`${kb(output.bytes)}  ${relative('dist', path)}  ${name}\n`);

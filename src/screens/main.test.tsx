@@ -205,22 +205,31 @@ describe('the screen', () => {
   }, 60_000);
 });
 
-test('an unchanged dashboard writes less than 1.5 KB a second', async () => {
+test('an unchanged dashboard writes less than 1.5 KB and at most four frames a second', async () => {
   const handle = fakeHandle(SITUATIONS.migrate());
   const screen = show(handle, { color: 'auto' });
   await screen.see('Migrate notification-service');
   const before = screen.terminal.bytes();
+  // Every frame is written between the marks of a synchronised update.
+  const frames = () => screen.terminal.text().split('\u001B[?2026h').length - 1;
+  const framesBefore = frames();
   const seconds = 2;
   const end = Date.now() + seconds * 1000;
+  let shown = 0;
   // New snapshots with new samples come far more often than they may be drawn.
   await vi.waitFor(
     () => {
-      handle.show({ ...SITUATIONS.migrate(), pools: pools() });
+      // A number that changes each time, so that each snapshot would be a frame of its own.
+      shown += 1;
+      handle.show({ ...SITUATIONS.migrate(), pools: pools({ waiting: shown % 9 }) });
       expect(Date.now()).toBeGreaterThan(end);
     },
     { timeout: 5000, interval: 50 },
   );
   expect((screen.terminal.bytes() - before) / seconds).toBeLessThan(1500);
+  expect(frames() - framesBefore).toBeGreaterThan(2);
+  // One may have begun before, and one ended after.
+  expect(frames() - framesBefore).toBeLessThanOrEqual(4 * seconds + 2);
   handle.show(parked(SITUATIONS.migrate()));
   await screen.result;
 });
