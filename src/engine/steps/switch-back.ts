@@ -1,8 +1,9 @@
 /** One service's way back: its original entries, restored with preconditions, and the proof that they are what runs. */
 import { ref } from '../kube/refs.ts';
-import { classifyLive, sendFence } from '../kube/switch.ts';
+import { changedByOthers, classifyLive, sendFence } from '../kube/switch.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
 import { lookAtPostgres } from './looks.ts';
 import { manifestsBack } from './manifest-files.ts';
 import {
@@ -84,12 +85,16 @@ export async function verifyBack(ctx: StepContext, service: string): Promise<Res
   const live = await classifyLive(ctx.kube, change.value);
   if (!live.ok) return live;
   const exact = live.value.exact;
+  const others =
+    exact || live.value.state !== 'before' ? [] : await changedByOthers(ctx.kube, change.value, 'back', ctx.signal);
   ctx.evidence({
     check: 'template equals the original',
     verdict: live.value.state === 'before' ? 'pass' : 'fail',
     observed: exact
       ? 'the whole template is the recorded one'
-      : `the entries are the original ones; ${live.value.detail}`,
+      : others.length > 0
+        ? `the entries are the original ones; others changed ${sanitiseLine(others.join(', '), 200)} meanwhile, and that stays`
+        : `the entries are the original ones; ${live.value.detail}`,
     expected: 'the original entries, byte for byte',
     data: { fingerprint: live.value.fingerprint ?? null, original: change.value.before, exact },
   });
@@ -100,12 +105,16 @@ export async function verifyBack(ctx: StepContext, service: string): Promise<Res
     const same = original.uid === '' ? original.name === verdict.target.name : original.uid === verdict.target.uid;
     const pruned = !same && exact && (await isGone(ctx, original));
     ctx.evidence({
-      check: original.uid === '' ? 'original revision active again' : 'original ReplicaSet active again',
+      check: original.uid === '' ? 'active revision' : 'active ReplicaSet',
       verdict: same || !exact || pruned ? 'pass' : 'inconclusive',
       observed: same
         ? `${verdict.target.name} (the same)`
-        : `${verdict.target.name} ${pruned ? `with the same template; the history does not keep ${original.name} of before` : `instead of ${original.name}`}`,
-      expected: original.name,
+        : pruned
+          ? `${verdict.target.name} with the same template; the history does not keep ${original.name} of before`
+          : others.length > 0
+            ? `${verdict.target.name}, for the original entries and what others changed; ${original.name} is without their change`
+            : `${verdict.target.name} instead of ${original.name}`,
+      expected: exact ? original.name : `${original.name}, or one with what others changed`,
       data: { uid: verdict.target.uid ?? null, original: original.uid },
     });
   }
