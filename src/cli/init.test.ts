@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Consumer } from '../engine/kube/workload-types.ts';
-import { loginOf } from './init.ts';
+import { loginOf, planFrom, plannable } from './init.ts';
 
 const uses = (user: string | undefined, database: string | undefined, more: Partial<Consumer> = {}) => ({
   consumers: [{ user, database, defaultIncluded: true, ...more } as Consumer],
@@ -25,4 +25,29 @@ test('a plan’s own login is the most used one; all others stand beside it, eac
     also: [{ role: 'billing_user', database: 'billing' }, { role: 'reports_user' }],
   });
   expect(loginOf([uses('nova_user', 'nova')])).toEqual({ role: 'nova_user', database: 'nova' });
+});
+
+test('of two workloads with one name the plan has the first, and says which it has not', () => {
+  const workload = (kind: string, name: string) => ({
+    id: `${kind.toLowerCase()}/${name}`,
+    ref: { apiVersion: 'apps/v1', plural: `${kind.toLowerCase()}s`, kind, name },
+    replicas: 1,
+  });
+  const { movable, left } = plannable([
+    workload('Deployment', 'ledger'),
+    workload('Deployment', 'pgbouncer'),
+    workload('StatefulSet', 'ledger'),
+    workload('Rollout', 'web'),
+    workload('ReplicaSet', 'bare'),
+  ]);
+  expect(left).toEqual([
+    { id: 'deployment/pgbouncer', reason: 'it is the pooler' },
+    { id: 'statefulset/ledger', reason: 'deployment/ledger has the same name; write a plan of its own for it' },
+    { id: 'replicaset/bare', reason: 'no plan moves a ReplicaSet' },
+  ]);
+  const plan = planFrom(movable, { namespace: 'nova', service: 'postgres', port: 5432 });
+  expect(plan.ok && plan.value.phases[0]?.services).toEqual([
+    { name: 'ledger', replicas: 1 },
+    { name: 'web', kind: 'Rollout', replicas: 1 },
+  ]);
 });

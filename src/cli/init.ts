@@ -45,7 +45,9 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     for (const one of found.value.unexplained) await write(io.stderr, `note: ${one.workload}: ${one.reason}\n`);
     const images = { image: values.poolerImage, exporterImage: values.exporterImage };
     const facts = { namespace, env: values.env, ...images, ...target, ...loginOf(found.value.workloads) };
-    const first = planFrom(found.value.workloads, facts);
+    const { movable, left } = plannable(found.value.workloads);
+    for (const { id, reason } of left) await write(io.stderr, `note: ${id} is not in the plan: ${reason}\n`);
+    const first = planFrom(movable, facts);
     if (!first.ok) return first;
     // How many connections each holds now tells more about its weight than its replicas do.
     const seen = await lookAtClients({
@@ -61,7 +63,7 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     const counts = new Map(
       seen.ok ? [...seen.value.byWorkload].map(([id, { connections }]) => [id, connections] as const) : [],
     );
-    const plan = planFrom(found.value.workloads, { ...facts, ...(seen.ok ? { connections: counts } : {}) });
+    const plan = planFrom(movable, { ...facts, ...(seen.ok ? { connections: counts } : {}) });
     if (!plan.ok) return plan;
     const { hash } = loadedPlan(plan.value, to);
     const text = planFileText(plan.value);
@@ -69,7 +71,7 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
       const more = {
         file: to === '-' ? undefined : to,
         hash,
-        services: found.value.workloads.length,
+        services: movable.length,
         plan: plan.value,
       };
       await print(io, values.output, { ...envelope(command, 'done', 0), ...more });
@@ -81,7 +83,7 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     writeFileSync(to, text);
     await write(
       io.stderr,
-      `${to}: ${found.value.workloads.length} services; look it over${plan.value.pooler?.image ? '' : ', name the image of PgBouncer in it (pooler.image)'}, then \`pgb-wizard run --plan ${to}\`\n`,
+      `${to}: ${movable.length} services; look it over${plan.value.pooler?.image ? '' : ', name the image of PgBouncer in it (pooler.image)'}, then \`pgb-wizard run --plan ${to}\`\n`,
     );
     return ok(0);
   } finally {
@@ -137,12 +139,27 @@ function trafficOf(count: number, all: number): 'lowest' | 'low' | 'medium' | 'h
   return share === 0 ? 'lowest' : share < 0.05 ? 'low' : share < 0.15 ? 'medium' : share < 0.35 ? 'high' : 'highest';
 }
 
+type Named = Pick<Workload, 'id' | 'ref' | 'replicas'>;
+
+/** Those that a plan can name, and why it can't the others: a service is known by its name alone. */
+export function plannable<T extends Named>(
+  workloads: readonly T[],
+): { readonly movable: T[]; readonly left: { readonly id: string; readonly reason: string }[] } {
+  const movable = new Map<string, T>();
+  const left: { id: string; reason: string }[] = [];
+  for (const one of workloads) {
+    const { kind, name } = one.ref;
+    const same = movable.get(name);
+    if (name === 'pgbouncer') left.push({ id: one.id, reason: 'it is the pooler' });
+    else if (!KINDS.includes(kind as Kind)) left.push({ id: one.id, reason: `no plan moves a ${kind}` });
+    else if (same) left.push({ id: one.id, reason: `${same.id} has the same name; write a plan of its own for it` });
+    else movable.set(name, one);
+  }
+  return { movable: [...movable.values()], left };
+}
+
 /** Few connections and few replicas first, then by name; gateways, through which everything goes, last of all. */
-export function planFrom(
-  workloads: readonly Pick<Workload, 'id' | 'ref' | 'replicas'>[],
-  facts: PlanFacts,
-): Result<PlanInput> {
-  const movable = workloads.filter((one) => KINDS.includes(one.ref.kind as Kind) && one.ref.name !== 'pgbouncer');
+export function planFrom(movable: readonly Named[], facts: PlanFacts): Result<PlanInput> {
   const live = (one: { readonly id: string }) => facts.connections?.get(one.id) ?? 0;
   const all = movable.reduce((sum, one) => sum + live(one), 0);
   if (movable.length === 0) {

@@ -24,8 +24,10 @@ export function openApiGroup(path: string): Json {
   const gv = [...groupVersions()].find((one) => pathOf(one) === path);
   if (gv === undefined) return undefined;
   const paths: Json = {};
-  for (const definition of definitions()) {
-    if (groupVersion(definition) !== gv) continue;
+  const kinds = definitions().filter((definition) => groupVersion(definition) === gv);
+  // A file with a `List` in it (`kubectl get -o yaml`) is checked as its kind; a real server answers that in its v2 document.
+  const list = gv === 'v1' ? [{ group: '', version: 'v1', kind: 'List', plural: 'lists', namespaced: false }] : [];
+  for (const definition of [...kinds, ...list]) {
     const scope = definition.namespaced ? '/namespaces/{namespace}' : '';
     paths[`/${path}${scope}/${definition.plural}/{name}`] = {
       patch: {
