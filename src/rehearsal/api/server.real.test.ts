@@ -223,6 +223,15 @@ describe('apply', () => {
   });
 });
 
+test('kubectl leaves the check of every kind to the server, of a List in a file too', async () => {
+  const kinds = async (path: string): Promise<string[]> => {
+    const { paths } = (await call('GET', `/openapi/v3/${path}`)).body as { paths: Record<string, Json> };
+    return Object.values(paths).map((one) => one.patch['x-kubernetes-group-version-kind'].kind);
+  };
+  expect(await kinds('api/v1')).toEqual(expect.arrayContaining(['Pod', 'Namespace', 'List']));
+  expect(await kinds('apis/apps/v1')).not.toContain('List');
+});
+
 test('unknown fields are dropped with a warning, and refused when validation is strict', async () => {
   const wrong = { ...map('m'), dta: {} };
   const lenient = await call('POST', `${MAPS}?dryRun=All`, wrong);
