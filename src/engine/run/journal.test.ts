@@ -268,7 +268,7 @@ test('kill -9 at any time: every acknowledged event is there, and the run goes o
   journal.close();
 });
 
-test('of several processes that open the journal at once exactly one writes', async () => {
+test('of several processes that open the journal at once exactly one writes', { timeout: 60_000 }, async () => {
   const dir = newDir();
   (await begun(dir)).close();
   const children = Array.from({ length: 4 }, () => child(dir, 'hold'));
