@@ -112,6 +112,25 @@ describe('the screen', () => {
     expect(screen.terminal.text()).not.toMatch(/\u001B\[[0-9;]*m/);
   });
 
+  test('a dumb terminal gets lines and no escape sequence, whatever else it promises', async () => {
+    const handle = fakeHandle(SITUATIONS.confirm());
+    const screen = show(handle, { color: 'auto', env: { TERM: 'dumb', LANG: 'C.UTF-8' } });
+    await screen.see('1. Approve');
+    handle.show(parked(SITUATIONS.migrate()));
+    expect(await screen.result).toMatchObject({ leftBy: 'leave', summarised: true });
+    expect(screen.terminal.text()).toMatch(/^[\x20-\x7e\n]*$/);
+  });
+
+  test('a locale without UTF-8 gets ASCII, in colour', async () => {
+    const handle = fakeHandle(SITUATIONS.decideFail());
+    const screen = show(handle, { ascii: undefined, color: 'auto', env: { LANG: 'C', TERM: 'xterm' } });
+    await screen.see('x clients waiting');
+    handle.show(parked(SITUATIONS.migrate()));
+    await screen.result;
+    expect(screen.seen()).toMatch(/^[\x20-\x7e\r\n\u0007]*$/);
+    expect(screen.terminal.text()).toMatch(/\u001B\[[0-9;]*m/);
+  });
+
   test('rings once for a decision that is due and not for one whose soak still runs', async () => {
     const handle = fakeHandle(SITUATIONS.decide());
     const told: string[] = [];
