@@ -2,7 +2,7 @@
  * The files that the services are made from, through the built program: a service that Argo CD heals is changed in Git only,
  * one of a Helm chart has its values named, the others on the cluster and in their files; the way back gives both back, and no password is in anything that is kept.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,11 +30,16 @@ const textOf = (name: string) => readFileSync(pathOf(name), 'utf8');
 const entriesOf = (object: Json): Json => object.spec.template.spec.containers[0].env;
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
+const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0;
+/** Beside this process, because the cluster lives in it. */
+const kubectl = (...args: string[]) =>
+  ended('kubectl', ['--kubeconfig', cluster.kubeconfigPath, '-n', 'nova', ...args]);
+
 const wizard = (...args: string[]): Promise<Ran> => runWizard(home, cluster.kubeconfigPath, [...args]);
 
 /** Standard output and error of a command as a person gets them. */
-function said(...args: string[]): Promise<{ code: number | null; text: string }> {
-  const child = spawn(process.execPath, ['bin/pgb-wizard.js', ...args], {
+function ended(program: string, args: readonly string[]): Promise<{ code: number | null; text: string }> {
+  const child = spawn(program, args, {
     env: { ...process.env, HOME: home, PGB_WIZARD_HOME: home, KUBECONFIG: cluster.kubeconfigPath, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -49,6 +54,8 @@ function said(...args: string[]): Promise<{ code: number | null; text: string }>
     child.on('close', (code) => resolve({ code, text }));
   });
 }
+
+const said = (...args: string[]) => ended(process.execPath, ['bin/pgb-wizard.js', ...args]);
 
 const git = (...args: string[]): string =>
   execFileSync('git', ['-C', tree, '-c', 'user.name=team', '-c', 'user.email=team@example', ...args], {
@@ -212,6 +219,16 @@ test('a run writes the files of what it switches: they say what the cluster has,
       expect(line).toMatch(/DATABASE_URL|value(From)?:|secretKeyRef:|name: .*-pgb-|name: auth-service/);
     expect(textOf(name)).toContain(`# owned by the team of ${name}`);
     expect(textOf(name)).toContain('# the database');
+  }
+  if (hasKubectl) {
+    for (const name of SERVICES.filter((one) => one !== HEALED)) {
+      const diff = await kubectl('diff', '--server-side', '-f', pathOf(name));
+      expect(diff.code, diff.text).toBe(0);
+    }
+    const other = join(home, 'other.yaml');
+    writeFileSync(other, textOf(SERVICES[0]!).replace('value: info', 'value: trace'));
+    const differs = await kubectl('diff', '--server-side', '--force-conflicts', '-f', other);
+    expect(differs.code, differs.text).toBe(1);
   }
   const step = ran.envelope.steps.find((one: Json) => one.id === 'p1.prepare');
   const rows = step.evidence.filter((one: Json) => one.check.startsWith('manifest apps/'));

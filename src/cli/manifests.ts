@@ -52,6 +52,7 @@ export async function manifests({
       direction: values.revert ? 'back' : 'forward',
       target: wanted.target,
       to: { host: plan.pooler.name, port: plan.pooler.port },
+      shared: values.shared,
       signal,
     });
     if (!found.ok) return found;

@@ -6,6 +6,7 @@ export const manifestsFlags = {
   dir: text('DIR', 'Folder of the manifests, in a working tree', { file: true }),
   write: toggle('Write the files; without it nothing is written'),
   revert: toggle("The way back: the services' original addresses"),
+  shared: toggle('Also edit bases of kustomize that several overlays build on'),
   service: many('NAME', 'Only this service', parseName('the name of a service'), { initially: 'all of the plan' }),
   ...runIdFlag,
   ...newRunIdFlag,

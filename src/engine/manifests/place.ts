@@ -63,9 +63,17 @@ export function place(files: ParsedFiles, change: WantedChange, namespace: strin
     }
     const [hit] = fits;
     // An overlay that sets the entry wins over its base, whatever the base says.
-    if (hit !== undefined && (!isNew || there.length === 0)) {
+    if (hit !== undefined && (!isNew || direction === 'back' || there.length === 0)) {
       for (const one of differing)
         elsewhere.push(`${placeText(entryPlace(one.candidate, edit, direction))} has another value`);
+      const others = seen.filter((one) => one !== hit && one.index !== undefined);
+      if (others.length > 0 && changesField(edit)) {
+        return nothing(
+          'by-hand',
+          `${editName(edit)} changes from a value to a reference, and ${others.map((one) => placeText(entryPlace(one.candidate, edit, direction))).join(', ')} sets it too: kustomize would keep both`,
+          ['Take the entry out of one of the documents, or write `value: null` beside the reference in the patch.'],
+        );
+      }
       const { document, path } = hit.candidate.object;
       chosen.push({ candidate: hit.candidate, placed: { edit, move: moveOf(edit, direction), document, path } });
     } else if (there.length > 0) done += 1;
@@ -98,6 +106,13 @@ export function place(files: ParsedFiles, change: WantedChange, namespace: strin
   const detail = [`${names}${done > 0 ? ` (${done} more as wanted already)` : ''}`, ...elsewhere].join('; ');
   return { report: { id, state: 'change', places, detail: sanitiseLine(detail, 600), next: [] }, edits, candidates };
 }
+
+/** Does an entry get another field, which a merge of documents would add to the old one? */
+const changesField = (edit: Edit): boolean =>
+  edit.kind === 'env' && edit.before !== null && fieldsOf(edit.before) !== fieldsOf(edit.after);
+
+const fieldsOf = (entry: Json): string =>
+  [...Object.keys(entry), ...Object.keys(entry.valueFrom ?? {})].sort().join(' ');
 
 /** `deploy/app.yaml:12`. */
 export const placeText = ({ path, line }: Place): string => `${sanitiseLine(path, 300)}:${line}`;

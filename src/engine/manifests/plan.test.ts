@@ -94,6 +94,34 @@ spec:
     expect(found.workloads[0]!.detail).toContain('base/auth.yaml:14 has another value');
   });
 
+  test('a base that several overlays build on is left alone unless it is asked for', async () => {
+    const text = deployment(URL);
+    const overlay = (more: string) => `resources: [../../base]\n${more}`;
+    const dir = folderOf({
+      'base/auth.yaml': text,
+      'base/kustomization.yaml': 'resources: [auth.yaml]\n',
+      'overlays/prod/kustomization.yaml': overlay('namespace: nova\n'),
+      'overlays/staging/kustomization.yaml': overlay('namespace: staging\n'),
+    });
+    const found = await plan(dir, changesOf(text));
+    expect(states(found)).toEqual(['deployment/auth ambiguous']);
+    expect(found.workloads[0]!.detail).toBe(
+      'base/auth.yaml is built into overlays/prod, overlays/staging: a change of it reaches all of them',
+    );
+    expect(found.files).toEqual([]);
+    const request = { dir, namespace: NAMESPACE, direction: 'forward', target: TARGET, to: TO } as const;
+    const asked = await planManifests({ ...request, changes: changesOf(text), shared: true });
+    expect(asked.ok && asked.value.files.map((file) => file.path)).toEqual(['base/auth.yaml']);
+  });
+
+  test('a reference beside a value of the base would be two sources at once for kustomize: by hand', async () => {
+    const base = deployment('- name: DATABASE_URL\n  value: postgres://dev@localhost/dev');
+    const prod = deployment(PASSWORD).replace('          image: registry/auth:1\n', '');
+    const found = await plan(folderOf({ 'base.yaml': base, 'prod.yaml': prod }), changesOf(deployment(PASSWORD)));
+    expect(states(found)).toEqual(['deployment/auth by-hand']);
+    expect(found.workloads[0]!.detail).toContain('base.yaml:14 sets it too');
+  });
+
   test('a value that the cluster does not have is drift: shown without its password, not written', async () => {
     const live = deployment(URL);
     const file = deployment('- name: DATABASE_URL\n  value: postgres://u:of-the-file@elsewhere:5432/nova');

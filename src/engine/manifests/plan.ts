@@ -5,14 +5,16 @@
 import { realpathSync } from 'node:fs';
 import type { Node } from 'yaml';
 import { ok, type Result } from '../result.ts';
+import { sanitiseLine } from '../sanitise.ts';
 import { looksLikeTemplate, nodeAt, parseFile } from './documents.ts';
 import { editAll } from './edit-all.ts';
 import { openGit, standingOf } from './git.ts';
+import { Builds } from './kustomize.ts';
 import { maskedText } from './masked.ts';
 import { mentionsIn } from './mentions.ts';
 import { secretsBefore, secretTasks } from './owned-objects.ts';
 import { type ParsedFile, ParsedFiles } from './parsed-files.ts';
-import { candidatesOf, place } from './place.ts';
+import { candidatesOf, type Placed, place } from './place.ts';
 import { readTree, type Tree } from './tree.ts';
 import type { FileChange, ManifestPlan, ManifestRequest, Mention, WorkloadManifests } from './types.ts';
 import { unifiedDiff } from './unified.ts';
@@ -25,7 +27,10 @@ export async function planManifests(request: ManifestRequest): Promise<Result<Ma
   const tree = await readTree(dir, git);
   if (!tree.ok) return tree;
   const { files, skipped } = parsedFiles(tree.value, request);
-  const placed = changes.map((change) => place(files, change, request.namespace, direction));
+  const builds = new Builds(tree.value.files);
+  const placed = changes
+    .map((change) => place(files, change, request.namespace, direction))
+    .map((one) => (request.shared ? one : unlessShared(one, builds)));
   const { reports: workloads, texts, touched } = await editAll(tree.value.root, files, placed, request);
   const paths = [...touched.keys()].filter((path) => texts.get(path) !== files.textOf(path)).sort();
   const standings = git ? await standingOf(git, tree.value.root, paths) : new Map();
@@ -48,6 +53,22 @@ export async function planManifests(request: ManifestRequest): Promise<Result<Ma
     charts,
     skipped: [...tree.value.skipped, ...skipped],
   });
+}
+
+/** A base that other overlays build on would change with them: on another cluster the new Secret is not there. */
+function unlessShared(placed: Placed, builds: Builds): Placed {
+  for (const path of placed.edits.keys()) {
+    const roots = builds.rootsOf(path);
+    if (roots.length < 2) continue;
+    const report: WorkloadManifests = {
+      ...placed.report,
+      state: 'ambiguous',
+      detail: sanitiseLine(`${path} is built into ${roots.join(', ')}: a change of it reaches all of them`, 600),
+      next: ['Set the entry in a patch of the overlay of this cluster, or change the shared one too: --shared.'],
+    };
+    return { ...placed, report, edits: new Map() };
+  }
+  return placed;
 }
 
 function rootOf(dir: string): string | undefined {

@@ -27,6 +27,8 @@ export interface ManifestRequest {
   /** Of PostgreSQL and the pooler, to find addresses in what is not edited. */
   readonly target: ResolvedTarget;
   readonly to: Endpoint;
+  /** Also edit what several builds of kustomize share. */
+  readonly shared?: boolean;
   readonly signal?: AbortSignal;
 }
 
