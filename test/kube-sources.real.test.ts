@@ -440,6 +440,32 @@ test('a workload that was deleted since the look is drift', async () => {
   expect(await sendChange(kube, planned.value, 'forward')).toMatchObject({ ok: false, error: { code: 'drift' } });
 });
 
+test('a workload that changes while it is being planned is planned anew; one that never holds still is told', async () => {
+  const { store } = cluster;
+  const workload = found.workloads.find((w) => w.ref.name === 'split')!;
+  let times = 0;
+  // Between the look and the dry run, as an autoscaler might.
+  const restless = (most: number): Kube => ({
+    ...kube,
+    patch: (of, ops, options) => {
+      if (options?.dryRun && times++ < most) {
+        const live = store.get('deployments.apps', 'nova', 'split')!;
+        live.spec.replicas = (live.spec.replicas ?? 1) + 1;
+        store.update('deployments.apps', live, { manager: 'autoscaler' });
+      }
+      return kube.patch(of, ops, options);
+    },
+  });
+  expect(await planSwitch(restless(2), workload, { to, runId: 'dddd4444' })).toMatchObject({ ok: true });
+  expect(times).toBe(3);
+  times = 0;
+  expect(await planSwitch(restless(1000), workload, { to, runId: 'dddd4444' })).toMatchObject({
+    ok: false,
+    error: { code: 'conflict', message: expect.stringContaining('while it is being planned') },
+  });
+  expect(times).toBeLessThan(10);
+});
+
 test('changes by others are kept on the way back, and named', async () => {
   const workload = found.workloads.find((w) => w.ref.name === 'literal')!;
   const planned = await planSwitch(kube, workload, { to, runId: 'aaaa1111' });

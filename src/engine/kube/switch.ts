@@ -40,15 +40,25 @@ function inside(change: WorkloadChange): Inside {
   return read;
 }
 
+type Planned = Pick<Workload, 'ref' | 'uid' | 'target' | 'id'>;
+
 /**
- * Plans against the live object. Errors: those of `proposeSwitch`; `invalid-object` (admission refuses the dry run: its words
- * are in `cause`).
+ * Plans against the live object, and anew when it changes meanwhile (an autoscaler is enough). Errors: those of
+ * `proposeSwitch`; `invalid-object` (admission refuses the dry run: its words are in `cause`); `conflict` when it never
+ * holds still.
  */
 export async function planSwitch(
   kube: Kube,
-  workload: Pick<Workload, 'ref' | 'uid' | 'target' | 'id'>,
+  workload: Planned,
   options: PlanSwitchOptions,
 ): Promise<Result<WorkloadChange>> {
+  for (let round = 1; ; round++) {
+    const planned = await planOnce(kube, workload, options);
+    if (planned.ok || planned.error.code !== 'conflict' || round === ROUNDS) return planned;
+  }
+}
+
+async function planOnce(kube: Kube, workload: Planned, options: PlanSwitchOptions): Promise<Result<WorkloadChange>> {
   const proposed = await proposeSwitch(kube, workload, options);
   if (!proposed.ok) return proposed;
   const { live, sites, plan, there } = proposed.value;
