@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { parseFile } from './documents.ts';
 import { planManifests } from './plan.ts';
-import { changeOf, folderOf, livesIn, NAMESPACE, sourcesOf, TARGET, TO } from './testing/changes.ts';
+import { changeOf, folderOf, livesIn, NAMESPACE, removeFolders, sourcesOf, TARGET, TO } from './testing/changes.ts';
 import type { Direction, ManifestPlan, WantedChange } from './types.ts';
 import { writeManifests } from './write.ts';
+
+afterAll(removeFolders);
 
 const deployment = (env: string, name = 'auth', more = ''): string => `apiVersion: apps/v1
 kind: Deployment

@@ -1,5 +1,5 @@
 /** Changes as the run plans them, on objects that a test writes as manifests; and folders to keep those in. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import jsonPatch from 'fast-json-patch';
@@ -68,9 +68,17 @@ export function livesIn(text: string): KubeObject[] {
     .map(liveOf);
 }
 
+const made: string[] = [];
+
+/** Removes every folder that `folderOf` has made in this process. */
+export function removeFolders(): void {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+
 /** A new folder with these files. */
 export function folderOf(files: Readonly<Record<string, string | Buffer>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'pgbw-manifests-'));
+  made.push(folder);
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), content);
