@@ -18,15 +18,21 @@ export function header(snapshot: RunSnapshot, now: number, width: number, glyphs
   const tone = snapshot.status === 'rolling-back' || snapshot.status === 'held' ? 'warn' : 'title';
   const place: Line = [span(where, 'title')];
   const scale = snapshot.timeScale > 1 ? ` ${glyphs.ascii ? 'x' : '×'}${snapshot.timeScale}` : '';
-  const time: Line = [span(status, tone), span(`  ${clockTime(now - Date.parse(snapshot.startedAt))} `)];
+  const time: Line = [
+    span(status, tone),
+    span(`  ${clockTime(now - Date.parse(snapshot.startedAt))}${width < 60 ? '' : ' '}`),
+  ];
   const rehearsal = (text: string): Line => (snapshot.rehearsal ? [span(text, 'accent'), span('  ')] : []);
   // Where one is comes first; that time passes faster is known to whoever asked for it.
   const right = [`rehearsal${scale}`, 'rehearsal', scale.trim(), '']
     .map((text): Line => [...(text === '' ? [] : rehearsal(text)), ...time])
     .find((line, index) => index === 3 || lineWidth(line) + lineWidth(place) + 2 <= width) as Line;
-  const room = width - lineWidth(right) - lineWidth(place) - 2;
+  // A blank before it and one behind it, whatever the run says of itself.
+  const least = width - lineWidth(right) - 2;
+  const fitting: Line = lineWidth(place) <= least ? place : [span(truncateMiddle(where, least, glyphs.more), 'title')];
+  const room = width - lineWidth(right) - lineWidth(fitting) - 2;
   const product = ' pgb-wizard  ';
-  const left: Line = [...(room >= product.length ? [span(product, 'info')] : [span(' ')]), ...place];
+  const left: Line = [...(room >= product.length ? [span(product, 'info')] : [span(' ')]), ...fitting];
   const who = `run ${snapshot.runId} ${glyphs.dot} ${snapshot.operator}  `;
   const space = width - lineWidth(left) - lineWidth(right) - 4;
   const middle: Line =

@@ -23,8 +23,8 @@ const COLUMNS: readonly Column[] = [
     tone: (row) => (row.clWaiting > 0 ? 'warn' : undefined),
     from: 0,
   },
-  { title: 'active', width: 7, value: (row) => compact(row.svActive), from: 0 },
-  { title: 'idle', width: 6, value: (row) => compact(row.svIdle), from: 0 },
+  { title: 'active', width: 7, value: (row) => compact(row.svActive), from: 46 },
+  { title: 'idle', width: 6, value: (row) => compact(row.svIdle), from: 50 },
   { title: 'used', width: 6, value: (row) => compact(row.svUsed), from: 76 },
   { title: 'login', width: 6, value: (row) => compact(row.svLogin), from: 120 },
   {

@@ -29,7 +29,9 @@ export function waitingLine(snapshot: RunSnapshot, now: number, width: number, g
   const fits = squeeze(waiting.text, room(whole), glyphs.more);
   const time = fits === undefined ? ` ${duration(since)}` : whole;
   const text =
-    fits ?? squeeze(waiting.text, room(time), glyphs.more) ?? truncateMiddle(waiting.text, room(time), glyphs.more);
+    fits ??
+    squeeze(waiting.text, room(time), glyphs.more) ??
+    truncateMiddle(waiting.text.replace(/ \([^()]*\)$/, ''), room(time), glyphs.more);
   return spread(
     [span(' waiting for ', mine ? 'key' : 'info'), span(text), span(` ${glyphs.dot}${time}`, over ? 'warn' : 'muted')],
     right,

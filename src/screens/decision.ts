@@ -33,7 +33,7 @@ export function decisionScreen(view: View, ask: Decide): Body {
   const { width, height, glyphs, now, keymap, snapshot } = view;
   const left = Date.parse(ask.soakUntil) - now;
   const gone = ask.soakMs - Math.max(0, left);
-  const bar = progressBar(gone, ask.soakMs, Math.max(10, Math.min(40, width - 46)), glyphs);
+  const bar = progressBar(gone, ask.soakMs, Math.max(6, Math.min(40, width - 46)), glyphs);
   const advice = adviceOf(ask, now);
   const override = overrideOf(ask, now);
   const key = (id: 'continue' | 'rollback' | 'extend' | 'hold') => keyName(keymap[id][0] ?? '');
@@ -79,7 +79,7 @@ export function decisionScreen(view: View, ask: Decide): Body {
     ...(height < 20 ? [] : [[] as Line]),
     ...gateLines(ask.gates.length > 0 ? ask.gates : snapshot.gates, width, glyphs),
     ...(height >= 30 ? [[] as Line] : []),
-    ...(height < 20 ? shortOptions(override, key) : options),
+    ...(height < 20 ? shortOptions(override, key, width) : options),
   ];
   const bottom = height >= 22 ? poolRows(width, height) : 0;
   const lines = scrolled(view, head, content, ask.id, { rows: bottom > 0 ? height - bottom - 1 : height });
@@ -90,7 +90,9 @@ export function decisionScreen(view: View, ask: Decide): Body {
 }
 
 /** Where every row counts the footer names the keys; only what it can't say is said here. */
-function shortOptions(override: string | undefined, key: (id: 'continue') => string): Line[] {
+function shortOptions(override: string | undefined, key: (id: 'continue') => string, width: number): Line[] {
   if (override === undefined) return [];
-  return [[span(`  ${key('continue')}  `, 'key'), span(`an override, because ${override}`, 'muted')]];
+  return wrapWords(`an override, because ${override}`, width - 6).map(
+    (row, index): Line => [span(index === 0 ? `  ${key('continue')}  ` : '     ', 'key'), span(row, 'muted')],
+  );
 }

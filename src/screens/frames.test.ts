@@ -145,6 +145,22 @@ test('on the smallest common terminal no heading and no line of what is waited f
   }
 });
 
+test('on the smallest terminal of all the way back is named where it is needed, and nothing runs together', () => {
+  const smallest = (situation: Situation, view: ViewId = 'home') =>
+    plain(still({ snapshot: SITUATIONS[situation](), columns: 40, rows: 12, ui: { view } })).split('\n');
+  for (const situation of Object.keys(SITUATIONS) as Situation[]) {
+    const [first = ''] = smallest(situation);
+    expect(first, situation).toMatch(/ \S+ +\d\d:\d\d:\d\d *$/);
+    expect(first, situation).toMatch(/(nova|…\S*) +\S/);
+    expect(smallest(situation)[9], situation).not.toMatch(/\) ·/);
+  }
+  for (const situation of ['failure', 'decideFail'] as const)
+    expect(smallest(situation).at(-1), situation).toContain('b roll back');
+  expect(smallest('confirm').at(-1)).toContain('n no');
+  expect(smallest('decide').join('\n')).toContain('is not over');
+  for (const row of smallest('migrate', 'services').slice(1, 5)) expect(row).not.toMatch(/…$/);
+});
+
 test('a pooler that does not answer is marked without colour too, with how long it has been silent', () => {
   const text = plain(still({ snapshot: SITUATIONS.stale(), columns: 60, rows: 20 }));
   expect(text).toContain('1 of 2 DOWN 42 s');

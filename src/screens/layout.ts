@@ -91,9 +91,11 @@ function footer(view: View, columns: number): Line {
   const shown = actionsAt(placeOf(ui, snapshot)).filter(
     (action) => action.footer !== undefined && action.id !== ui.view,
   );
-  // After a failure the way back is what one looks for, and stays when the terminal is narrow.
-  const place = (action: Action) =>
-    action.id === 'rollback' && snapshot.ask?.kind === 'failure' ? 1 : (action.footer ?? 0);
+  // After a failure and at a decision the way back is what one looks for; when a gate fails, before anything else.
+  const { ask } = snapshot;
+  const back = ask?.kind === 'decide' && ask.recommendation === 'rollback' ? 0.5 : 1;
+  const asksBack = ask?.kind === 'failure' || ask?.kind === 'decide';
+  const place = (action: Action) => (asksBack && action.id === 'rollback' ? back : (action.footer ?? 0));
   shown.sort((a, b) => place(a) - place(b));
   const last = shown.filter((action) => action.id === 'help' || action.id === 'leave').map(hint);
   let room = columns - last.reduce((sum, one) => sum + lineWidth(one), 0);
@@ -103,7 +105,8 @@ function footer(view: View, columns: number): Line {
     // On a narrow terminal what can't be used gives way; pressed, it still says why.
     if (columns < 80 && action.unavailable?.(snapshot, ui) !== undefined) continue;
     const one = hint(action);
-    if (lineWidth(one) > room) break;
+    // What is too long gives way to what is not.
+    if (lineWidth(one) > room) continue;
     room -= lineWidth(one);
     first.push(one);
   }

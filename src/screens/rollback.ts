@@ -85,7 +85,8 @@ export function rollbackProgressScreen(view: View): Body {
   ];
   const steps = snapshot.steps.filter((step) => step.phase === 'rollback');
   // Behind it: the sign, its word, and both counts.
-  const name = Math.max(8, Math.min(32, width - 39));
+  const counts = width >= 52;
+  const name = Math.max(8, Math.min(32, width - (counts ? 39 : 16)));
   const content = concerned.flatMap((service): Line[] => {
     const sign = serviceSign(service.state, glyphs);
     const step = steps.find((one) => one.service === service.name);
@@ -95,7 +96,10 @@ export function rollbackProgressScreen(view: View): Body {
         span(` ${sign.glyph} `, sign.tone),
         span(padEnd(truncateMiddle(service.name, name - 1, glyphs.more), name)),
         span(padEnd(sign.word, 12), sign.tone),
-        span(`direct ${compact(service.direct)} ${glyphs.dot} pooled ${compact(service.pooled)}`, 'muted'),
+        span(
+          counts ? `direct ${compact(service.direct)} ${glyphs.dot} pooled ${compact(service.pooled)}` : '',
+          'muted',
+        ),
       ],
       ...(service.rollout !== undefined && service.state === 'switching'
         ? rolloutLines(service.rollout, width - 3, glyphs).map((row): Line => [span('   '), ...row])

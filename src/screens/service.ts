@@ -34,7 +34,9 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
   const services = snapshot.services;
   const { start, end } = windowAround(selected, services.length, rows - 1);
   const pods = width >= 64;
-  const name = Math.max(8, width - (pods ? 43 : 38));
+  // On the smallest terminal the state says whether it is direct or pooled.
+  const counts = width >= 48;
+  const name = Math.max(8, width - (pods ? 43 : counts ? 38 : 22));
   const pooled = services.filter((one) => one.state === 'pooled').length;
   return [
     [
@@ -44,8 +46,8 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
       ),
       span(padEnd('state', 12), 'muted'),
       span(pods ? padStart('pods', 5) : '', 'muted'),
-      span(padStart('direct', 8), 'muted'),
-      span(padStart('pooled', 8), 'muted'),
+      span(counts ? padStart('direct', 8) : '', 'muted'),
+      span(counts ? padStart('pooled', 8) : '', 'muted'),
     ],
     ...services.slice(start, end).map((service, index): Line => {
       const sign = serviceSign(service.state, glyphs);
@@ -58,10 +60,10 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
         span(padEnd(sign.word, 12), sign.tone),
         span(pods ? padStart(compact(service.replicas), 5) : ''),
         span(
-          padStart(compact(service.direct), 8),
+          counts ? padStart(compact(service.direct), 8) : '',
           service.state === 'pooled' && (service.direct ?? 0) > 0 ? 'warn' : undefined,
         ),
-        span(padStart(compact(service.pooled), 8)),
+        span(counts ? padStart(compact(service.pooled), 8) : ''),
       ];
     }),
   ];
