@@ -119,6 +119,7 @@ function observing(needs: Needs, { namespace, workloads }: AccessInput): void {
   needs.add(['list'], 'discovery.k8s.io', 'endpointslices', 'preflight: know the addresses of PostgreSQL', room);
   needs.add(['list'], 'autoscaling', 'horizontalpodautoscalers', 'preflight: who scales the workloads', room);
   needs.add(['list'], '', 'resourcequotas', 'preflight: room for one more pod', room);
+  needs.add(['list'], 'networking.k8s.io', 'networkpolicies', 'preflight: who may reach the poolers', room);
 }
 
 function lockAndState(needs: Needs, input: AccessInput): void {

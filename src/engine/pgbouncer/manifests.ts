@@ -71,9 +71,16 @@ interface Frame {
   meta(name: string, more?: Record<string, string>): KubeObject['metadata'];
 }
 
+/** Of the poolers' pods, and of everything made for them. */
+export const poolerLabels = (name: string): Record<string, string> => ({
+  app: name,
+  'app.kubernetes.io/name': 'pgbouncer',
+  'app.kubernetes.io/managed-by': 'pgb-wizard',
+});
+
 function frame(options: PoolerManifestOptions): Frame {
   const name = options.name ?? 'pgbouncer';
-  const labels = { app: name, 'app.kubernetes.io/name': 'pgbouncer', 'app.kubernetes.io/managed-by': 'pgb-wizard' };
+  const labels = poolerLabels(name);
   return {
     name,
     namespace: options.namespace,

@@ -8,6 +8,7 @@ import { judgeOwn, ownManifests } from './own-manifests.ts';
 import { checkPermissions } from './permissions.ts';
 import { NO_IMAGE, poolerImage, workloadIdOf } from './plan-facts.ts';
 import { database } from './preflight-database.ts';
+import { networkPolicies } from './preflight-network.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
 export const preflight: Step = {
@@ -41,6 +42,7 @@ export const preflight: Step = {
     note(await checkCertificates(ctx, found.value));
     note(services(ctx, found.value));
     owners(ctx, found.value);
+    await networkPolicies(ctx, found.value);
     note(await database(ctx, found.value));
     return ok(sumUp(failures));
   },

@@ -1,0 +1,101 @@
+/**
+ * The preflight's look at NetworkPolicies: a fleet whose services may reach PostgreSQL and nothing else is cut off by its
+ * switch, and nothing else here would see it before the first new pod fails.
+ */
+import { templateOf } from '../kube/fingerprint.ts';
+import { type Passage, type PodPort, type PodSet, passage } from '../kube/network-policies.ts';
+import { listOf } from '../kube/refs.ts';
+import type { Discovery } from '../kube/workload-types.ts';
+import { poolerLabels } from '../pgbouncer/manifests.ts';
+import { sanitiseLine } from '../sanitise.ts';
+import { ownManifests } from './own-manifests.ts';
+import { workloadIdOf } from './plan-facts.ts';
+import type { StepContext } from './types.ts';
+
+const CHECK = 'network policies';
+
+/** Evidence, and no failure: whether the cluster's network enforces a policy can't be seen, so a human decides. */
+export async function networkPolicies(ctx: StepContext, found: Discovery): Promise<void> {
+  const { namespace } = ctx.fleet;
+  const listed = await ctx.kube.list(listOf('NetworkPolicy', namespace), { signal: ctx.signal });
+  if (!listed.ok) {
+    ctx.message('warn', `network policies were not looked at: ${listed.error.message}`);
+    return;
+  }
+  const policies = listed.value.items;
+  const pooler = await poolerPods(ctx);
+  if (policies.length === 0 || pooler === undefined) return;
+  const planned = new Set(ctx.fleet.services().map(workloadIdOf));
+  const shut = new Map<string, string[]>();
+  const unsure: string[] = [];
+  for (const { id, ref, object } of found.workloads.filter((one) => planned.has(one.id))) {
+    const template = templateOf(object);
+    // Pods on the network of their node are not what policies are about.
+    if (template?.spec?.hostNetwork === true) continue;
+    const pods: PodSet = { namespace, labels: template?.metadata?.labels ?? {} };
+    const ways = [
+      ['out', passage(policies, 'Egress', pods, pooler.pods, pooler.port)],
+      // The wizard's own policy lets the whole namespace in.
+      ...(pooler.open ? [] : [['in', passage(policies, 'Ingress', pooler.pods, pods, pooler.port)] as const]),
+    ] as const;
+    for (const [way, { allowed, policies: names }] of ways as readonly (readonly ['in' | 'out', Passage])[]) {
+      const by = names.map((name) => sanitiseLine(name, 80)).join(', ');
+      const key = way === 'out' ? `not let out by ${by}` : `not let in by ${by}`;
+      if (allowed === 'no') shut.set(key, [...(shut.get(key) ?? []), ref.name]);
+      else if (allowed === 'unknown') unsure.push(id);
+    }
+  }
+  const { port } = pooler.port;
+  ctx.evidence({
+    check: CHECK,
+    verdict: shut.size === 0 ? 'pass' : 'inconclusive',
+    observed:
+      shut.size === 0
+        ? `none of ${policies.length} keeps a service from the poolers${unsure.length > 0 ? `, as far as can be told of ${unsure.join(', ')} (rules by address)` : ''}`
+        : `${[...shut].map(([how, names]) => `${names.join(', ')}: ${how}`).join('; ')}. Add a rule for pods ${labelsText(pooler.pods.labels)} on TCP ${port}, or waive this where the cluster's network enforces no policies`,
+    expected: `every service of the plan may reach the poolers on TCP ${port}`,
+    data: { shut: Object.fromEntries(shut), unsure },
+  });
+}
+
+const labelsText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${sanitiseLine(value, 80)}`)
+    .join(',');
+
+interface PoolerPods {
+  readonly pods: PodSet;
+  readonly port: PodPort;
+  /** A policy of the wizard's own lets the services in. */
+  readonly open: boolean;
+}
+
+/** As the run will make them; undefined when the operator's own manifests have none (said elsewhere). */
+async function poolerPods(ctx: StepContext): Promise<PoolerPods | undefined> {
+  const { namespace } = ctx.fleet;
+  const { name, port, networkPolicy } = ctx.plan.pooler;
+  const own = await ownManifests(ctx);
+  if (!own.ok) return undefined;
+  if (own.value === undefined) {
+    return {
+      pods: { namespace, labels: poolerLabels(name) },
+      port: { port, names: ['pgbouncer'] },
+      open: networkPolicy,
+    };
+  }
+  const workload = own.value.pooler?.workload;
+  const object = own.value.objects.find((one) => one.kind === workload?.kind && one.metadata.name === workload?.name);
+  if (!object) return undefined;
+  const service = own.value.objects.find((one) => one.kind === 'Service' && one.metadata.name === name);
+  const target = service?.spec?.ports?.find((one: { port: number }) => one.port === port)?.targetPort ?? port;
+  const ports: { name?: string; containerPort: number }[] = (object.spec?.template?.spec?.containers ?? []).flatMap(
+    (one: { ports?: { name?: string; containerPort: number }[] }) => one.ports ?? [],
+  );
+  const named = ports.find((one) => (typeof target === 'string' ? one.name === target : one.containerPort === target));
+  const number = named?.containerPort ?? (typeof target === 'number' ? target : port);
+  return {
+    pods: { namespace, labels: object.spec?.template?.metadata?.labels ?? {} },
+    port: { port: number, names: named?.name === undefined ? [] : [named.name] },
+    open: false,
+  };
+}
