@@ -3,6 +3,7 @@ import type { ObjectStore } from '../contract.ts';
 import { startDaemonSetController } from './daemonset.ts';
 import { startDeploymentController } from './deployment.ts';
 import { startEndpointsController } from './endpoints.ts';
+import { startHorizontalPodAutoscalerController } from './horizontalpodautoscaler.ts';
 import { startCronJobController, startJobController } from './job.ts';
 import { startReplicaSetController } from './replicaset.ts';
 import { startResourceQuotaController } from './resourcequota.ts';
@@ -21,6 +22,7 @@ export function startControllers(store: ObjectStore, index: ServiceIndex, report
     startJobController,
     startCronJobController,
     startResourceQuotaController,
+    startHorizontalPodAutoscalerController,
   ].map((start) => start(store, report));
   stops.push(startEndpointsController(store, index, report));
   return () => {

@@ -109,3 +109,32 @@ test('a Job gives up after its back-off limit', async () => {
   await vi.waitFor(() => expect(conditions()).toContain('Failed=BackoffLimitExceeded'));
   expect(pods()).toHaveLength(2);
 });
+
+test('an autoscaler keeps the replicas within its limits, and a workload at zero alone', async () => {
+  const make = (name: string, replicas: number) => {
+    const labels = { app: name };
+    store.create('deployments.apps', {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, namespace: 'rec' },
+      spec: { replicas, selector: { matchLabels: labels }, template: template(labels) },
+    });
+    store.create('horizontalpodautoscalers.autoscaling', {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name, namespace: 'rec' },
+      spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, minReplicas: 2, maxReplicas: 3 },
+    });
+  };
+  const replicas = (name: string) => store.get('deployments.apps', 'rec', name)?.spec.replicas;
+  make('few', 1);
+  make('many', 7);
+  make('none', 0);
+  await vi.waitFor(() => expect([replicas('few'), replicas('many')]).toEqual([2, 3]));
+  const status = (name: string) => store.get('horizontalpodautoscalers.autoscaling', 'rec', name)?.status;
+  await vi.waitFor(() => expect(status('few')).toMatchObject({ currentReplicas: 2, desiredReplicas: 2 }));
+  await vi.waitFor(() =>
+    expect(status('none').conditions).toMatchObject([{ type: 'AbleToScale' }, { reason: 'ScalingDisabled' }]),
+  );
+  expect(replicas('none')).toBe(0);
+});
