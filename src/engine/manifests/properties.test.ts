@@ -346,8 +346,9 @@ describe('a manifest as people write it', () => {
       }),
       { numRuns: RUNS },
     );
-    expect(seen.change).toBeGreaterThan(RUNS / 4);
-    expect(seen['by-hand']).toBeGreaterThan(0);
+    // About a third is changed. That 40 give two or fewer by chance happens once in a million times.
+    expect(seen.change).toBeGreaterThan(2);
+    expect(seen['by-hand']).toBeGreaterThan(2);
   }, 60_000);
 
   test('and then damaged is never a reason to throw, and what is edited still says what was wanted', async () => {
