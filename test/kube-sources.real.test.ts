@@ -1,8 +1,10 @@
 /** One workload for each place an address can come from: found, switched in that place only, put back to the byte. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { restoreChange } from '../src/engine/kube/change.ts';
 import { discoverConsumers } from '../src/engine/kube/discover.ts';
 import { canonicalJson } from '../src/engine/kube/fingerprint.ts';
-import { classifyLive, createObjects, planSwitch, restoreChange, sendChange } from '../src/engine/kube/switch.ts';
+import { createObjects } from '../src/engine/kube/new-objects.ts';
+import { classifyLive, planSwitch, sendChange } from '../src/engine/kube/switch.ts';
 import type { Json, Kube } from '../src/engine/kube/types.ts';
 import type { Discovery } from '../src/engine/kube/workload-types.ts';
 import { type BareCluster, bareCluster } from './kube-cluster.ts';

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connectKube } from '../src/engine/kube/connect.ts';
 import { discoverConsumers } from '../src/engine/kube/discover.ts';
+import { createObjects } from '../src/engine/kube/new-objects.ts';
 import { followRollout } from '../src/engine/kube/rollout.ts';
-import { changeMatch, createObjects, planSwitch, sendChange } from '../src/engine/kube/switch.ts';
+import { changeMatch, planSwitch, sendChange } from '../src/engine/kube/switch.ts';
 import type { Json, Kube } from '../src/engine/kube/types.ts';
 import type { RolloutVerdict, Workload, WorkloadChange } from '../src/engine/kube/workload-types.ts';
 import { realClock } from '../src/engine/run/clock.ts';

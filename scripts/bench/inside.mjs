@@ -30,7 +30,8 @@ export async function productFile(root) {
       export { discoverConsumers } from './src/engine/kube/discover.ts';
       export { listOf, ref } from './src/engine/kube/refs.ts';
       export { followRollout } from './src/engine/kube/rollout.ts';
-      export { changeMatch, createObjects, planSwitch, sendChange } from './src/engine/kube/switch.ts';
+      export { createObjects } from './src/engine/kube/new-objects.ts';
+      export { changeMatch, planSwitch, sendChange } from './src/engine/kube/switch.ts';
       export { startApiServer } from './src/rehearsal/api/server.ts';
       export { createStore } from './src/rehearsal/api/store.ts';
     `;

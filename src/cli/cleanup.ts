@@ -1,7 +1,9 @@
 /** `cleanup`: what the cluster keeps of runs, and its removal. */
+
+import { restoreChange } from '../engine/kube/change.ts';
+import { deleteObjects } from '../engine/kube/new-objects.ts';
 import type { RunInCluster } from '../engine/kube/option-types.ts';
 import { deleteRun, listRuns, loadOriginals } from '../engine/kube/run-state.ts';
-import { deleteObjects, restoreChange } from '../engine/kube/switch.ts';
 import type { Kube } from '../engine/kube/types.ts';
 import { EXIT, fail, ok, type Result } from '../engine/result.ts';
 import type { Invocation } from './command.ts';

@@ -3,13 +3,13 @@
  * leaves it names the manager and is silent from then on; nothing is ever put back by itself (kubernetes.md part 3).
  */
 import { onAbort } from './abort.ts';
+import { editsOf } from './change.ts';
 import { sideOf, sideOfAll } from './edits.ts';
 import { templateOf } from './fingerprint.ts';
 import { managerOfEntry } from './managers.ts';
 import type { Fight } from './option-types.ts';
 import { type Kind, workloadId } from './refs.ts';
 import { type SharedWatch, shareWatch } from './shared-watch.ts';
-import { editsOf } from './switch.ts';
 import type { Kube, KubeObject } from './types.ts';
 import type { WorkloadChange } from './workload-types.ts';
 

@@ -4,6 +4,7 @@
  */
 import { Secret } from '../secret.ts';
 import { type Dsn, parseDsn } from './dsn.ts';
+import { dsnsIn } from './dsns-in-text.ts';
 import {
   type EffectiveEnv,
   type EnvironmentSources,
@@ -12,6 +13,7 @@ import {
   references,
 } from './environment.ts';
 import { templateOf, templatePath } from './fingerprint.ts';
+import { fileSites } from './scan-files.ts';
 import { isTarget, isTargetHost, type ResolvedTarget, seenBy } from './target.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { ContainerRole, DsnForm, SourceKind } from './workload-types.ts';
@@ -72,12 +74,6 @@ export interface ScanResult {
   readonly unexplained: readonly { readonly container?: string; readonly reason: string }[];
   /** Side-cars through which the address goes; such a workload needs a human. */
   readonly proxies: readonly string[];
-}
-
-export interface FileSources {
-  /** Keys of a mounted Secret or ConfigMap; `undefined`: not there or not readable. */
-  secret(name: string): Readonly<Record<string, string>> | undefined;
-  configMap(name: string): Readonly<Record<string, string>> | undefined;
 }
 
 const PROXY_IMAGE =
@@ -381,8 +377,6 @@ function linkSite(root: EnvVariable, port: number, where: Where): Site {
   };
 }
 
-const URL_IN_TEXT = /(?:jdbc:|r2dbc:)?(?:postgres|postgresql|postgis|pgsql)(?:\+[a-z0-9_]+)?:\/\/[^\s"'`<>\\]+/gi;
-
 function argumentSites(container: Json, env: EffectiveEnv, where: Where, target: ResolvedTarget): Site[] {
   const sites: Site[] = [];
   for (const field of ['command', 'args'] as const) {
@@ -407,85 +401,4 @@ function argumentSites(container: Json, env: EffectiveEnv, where: Where, target:
   }
   // A DSN that appears only after expansion is held by the variable, which is a site of its own.
   return sites.filter((s) => references(s.text).every((name) => env.variables.has(name)));
-}
-
-/** DSN URLs inside a longer text, or the whole text as a key/value DSN (after an optional `--flag=`). */
-function dsnsIn(text: string): { start: number; end: number; dsn: Dsn }[] {
-  const found: { start: number; end: number; dsn: Dsn }[] = [];
-  for (const match of text.matchAll(URL_IN_TEXT)) {
-    const url = match[0].replace(/[,;.)\]}]+$/, (tail) =>
-      tail.startsWith(')') && match[0].includes('$(') ? tail : '',
-    );
-    const dsn = parseDsn(url);
-    if (dsn) found.push({ start: match.index, end: match.index + url.length, dsn });
-  }
-  if (found.length === 0) {
-    const flag = /^--?[\w-]+=(?=\w+\s*=)/.exec(text);
-    const start = flag ? flag[0].length : 0;
-    const dsn = parseDsn(text.slice(start));
-    if (dsn) found.push({ start, end: text.length, dsn });
-  }
-  return found;
-}
-
-/** Files of mounted Secrets and ConfigMaps with a DSN URL in them. */
-function fileSites(spec: Json, base: string, sources: FileSources, target: ResolvedTarget): Site[] {
-  const sites: Site[] = [];
-  for (const [volume, definition] of ((spec.volumes ?? []) as Json[]).entries()) {
-    const mounted = mountedBy(spec, definition.name);
-    if (!mounted) continue;
-    const parts: { source: number | undefined; kind: 'Secret' | 'ConfigMap'; name: string; items?: Json[] }[] = [];
-    if (definition.secret)
-      parts.push({
-        source: undefined,
-        kind: 'Secret',
-        name: definition.secret.secretName,
-        items: definition.secret.items,
-      });
-    if (definition.configMap)
-      parts.push({
-        source: undefined,
-        kind: 'ConfigMap',
-        name: definition.configMap.name,
-        items: definition.configMap.items,
-      });
-    for (const [source, part] of ((definition.projected?.sources ?? []) as Json[]).entries()) {
-      if (part.secret) parts.push({ source, kind: 'Secret', name: part.secret.name, items: part.secret.items });
-      if (part.configMap)
-        parts.push({ source, kind: 'ConfigMap', name: part.configMap.name, items: part.configMap.items });
-    }
-    for (const part of parts) {
-      const data = part.kind === 'Secret' ? sources.secret(part.name) : sources.configMap(part.name);
-      for (const [key, content] of Object.entries(data ?? {})) {
-        if (part.items && !part.items.some((i) => i.key === key)) continue;
-        for (const found of dsnsIn(content)) {
-          const hit = found.dsn.hosts.find((h) => isTarget(target, h));
-          if (!hit) continue;
-          sites.push({
-            ...mounted,
-            pointer: `${base}/volumes/${volume}`,
-            source: 'file',
-            form: found.dsn.form,
-            name: `${definition.name}/${key}`,
-            place: { kind: 'file', volume, source: part.source, start: found.start, end: found.end },
-            raw: definition,
-            text: content,
-            dsn: found.dsn,
-            from: { kind: part.kind, name: part.name, key },
-            host: hit.host,
-            portNumber: hit.port,
-          });
-        }
-      }
-    }
-  }
-  return sites;
-}
-
-function mountedBy(spec: Json, volume: string): { container: string; role: ContainerRole } | undefined {
-  const mounts = (c: Json) => (c.volumeMounts ?? []).some((m: Json) => m.name === volume);
-  const main = (spec.containers ?? []).find(mounts);
-  if (main) return { container: main.name, role: 'container' };
-  const init = (spec.initContainers ?? []).find(mounts);
-  return init ? { container: init.name, role: init.restartPolicy === 'Always' ? 'sidecar' : 'init' } : undefined;
 }

@@ -3,42 +3,23 @@
  * screen is the patch that is sent (kubernetes.md 2.3-2.5).
  */
 import { type ErrorCode, err, fail, ok, type Result, wizardError } from '../result.ts';
+import { inside, seal } from './change.ts';
 import { FIELD_MANAGER } from './client.ts';
 import { differences, type Edit, patchTo, type Side, sideOfAll, strangers } from './edits.ts';
 import { selectorText } from './facts.ts';
-import { canonicalJson, fingerprint, templateOf } from './fingerprint.ts';
+import { fingerprint, templateOf } from './fingerprint.ts';
 import { managerOfEntry } from './managers.ts';
 import type { PlanSwitchOptions, SendOptions } from './option-types.ts';
 import { proposeSwitch } from './propose.ts';
 import { listOf, workloadId } from './refs.ts';
-import { Sealed } from './sealed.ts';
-import type { NewObject } from './switch-plan.ts';
 import { previewOf } from './switch-preview.ts';
 import type { Json, Kube, KubeObject } from './types.ts';
 import type { LiveState, SentChange, TemplateMatch, Workload, WorkloadChange } from './workload-types.ts';
 
-/** What `sealed` holds beside the public part. */
-interface Inside {
-  readonly edits: readonly Edit[];
-  readonly objects: readonly NewObject[];
-  /** The pod template before, to name what others changed meanwhile. */
-  readonly template: Json;
-}
-
 const ROUNDS = 5;
-
-const opened = new WeakMap<WorkloadChange, Inside>();
 
 /** The object as `classifyLive` saw it last; taken by the patch that follows. */
 const lookedAt = new WeakMap<WorkloadChange, KubeObject>();
-
-function inside(change: WorkloadChange): Inside {
-  const known = opened.get(change);
-  if (known) return known;
-  const { inside: read } = JSON.parse(change.sealed.reveal()) as { inside: Inside };
-  opened.set(change, read);
-  return read;
-}
 
 type Planned = Pick<Workload, 'ref' | 'uid' | 'target' | 'id'>;
 
@@ -140,102 +121,6 @@ function structuredCloneTemplate(live: KubeObject, edits: readonly Edit[]): Json
     else container.env.push(edit.after);
   }
   return template;
-}
-
-function seal(
-  live: KubeObject,
-  options: PlanSwitchOptions,
-  before: string,
-  after: string,
-  content: Inside,
-  rest: Pick<WorkloadChange, 'sources' | 'preview' | 'alreadyDone' | 'clusterWarnings'>,
-): WorkloadChange {
-  const { kind, apiVersion } = live;
-  const open = {
-    ref: {
-      apiVersion,
-      kind,
-      plural: `${kind.toLowerCase()}s`,
-      namespace: live.metadata.namespace,
-      name: live.metadata.name,
-    },
-    uid: live.metadata.uid,
-    runId: options.runId,
-    to: options.to,
-    generation: live.metadata.generation ?? 0,
-    before,
-    after,
-    ...rest,
-    objects: content.objects.map((o) => ({ ref: o.ref, keys: Object.keys(o.manifest.data) })),
-  };
-  const { edits, objects, template } = content;
-  const change: WorkloadChange = {
-    ...open,
-    sealed: new Sealed(JSON.stringify({ open, inside: { edits, objects, template } })),
-  };
-  opened.set(change, { edits, objects, template });
-  return change;
-}
-
-/** Reads a change back from the originals Secret (text of `sealed`, or the parsed JSON). */
-export function restoreChange(sealed: string | Json): Result<WorkloadChange> {
-  const text = typeof sealed === 'string' ? sealed : JSON.stringify(sealed);
-  try {
-    const { open, inside: content } = JSON.parse(text);
-    if (!open?.ref || !Array.isArray(content?.edits)) throw new Error('not a change');
-    return ok({ ...open, sealed: new Sealed(text) });
-  } catch {
-    return fail('record-invalid', 'the originals of this run cannot be read', {
-      next: ["Look at the run's Secret in the cluster; it must not have been edited."],
-    });
-  }
-}
-
-/**
- * Creates the new Secrets and ConfigMaps of a change. Safe to repeat: an equal object of the same run counts as made.
- * Error `already-exists` when the name is taken by something else.
- */
-export async function createObjects(
-  kube: Kube,
-  change: WorkloadChange,
-  options: SendOptions = {},
-): Promise<Result<{ created: string[] }>> {
-  const created: string[] = [];
-  for (const { ref: of, manifest } of inside(change).objects) {
-    const sent = await kube.create(of, manifest, options);
-    if (sent.ok) {
-      created.push(of.name);
-      continue;
-    }
-    if (sent.error.code !== 'already-exists') return sent;
-    const there = await kube.get(of, options.signal ? { signal: options.signal } : {});
-    if (!there.ok) return there;
-    const equal =
-      canonicalJson(there.value.data ?? {}) === canonicalJson(manifest.data) &&
-      there.value.metadata.labels?.['pgb-wizard.dev/run'] === manifest.metadata.labels['pgb-wizard.dev/run'];
-    if (!equal) {
-      return fail('already-exists', `${of.kind} ${of.name} exists already and is not this run's`, {
-        next: [
-          `Look at it: kubectl describe ${of.kind.toLowerCase()} ${of.name} -n ${of.namespace}`,
-          'Delete or rename it, then retry.',
-        ],
-      });
-    }
-  }
-  return ok({ created });
-}
-
-/** Deletes the objects of a change; only after a rollback, and only while nothing uses them. */
-export async function deleteObjects(
-  kube: Kube,
-  change: WorkloadChange,
-  options: SendOptions = {},
-): Promise<Result<void>> {
-  for (const { ref: of } of inside(change).objects) {
-    const sent = await kube.delete(of, options);
-    if (!sent.ok && sent.error.code !== 'not-found') return sent;
-  }
-  return ok(undefined);
 }
 
 /**
@@ -470,9 +355,3 @@ export function changeMatch(change: WorkloadChange, direction: 'forward' | 'back
     return side === 'other' ? 'other' : side === to ? 'target' : 'origin';
   };
 }
-
-/** The entries of a change, for the fight detector. */
-export const editsOf = (change: WorkloadChange): readonly Edit[] => inside(change).edits;
-
-/** The Secrets and ConfigMaps of a change, with their data: for what makes them elsewhere. */
-export const newObjectsOf = (change: WorkloadChange): readonly NewObject[] => inside(change).objects;

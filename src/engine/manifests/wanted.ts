@@ -1,8 +1,9 @@
 /** The changes that files are to follow: those that a run has kept in the cluster, or those that a run would make. */
+
+import { editsOf, newObjectsOf, restoreChange } from '../kube/change.ts';
 import { discoverConsumers, targetSeenFrom } from '../kube/discover.ts';
 import { proposeSwitch } from '../kube/propose.ts';
 import { loadOriginals } from '../kube/run-state.ts';
-import { editsOf, newObjectsOf, restoreChange } from '../kube/switch.ts';
 import { discoveryTarget, type ResolvedTarget } from '../kube/target.ts';
 import type { Kube } from '../kube/types.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';

@@ -2,10 +2,11 @@
  * The services of the plan as the cluster has them: discovery, the change of each, and the originals that are kept in
  * the cluster for the way back.
  */
+
+import { restoreChange } from '../kube/change.ts';
 import { discoverConsumers } from '../kube/discover.ts';
 import { ownerOf } from '../kube/owners.ts';
 import { listOf, ref } from '../kube/refs.ts';
-import { restoreChange } from '../kube/switch.ts';
 import { discoveryTarget } from '../kube/target.ts';
 import type { Kube, KubeObject, Ref } from '../kube/types.ts';
 import type { Discovery, Workload, WorkloadChange } from '../kube/workload-types.ts';

@@ -3,9 +3,10 @@
  * followed until the old pods and their direct connections are gone.
  */
 
+import { createObjects } from '../kube/new-objects.ts';
 import { listOf } from '../kube/refs.ts';
 import { followRollout } from '../kube/rollout.ts';
-import { changedByOthers, changeMatch, classifyLive, createObjects, sendChange } from '../kube/switch.ts';
+import { changedByOthers, changeMatch, classifyLive, sendChange } from '../kube/switch.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { RolloutVerdict, WorkloadChange } from '../kube/workload-types.ts';
 import { parseDuration } from '../plan/duration.ts';
