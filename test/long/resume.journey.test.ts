@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { eventsOf, type Lab, NAMESPACE, openLab, runsIn, type Session, until } from './crash/lab.ts';
+import { eventsOf, type Lab, NAMESPACE, openLab, runsIn, type Session, until } from '../crash/lab.ts';
 
 let lab: Lab;
 beforeAll(async () => {
