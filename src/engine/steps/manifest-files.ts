@@ -205,12 +205,15 @@ function sayHow(ctx: StepContext, { dir }: ManifestFacts, services: readonly str
   );
 }
 
-/** Two services may share a file: one after the other. */
-let turn: Promise<unknown> = Promise.resolve();
+/** Two services may share a file: one after the other. It only says when; what went wrong goes to who asked. */
+let turn: Promise<void> = Promise.resolve();
 
 async function ledBack(ctx: StepContext, change: WorkloadChange): Promise<readonly WrittenFile[]> {
   const mine = turn.then(() => back(ctx, change));
-  turn = mine.catch(() => {});
+  turn = mine.then(
+    () => undefined,
+    () => undefined,
+  );
   const written = await mine;
   if (!written.ok) {
     ctx.message('warn', `the manifests of ${change.ref.name} were not led back: ${written.error.message}`);

@@ -66,6 +66,16 @@ test('a rule for the poolers is enough; without any policy nothing is said', asy
   expect((await look([])).evidence).toEqual([]);
 });
 
+test('a rule by address is no answer: nobody knows the addresses of the poolers beforehand', async () => {
+  const byAddress = {
+    name: 'by-address',
+    spec: { ...toPostgres.spec, egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }] },
+  };
+  const { evidence } = await look([byAddress]);
+  expect(evidence).toMatchObject([{ verdict: 'inconclusive' }]);
+  expect(evidence[0]?.observed).toMatch(/^auth-service: let through by rules on addresses at most/);
+});
+
 test('a closed namespace: the wizard’s own policy opens the poolers, without it they stay closed', async () => {
   const closed = { name: 'default-deny', spec: { podSelector: {} } };
   expect((await look([closed])).evidence).toMatchObject([{ verdict: 'pass' }]);

@@ -11,6 +11,7 @@ import { sanitiseLine } from '../sanitise.ts';
 import { ownManifests } from './own-manifests.ts';
 import { workloadIdOf } from './plan-facts.ts';
 import type { StepContext } from './types.ts';
+import { portInPod } from './upstream.ts';
 
 const CHECK = 'network policies';
 
@@ -28,7 +29,7 @@ export async function networkPolicies(ctx: StepContext, found: Discovery): Promi
   const planned = new Set(ctx.fleet.services().map(workloadIdOf));
   const shut = new Map<string, string[]>();
   const unsure: string[] = [];
-  for (const { id, ref, object } of found.workloads.filter((one) => planned.has(one.id))) {
+  for (const { ref, object } of found.workloads.filter((one) => planned.has(one.id))) {
     const template = templateOf(object);
     // Pods on the network of their node are not what policies are about.
     if (template?.spec?.hostNetwork === true) continue;
@@ -42,17 +43,22 @@ export async function networkPolicies(ctx: StepContext, found: Discovery): Promi
       const by = names.map((name) => sanitiseLine(name, 80)).join(', ');
       const key = way === 'out' ? `not let out by ${by}` : `not let in by ${by}`;
       if (allowed === 'no') shut.set(key, [...(shut.get(key) ?? []), ref.name]);
-      else if (allowed === 'unknown') unsure.push(id);
+      else if (allowed === 'unknown' && !unsure.includes(ref.name)) unsure.push(ref.name);
     }
   }
   const { port } = pooler.port;
+  const said = [
+    ...[...shut].map(([how, names]) => `${names.join(', ')}: ${how}`),
+    // A rule by address may let them through: nobody knows yet which addresses the poolers will have.
+    ...(unsure.length > 0 ? [`${unsure.join(', ')}: let through by rules on addresses at most`] : []),
+  ];
   ctx.evidence({
     check: CHECK,
-    verdict: shut.size === 0 ? 'pass' : 'inconclusive',
+    verdict: said.length === 0 ? 'pass' : 'inconclusive',
     observed:
-      shut.size === 0
-        ? `none of ${policies.length} keeps a service from the poolers${unsure.length > 0 ? `, as far as can be told of ${unsure.join(', ')} (rules by address)` : ''}`
-        : `${[...shut].map(([how, names]) => `${names.join(', ')}: ${how}`).join('; ')}. Add a rule for pods ${labelsText(pooler.pods.labels)} on TCP ${port}, or waive this where the cluster's network enforces no policies`,
+      said.length === 0
+        ? `none of ${policies.length} keeps a service from the poolers`
+        : `${said.join('; ')}. Add a rule for pods ${labelsText(pooler.pods.labels)} on TCP ${port}, or waive this where the cluster's network enforces no policies`,
     expected: `every service of the plan may reach the poolers on TCP ${port}`,
     data: { shut: Object.fromEntries(shut), unsure },
   });
@@ -88,14 +94,13 @@ async function poolerPods(ctx: StepContext): Promise<PoolerPods | undefined> {
   if (!object) return undefined;
   const service = own.value.objects.find((one) => one.kind === 'Service' && one.metadata.name === name);
   const target = service?.spec?.ports?.find((one: { port: number }) => one.port === port)?.targetPort ?? port;
+  const number = portInPod(object.spec?.template, { targetPort: target, port });
   const ports: { name?: string; containerPort: number }[] = (object.spec?.template?.spec?.containers ?? []).flatMap(
     (one: { ports?: { name?: string; containerPort: number }[] }) => one.ports ?? [],
   );
-  const named = ports.find((one) => (typeof target === 'string' ? one.name === target : one.containerPort === target));
-  const number = named?.containerPort ?? (typeof target === 'number' ? target : port);
   return {
     pods: { namespace, labels: object.spec?.template?.metadata?.labels ?? {} },
-    port: { port: number, names: named?.name === undefined ? [] : [named.name] },
+    port: { port: number, names: ports.flatMap((one) => (one.containerPort === number && one.name ? [one.name] : [])) },
     open: false,
   };
 }
