@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Three projects: `fast` is pure code and runs in `npm run check`; `real` needs PostgreSQL and PgBouncer on the
@@ -12,6 +13,8 @@ export default defineConfig({
           include: ['src/**/*.test.{ts,tsx}', 'test/**/*.fast.test.{ts,tsx}'],
           exclude: ['src/**/*.real.test.ts'],
           testTimeout: 10_000,
+          // Vitest leaves one core free, which of two is half the machine.
+          maxWorkers: availableParallelism(),
         },
       },
       {
