@@ -3,12 +3,16 @@
 // Measures what the product promises about speed. Ratios are to something beside it on the same machine in the same
 // minute, because absolute times of a shared machine say little.
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { figures } from './figures.mjs';
 
-const args = process.argv.slice(2);
-const json = args.includes('--json');
-const quick = args.includes('--quick');
-const only = args.includes('--only') ? args[args.indexOf('--only') + 1]?.split(',') : undefined;
+const { json, quick, only: names } = options();
+const only = names?.split(',');
+const unknown = only?.filter((name) => !figures.some((figure) => figure.name === name)) ?? [];
+if (unknown.length > 0) {
+  console.error(`No figure is called ${unknown.join(', ')}. There are: ${figures.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 const results = [];
@@ -31,6 +35,16 @@ for (const { name, measure, ...facts } of figures) {
 }
 if (json) process.stdout.write(`${JSON.stringify({ figures: results }, null, 2)}\n`);
 process.exit(results.some((one) => one.value === null || one.value > one.goal) ? 1 : 0);
+
+function options() {
+  const known = { json: { type: 'boolean' }, quick: { type: 'boolean' }, only: { type: 'string' } };
+  try {
+    return parseArgs({ options: known }).values;
+  } catch (error) {
+    console.error(`${error.message}. Usage: npm run bench -- [--json] [--quick] [--only NAME,NAME]`);
+    process.exit(2);
+  }
+}
 
 function round(value) {
   return Number(value.toPrecision(3));

@@ -70,7 +70,8 @@ export async function measureLive(seconds: number, quick = false): Promise<Live>
       terminal,
       quick ? seconds : Math.max(20, seconds / 4),
       cluster.kubeconfig,
-      quick ? 2000 : 5000,
+      // A screen that was opened just now pays for its compilation.
+      quick ? 2000 : 30_000,
     );
     await approveUntil(terminal, /left of 30 m/, 600_000, { phases: !quick });
     await pause(quick ? 1000 : 60_000);

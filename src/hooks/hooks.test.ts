@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PoolSample, PoolsView } from '../engine/run/model.ts';
 import type { PoolTotals } from './pool-totals.ts';
+import { ticking } from './use-clock.ts';
 import { extendHistory } from './use-history.ts';
 import { keyOf } from './use-keys.ts';
 import { throttled } from './use-run.ts';
@@ -42,6 +43,21 @@ describe('throttled', () => {
     expect(calls.map((at) => at - began)).toEqual([40, 290, 540, 790, 1040]);
     stop();
     expect(stopped).toBe(true);
+  });
+});
+
+describe('ticking', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test('a tick a second that leaves what comes every two seconds its moment, and no second out', () => {
+    const began = Date.now();
+    const ticks: number[] = [];
+    const stop = ticking(() => ticks.push(Date.now() - began), 1000);
+    vi.advanceTimersByTime(4500);
+    stop();
+    vi.advanceTimersByTime(5000);
+    expect(ticks).toEqual([1000, 2200, 3200, 4200]);
   });
 });
 
