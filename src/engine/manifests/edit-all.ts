@@ -3,6 +3,7 @@
  * where that works, and workload by workload where one of them stands in the way.
  */
 import { workloadId } from '../kube/refs.ts';
+import { sanitiseLine } from '../sanitise.ts';
 import { editText, type PlacedEdit } from './edit-file.ts';
 import { bringsPassword, leavesPassword, oldWords } from './old-words.ts';
 import { hasDocument, isPublic, withDocument, withoutDocument } from './owned-objects.ts';
@@ -63,7 +64,8 @@ export async function editAll(
   }
   const reports = placed.map(({ report, edits }, at): WorkloadManifests => {
     const why = refused[at];
-    if (why !== undefined) return { ...report, state: 'by-hand', detail: why.detail, next: [why.next] };
+    if (why !== undefined)
+      return { ...report, state: 'by-hand', detail: sanitiseLine(why.detail, 600), next: [why.next] };
     return [...edits.values()].flat().some(leavesPassword) ? { ...report, next: [...report.next, ROTATE] } : report;
   });
   return { reports, texts, touched };

@@ -73,11 +73,14 @@ export function standing(template: Json, edit: Edit, move: Move): Standing {
   return here === undefined ? { state: 'differs', index: named.at(-1)! } : { state: 'from', index: here };
 }
 
+/** An argument has no name: its place tells it from an equal one, and elsewhere it is known only where nothing equals it. */
 function argument(list: readonly Json[], wanted: number, move: Move): Standing {
   if (list.length === 0) return { state: 'absent' };
-  const find = (text: Json) => (list[wanted] === text ? wanted : list.indexOf(text));
-  if (find(move.to) >= 0) return { state: 'to', index: find(move.to) };
-  return find(move.from) >= 0 ? { state: 'from', index: find(move.from) } : { state: 'differs' };
+  const isEither = (text: Json) => text === move.to || text === move.from;
+  const places = isEither(list[wanted]) ? [wanted] : list.flatMap((text, at) => (isEither(text) ? [at] : []));
+  const [index] = places;
+  if (index === undefined || places.length > 1) return { state: 'differs' };
+  return { state: list[index] === move.to ? 'to' : 'from', index };
 }
 
 /** The same on plain data: what the edited document must say. `entry` is where the entry is, or undefined for a new one. */

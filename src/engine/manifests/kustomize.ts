@@ -4,7 +4,11 @@ import type { Json } from '../kube/types.ts';
 import { parseFile } from './documents.ts';
 import type { TreeFile } from './tree.ts';
 
-const KUSTOMIZATION = /(^|\/)(kustomization\.ya?ml|Kustomization)$/;
+/** The three names that kustomize looks for. */
+export const isKustomization = (path: string): boolean => /(^|\/)(kustomization\.ya?ml|Kustomization)$/.test(path);
+
+/** Path of a file or folder in one spelling: `./base/` is `base`. */
+const plainPath = (path: string): string => posix.join(path, '.');
 
 /** What builds on what: folders with a kustomization, and the files and folders that each of them takes in. */
 export class Builds {
@@ -12,11 +16,11 @@ export class Builds {
   readonly #users = new Map<string, Set<string>>();
 
   constructor(files: readonly Pick<TreeFile, 'path' | 'text'>[]) {
-    for (const { path, text } of files.filter((file) => KUSTOMIZATION.test(file.path))) {
+    for (const { path, text } of files.filter((file) => isKustomization(file.path))) {
       const folder = posix.dirname(path);
       for (const value of parseFile(text)?.values ?? []) {
         for (const taken of takenIn(value)) {
-          const at = posix.normalize(posix.join(folder, taken));
+          const at = plainPath(posix.join(folder, taken));
           this.#users.set(at, (this.#users.get(at) ?? new Set()).add(folder));
         }
       }

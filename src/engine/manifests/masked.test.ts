@@ -36,6 +36,7 @@ test.each([
   ['a Secret of several lines', 'kind: Secret\nstringData:\n  b: |\n    hidden-word\n    hidden-word\n', []],
   ['a Secret in a List', 'kind: List\nitems:\n- kind: Secret\n  stringData: {b: hidden-word}\n', []],
   ['a key that says what it is', 'spec:\n  adminPassword: hidden-word\n  api_token: "hidden-word"\n', []],
+  ['a key with a number', 'spec:\n  adminPassword: 8675309\n  db_pwd: hidden-word\n', ['8675309']],
   ['the argument behind a flag', 'args: [--admin-password, hidden-word]\n', []],
   ['an argument with its flag', 'args:\n- --token=hidden-word\n- --api-key hidden-word\n', []],
   ['a script', 'args:\n- |\n  export PGPASSWORD=hidden-word\n  psql postgres://u:hidden-word@h/d\n', []],

@@ -5,6 +5,7 @@
 import { isMap, isScalar, isSeq, type Scalar, visit, type YAMLMap, type YAMLSeq } from 'yaml';
 import { maskDsn, parseDsn } from '../kube/dsn.ts';
 import { isHostOrPort } from '../kube/redact.ts';
+import { sanitiseLine } from '../sanitise.ts';
 import { MASK, scrub } from '../secret.ts';
 import { ownPair, type Parsed } from './documents.ts';
 
@@ -24,14 +25,13 @@ export function shownValue(text: string): string {
   return scrub((dsn ? maskDsn(dsn) : text).replace(URL, shownUrl));
 }
 
-const CREDENTIAL_KEY = /(pass(word|wd|phrase)?|token|credentials?|api[-_]?key|private[-_]?key|secret)$/i;
-const CREDENTIAL_FLAG = /^--?[a-z0-9-]*(pass(word|wd|phrase)?|token|credentials?|api-?key|private-?key|secret)$/i;
-const CREDENTIAL_PAIR =
-  /(\b[\w.-]*(?:pass(?:word|wd|phrase)?|token|credentials?|api[-_]?key|private[-_]?key|secret)[=:]\s*)\S+/gi;
+const CREDENTIAL = 'pass(?:word|wd|phrase)?|pwd|token|credentials?|api[-_]?key|private[-_]?key|secret';
+const CREDENTIAL_KEY = new RegExp(`(?:${CREDENTIAL})$`, 'i');
+const CREDENTIAL_FLAG = new RegExp(`^--?[a-z0-9-]*(?:${CREDENTIAL})$`, 'i');
+const CREDENTIAL_PAIR = new RegExp(`(\\b[\\w.-]*(?:${CREDENTIAL})[=:]\\s*)\\S+`, 'gi');
 /** Outside of a value a colon is YAML's own: `secret:` holds no secret. */
 const EQUALS_PAIR = new RegExp(CREDENTIAL_PAIR.source.replace('[=:]', '='), 'gi');
-const CREDENTIAL_WORDS =
-  /(--?[\w-]*(?:pass(?:word|wd|phrase)?|token|credentials?|api-?key|private-?key|secret)\s+)\S+/gi;
+const CREDENTIAL_WORDS = new RegExp(`(--?[\\w-]*(?:${CREDENTIAL})\\s+)\\S+`, 'gi');
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 const withoutCredentials = (text: string): string =>
@@ -57,10 +57,21 @@ export function maskedText(parsed: Parsed): string {
     .text()
     .split('\n')
     .map((line) => shownValue(line).replace(EQUALS_PAIR, `$1${MASK}`).replace(CREDENTIAL_WORDS, `$1${MASK}`))
+    .map(printable)
     .join('\n');
 }
 
+/** A line without what acts on a terminal or hides; its tabs and its line end stay, because a diff is about those too. */
+const printable = (line: string): string => {
+  const end = line.endsWith('\r') ? '\r' : '';
+  const parts = line.slice(0, line.length - end.length).split('\t');
+  return parts.map((part) => sanitiseLine(part, Number.POSITIVE_INFINITY)).join('\t') + end;
+};
+
 const all = (): string => MASK;
+
+/** `automountServiceAccountToken: false` is no credential; `password: 8675309` is one. */
+const isWordOrNumber = (value: unknown): boolean => ['string', 'number', 'bigint'].includes(typeof value);
 
 function hideInMap(hidden: Hidden, map: YAMLMap): void {
   const kind = ownPair(map, 'kind')?.value;
@@ -69,7 +80,7 @@ function hideInMap(hidden: Hidden, map: YAMLMap): void {
     const data = isScalar(kind) && kind.value === 'Secret' && (key === 'data' || key === 'stringData');
     if (data && isMap(pair.value)) for (const one of pair.value.items) hidden.hide(one.value, all);
     if (key === LAST_APPLIED) hidden.hide(pair.value, all);
-    if (isScalar(pair.value) && typeof pair.value.value === 'string' && CREDENTIAL_KEY.test(key)) {
+    if (isScalar(pair.value) && isWordOrNumber(pair.value.value) && CREDENTIAL_KEY.test(key)) {
       hidden.hide(pair.value, all);
     }
   }

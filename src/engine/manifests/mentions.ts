@@ -8,6 +8,7 @@ import { isTarget, isTargetHost, type ResolvedTarget } from '../kube/target.ts';
 import type { Json } from '../kube/types.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { lineOf, type Parsed } from './documents.ts';
+import { isKustomization } from './kustomize.ts';
 import { shownValue } from './masked.ts';
 import type { Mention } from './types.ts';
 
@@ -70,11 +71,10 @@ function nameOf(ancestors: readonly unknown[]): { readonly path: string; readonl
 function aboutOf(path: string, value: Json): { readonly what: string; readonly helm: boolean } {
   const kind = typeof value?.kind === 'string' ? value.kind : undefined;
   const api = String(value?.apiVersion ?? '');
-  const object = kind && `${kind} ${sanitiseLine(value?.metadata?.name ?? '', 100)}`.trim();
+  const object = kind && sanitiseLine(`${kind} ${value?.metadata?.name ?? ''}`, 160).trim();
   if (kind === 'HelmRelease' || kind === 'HelmChart' || (kind === 'Application' && api.startsWith('argoproj.io/')))
     return { what: object!, helm: true };
-  if (/(^|\/)kustomization\.ya?ml$/i.test(path) || kind === 'Kustomization')
-    return { what: 'kustomization', helm: false };
+  if (isKustomization(path) || kind === 'Kustomization') return { what: 'kustomization', helm: false };
   if (kind !== undefined && value?.metadata?.name !== undefined) return { what: object!, helm: false };
   return { what: 'values', helm: /(^|\/)[^/]*values[^/]*\.ya?ml$/i.test(path) };
 }

@@ -116,6 +116,22 @@ spec:
     expect(asked.ok && asked.value.files.map((file) => file.path)).toEqual(['base/auth.yaml']);
   });
 
+  test('a kustomization without an ending is one too', async () => {
+    const text = deployment(URL);
+    const dir = folderOf({
+      'base/auth.yaml': text,
+      'base/Kustomization': 'resources: [auth.yaml]\n',
+      'overlays/prod/Kustomization': 'resources: [../../base]\n',
+      'overlays/staging/Kustomization':
+        'resources: [../../base/]\nconfigMapGenerator: [{literals: [DB_HOST=postgres]}]\n',
+    });
+    const found = await plan(dir, changesOf(text));
+    expect(states(found)).toEqual(['deployment/auth ambiguous']);
+    expect(found.mentions.map((one) => `${one.path}:${one.line} ${one.what}`)).toEqual([
+      'overlays/staging/Kustomization:2 kustomization configMapGenerator.literals',
+    ]);
+  });
+
   test('a reference beside a value of the base would be two sources at once for kustomize: by hand', async () => {
     const base = deployment('- name: DATABASE_URL\n  value: postgres://dev@localhost/dev');
     const prod = deployment(PASSWORD).replace('          image: registry/auth:1\n', '');
@@ -173,6 +189,37 @@ spec:
     const text = deployment(URL);
     const dir = repository({ '.gitignore': 'rendered/\n', 'rendered/auth.yaml': text });
     expect(states(await plan(join(dir, 'rendered'), changesOf(text)))).toEqual(['deployment/auth change']);
+  });
+
+  test('two equal arguments change both, and go back both', async () => {
+    const DSN = 'postgres://u@postgres/nova';
+    const text = deployment('[]').replace(/env:[\s\S]*/, `args: ['--rw', '${DSN}', '--ro', '${DSN}']\n`);
+    const changes = changesOf(text);
+    const there = await plan(folderOf({ 'auth.yaml': text }), changes);
+    expect(there.files[0]!.after).toBe(text.replaceAll('@postgres/', '@pgbouncer:6432/'));
+    const back = await plan(folderOf({ 'auth.yaml': there.files[0]!.after }), changes, 'back');
+    expect(back.files[0]!.after).toBe(text);
+  });
+
+  test('what a file makes of the terminal is taken out of all that is shown, and stays in the file', async () => {
+    const text = deployment('- name: DATABASE_URL # \u001B[2J\u202Egone\n  value: postgres://u@postgres:5432/nova');
+    const found = await plan(
+      folderOf({ 'auth.yaml': text, 'other.yaml': `kind: "\\e[2JThing"\nmetadata: {name: x}\nhost: postgres\n` }),
+      changesOf(text),
+    );
+    expect(found.files[0]!.after).toContain('# \u001B[2J\u202Egone');
+    const { before: _, after: __, ...shown } = found.files[0]!;
+    expect(`${shown.diff.join('')}${found.mentions.map((one) => one.what).join('')}`).not.toMatch(/[\u001B\u202E]/);
+    expect(found.mentions.map((one) => one.what)).toEqual(['Thing x host']);
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a folder that may not be read is a usage error', async () => {
+    const dir = folderOf({ 'auth.yaml': deployment(URL) });
+    chmodSync(dir, 0o100);
+    const request = { namespace: NAMESPACE, changes: [], direction: 'forward', target: TARGET, to: TO } as const;
+    const found = await planManifests({ ...request, dir });
+    chmodSync(dir, 0o700);
+    expect(!found.ok && found.error.code).toBe('usage');
   });
 
   test('no folder is a usage error', async () => {

@@ -14,7 +14,7 @@ import { maskedText } from './masked.ts';
 import { mentionsIn } from './mentions.ts';
 import { secretsBefore, secretTasks } from './owned-objects.ts';
 import { type ParsedFile, ParsedFiles } from './parsed-files.ts';
-import { candidatesOf, type Placed, place } from './place.ts';
+import { candidatesOf, type Placed, place, placeText } from './place.ts';
 import { readTree, type Tree } from './tree.ts';
 import type { FileChange, ManifestPlan, ManifestRequest, Mention, WorkloadManifests } from './types.ts';
 import { unifiedDiff } from './unified.ts';
@@ -124,7 +124,7 @@ function fileChange(
     before,
     after,
     digests: { before: digestOf(before), after: digestOf(after) },
-    diff: unifiedDiff(path, shown(before), shown(after)),
+    diff: unifiedDiff(sanitiseLine(path, 300), shown(before), shown(after)),
     ...(standing === undefined ? {} : { git: standing }),
     workloads: [...touched.get(path)!].sort(),
   };
@@ -150,14 +150,14 @@ function withChartHint(
   if (report.state !== 'missing') return report;
   const values = mentions.filter((one) => one.helm || charts.some((chart) => isIn(chart, one.path)));
   if (charts.length === 0 && values.length === 0) return report;
-  const where = values.slice(0, 4).map((one) => `${one.path}:${one.line}`);
+  const where = values.slice(0, 4).map(placeText);
   return {
     ...report,
     next: [
       ...report.next,
       where.length > 0
         ? `If a Helm chart makes it, change its values: ${where.join(', ')}${values.length > 4 ? ` and ${values.length - 4} more` : ''}.`
-        : `If the Helm chart ${charts.map((one) => one || '.').join(', ')} makes it, change its values; none of them in the folder holds the address.`,
+        : `If the Helm chart ${sanitiseLine(charts.map((one) => one || '.').join(', '), 300)} makes it, change its values; none of them in the folder holds the address.`,
     ],
   };
 }

@@ -1,15 +1,25 @@
 /** The files of a folder that may hold manifests: what is read, what is left out, and why. */
-import { type Dirent, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  type Dirent,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { type Git, ignoredBy } from './git.ts';
+import { isKustomization } from './kustomize.ts';
 
 /** Larger files are generated ones (bundles of CRDs, exports); nobody keeps a workload's environment there. */
 const LARGEST = 2 * 1024 * 1024;
 /** A folder with more than this is a home folder or a disk, named by mistake. */
 const MOST_ENTRIES = 100_000;
-const MANIFEST = /\.(ya?ml|json)$/i;
+const isManifest = (name: string): boolean => /\.(ya?ml|json)$/i.test(name) || isKustomization(name);
 /** Never the operator's own manifests, and often a hundred thousand files. */
 const NOT_ENTERED = new Set(['.git', 'node_modules', '.terraform', '.venv', '__pycache__']);
 
@@ -39,6 +49,7 @@ export async function readTree(dir: string, git?: Git): Promise<Result<Tree>> {
   try {
     root = realpathSync(dir);
     if (!statSync(root).isDirectory()) throw new Error('it is not a folder');
+    accessSync(root, constants.R_OK | constants.X_OK);
   } catch (error) {
     return fail('usage', `The folder of manifests ${sanitiseLine(dir, 300)} can't be read: ${wordsOf(error)}.`, {
       next: ['Name a folder of a working tree with --dir (or --manifests-dir).'],
@@ -91,7 +102,7 @@ class Walk {
       if (entry.isSymbolicLink()) this.#link(path);
       else if (entry.isDirectory()) {
         if (!NOT_ENTERED.has(entry.name) && !this.enter(path)) return false;
-      } else if (entry.isFile() && MANIFEST.test(entry.name)) {
+      } else if (entry.isFile() && isManifest(entry.name)) {
         if (/^Chart\.ya?ml$/.test(entry.name)) this.charts.push(folder);
         this.paths.push(path);
       }
@@ -106,11 +117,11 @@ class Walk {
       const inside = relative(this.#root, real);
       if (inside !== '..' && !inside.startsWith(`..${sep}`)) return;
       const isFolder = statSync(real).isDirectory();
-      if (isFolder || MANIFEST.test(path) || MANIFEST.test(real)) {
+      if (isFolder || isManifest(path) || isManifest(real)) {
         this.skipped.push({ path, reason: 'a symbolic link that leads out of the folder' });
       }
     } catch {
-      if (MANIFEST.test(path)) this.skipped.push({ path, reason: 'a symbolic link that leads nowhere' });
+      if (isManifest(path)) this.skipped.push({ path, reason: 'a symbolic link that leads nowhere' });
     }
   }
 }

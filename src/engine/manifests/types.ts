@@ -62,7 +62,7 @@ export interface FileChange {
   readonly after: string;
   /** sha256 of the bytes, hex. */
   readonly digests: { readonly before: string; readonly after: string };
-  /** As `diff -u` prints it, passwords as dots. */
+  /** As `diff -u` prints it, passwords as dots, without what would act on a terminal. */
   readonly diff: readonly string[];
   /** It has changes that are not committed, or Git does not know it. Absent outside a repository. */
   readonly git?: 'clean' | 'modified' | 'untracked';
