@@ -94,7 +94,7 @@ export class OddFleet {
     this.workload({ name, kind: 'Deployment', end: 'pooled', ...(note ? { note } : {}) }, containers, more);
   }
 
-  /** Every source of kubernetes.md 2.3. */
+  /** Every kind of source. */
   #sources(): void {
     const password = this.#password;
     this.#deployment('literal', [this.literal()]);

@@ -1,6 +1,6 @@
 /**
- * The questions before the screen. stack.md part 3 measured the traps: Ink leaves standard input unreferenced, and
- * readline's pause arrives one turn after its answer; both are dealt with around every prompt.
+ * The questions before the screen. Two traps are dealt with around every prompt: Ink leaves standard input unreferenced,
+ * and readline's pause arrives one turn after its answer.
  */
 import type { KubeconfigContext } from '../engine/kube/option-types.ts';
 import { fail, ok, type Result } from '../engine/result.ts';

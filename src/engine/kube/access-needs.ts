@@ -1,5 +1,5 @@
 /**
- * What a plan needs to be allowed, each with the first step that would fail without it (kubernetes.md part 7). A name is
+ * What a plan needs to be allowed, each with the first step that would fail without it. A name is
  * asked for where an object's name is known; what holds the id of a run is known when the run is.
  */
 import { LEASE_NAME } from './lease.ts';

@@ -1,4 +1,4 @@
-/** Asks the cluster with SelfSubjectAccessReview which permissions of a plan are there (kubernetes.md part 7). */
+/** Asks the cluster with SelfSubjectAccessReview which permissions of a plan are there. */
 import { err, ok, type Result, type WizardError } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import type { AccessRow, Need } from './option-types.ts';

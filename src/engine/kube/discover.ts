@@ -1,8 +1,8 @@
 /**
  * Who reaches PostgreSQL directly: paged LISTs of the workloads and their surroundings, GETs of exactly the Secrets and
- * ConfigMaps they refer to, and the scan of every pod template (kubernetes.md 2.2).
+ * ConfigMaps they refer to, and the scan of every pod template.
  */
-import { fail, ok, type Result } from '../result.ts';
+import { ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { toConsumer } from './consumers.ts';
 import { serviceLinks } from './environment.ts';
@@ -73,7 +73,9 @@ export async function discoverConsumers(kube: Kube, options: DiscoverOptions): P
       looked.push(...page.value);
     }
   }
-  const { resolved, gaps } = await search.surroundings;
+  const around = await search.surroundings;
+  if (!around.ok) return around;
+  const { resolved, gaps } = around.value;
   unexplained.push(...gaps);
   for (const name of search.unreadable)
     unexplained.push({ workload: name, reason: 'is not readable; its consumers cannot be judged' });
@@ -131,8 +133,10 @@ class Search {
 
   async look(objects: readonly KubeObject[]): Promise<Result<Looked[]>> {
     const wanted = objects.filter((object) => isWanted(object, this.#options.only));
-    const [{ resolved, around }, read] = await Promise.all([this.surroundings, this.#reader.read(wanted)]);
+    const [found, read] = await Promise.all([this.surroundings, this.#reader.read(wanted)]);
+    if (!found.ok) return found;
     if (!read.ok) return read;
+    const { resolved, around } = found.value;
     this.#sources ??= this.#reader.sources(resolved.links);
     const sources = this.#sources;
     const applications = await this.#argo(wanted);
@@ -170,21 +174,26 @@ class Search {
   }
 }
 
+/** Errors: those of the port, except that what may not be listed is a gap, and what the cluster does not know is empty. */
 async function readSurroundings(
   kube: Kube,
   options: DiscoverOptions,
-): Promise<{ resolved: ResolvedTarget; around: Surroundings; gaps: Unexplained[] }> {
+): Promise<Result<{ resolved: ResolvedTarget; around: Surroundings; gaps: Unexplained[] }>> {
   const { namespace, target, signal } = options;
   const home = target.namespace ?? namespace;
   const list = (kind: keyof typeof KINDS, ns: string = namespace) =>
     kube.list(listOf(kind, ns), signal ? { signal } : {});
-  const [services, ours, slices, scalers, quotas] = await Promise.all([
+  const listed = await Promise.all([
     list('Service', home),
     home === namespace ? undefined : list('Service'),
     list('EndpointSlice', home),
     list('HorizontalPodAutoscaler'),
     list('ResourceQuota'),
   ]);
+  for (const one of listed) {
+    if (one && !one.ok && one.error.code !== 'not-authorised' && one.error.code !== 'not-found') return one;
+  }
+  const [services, ours, slices, scalers, quotas] = listed;
   const gaps: Unexplained[] = [];
   const gap = (result: Result<{ items: KubeObject[] }> | undefined, what: string): KubeObject[] => {
     if (result === undefined) return [];
@@ -204,12 +213,13 @@ async function readSurroundings(
     autoscalers: gap(scalers, 'horizontalpodautoscalers'),
     quotas: gap(quotas, 'resourcequotas'),
   };
-  return { resolved, around, gaps };
+  return ok({ resolved, around, gaps });
 }
 
-/** Every name of the target as a namespace sees it; what may not be listed is left out. */
-export async function targetSeenFrom(kube: Kube, options: DiscoverOptions): Promise<ResolvedTarget> {
-  return (await readSurroundings(kube, options)).resolved;
+/** Every name of the target as a namespace sees it; what may not be listed is left out. Errors: those of the port. */
+export async function targetSeenFrom(kube: Kube, options: DiscoverOptions): Promise<Result<ResolvedTarget>> {
+  const found = await readSurroundings(kube, options);
+  return found.ok ? ok(found.value.resolved) : found;
 }
 
 /** One workload from its live object: facts, managers, consumers. */
@@ -315,7 +325,7 @@ export async function crossCheck(
   signal?: AbortSignal,
 ): Promise<Result<CrossCheck>> {
   const pods = await kube.list(listOf('Pod', namespace), signal ? { signal } : {});
-  if (!pods.ok) return fail(pods.error.code, pods.error.message, pods.error);
+  if (!pods.ok) return pods;
   const byIp = new Map<string, KubeObject>();
   for (const pod of pods.value.items) {
     if (pod.spec?.hostNetwork) continue;

@@ -1,6 +1,6 @@
 /**
  * The smallest units of a change: one entry of a list in a pod template, before and after. From them come the JSON
- * Patches in both directions, computed on the live object, so that other people's changes stay (kubernetes.md 2.4, 2.5).
+ * Patches in both directions, computed on the live object, so that other people's changes stay.
  */
 import { canonicalJson, templateOf, templatePath } from './fingerprint.ts';
 import type { Json, JsonPatchOp, KubeObject } from './types.ts';
@@ -165,7 +165,7 @@ export function patchTo(live: KubeObject, edits: readonly Edit[], to: Side): Jso
 }
 
 /**
- * What keeps a patch that was given up from landing late (kubernetes.md 4.4): after `fencePatch` this no longer holds.
+ * What keeps a patch that was given up from landing late: after `fencePatch` this no longer holds.
  * A Deployment's generation counts its annotations; the other kinds' does not, so there the whole version is the guard.
  */
 function fenceGuard(live: KubeObject): JsonPatchOp {

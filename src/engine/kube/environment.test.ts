@@ -87,7 +87,7 @@ describe('the effective environment', () => {
   });
 });
 
-/** The specification once more, as literally as possible (kubernetes.md 2.1). */
+/** The specification once more, as literally as possible. */
 function reference(container: Json, from: EnvironmentSources): Record<string, string> {
   const result: Record<string, string> = {};
   for (const source of container.envFrom) {

@@ -1,6 +1,6 @@
 /**
  * The fight detector: from the patch to the end of the soak it watches whether our entries stay. At the first one that
- * leaves it names the manager and is silent from then on; nothing is ever put back by itself (kubernetes.md part 3).
+ * leaves it names the manager and is silent from then on; nothing is ever put back by itself.
  */
 import { onAbort } from './abort.ts';
 import { editsOf } from './change.ts';

@@ -1,5 +1,5 @@
 /**
- * One operator at a time: a Lease per namespace (kubernetes.md 4.1). Expiry is judged by what our own clock observed,
+ * One operator at a time: a Lease per namespace. Expiry is judged by what our own clock observed,
  * never by comparing somebody's renewTime with it; every write carries the resourceVersion. The Lease is advice, the
  * `test` operations of the patches are the law.
  */

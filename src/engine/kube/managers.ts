@@ -1,4 +1,4 @@
-/** Who else writes a workload, and whether they would undo our change (kubernetes.md part 3). */
+/** Who else writes a workload, and whether they would undo our change. */
 import { sanitiseLine } from '../sanitise.ts';
 import { canonicalJson, templateOf } from './fingerprint.ts';
 import type { Json, KubeObject } from './types.ts';

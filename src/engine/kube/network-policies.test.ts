@@ -58,6 +58,21 @@ test.each([
   ],
   ['another one by name', [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'db' } } }], 'no'],
   ['namespaces by a label', [{ namespaceSelector: { matchLabels: { team: 'a' } } }], 'unknown'],
+  [
+    'namespaces without a label',
+    [{ namespaceSelector: { matchExpressions: [{ key: 'team', operator: 'DoesNotExist' }] } }],
+    'unknown',
+  ],
+  [
+    'namespaces of other teams',
+    [{ namespaceSelector: { matchExpressions: [{ key: 'team', operator: 'NotIn', values: ['a'] }] } }],
+    'unknown',
+  ],
+  [
+    'another one by name, whatever its labels',
+    [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'db', team: 'a' } } }],
+    'no',
+  ],
   ['every namespace', [{ namespaceSelector: {} }], 'yes'],
   ['these pods in every namespace', [{ namespaceSelector: {}, podSelector: { matchLabels: { app: 'x' } } }], 'no'],
   [

@@ -71,11 +71,10 @@ function coversPeer(peers: Json[] | undefined, home: string, other: PodSet): Pas
     if (ipBlock) return isEverything(ipBlock) ? 'yes' : 'unknown';
     if (podSelector && !selects(podSelector, other.labels)) return 'no';
     if (!namespaceSelector) return other.namespace === home ? 'yes' : 'no';
-    if (isEmpty(namespaceSelector)) return 'yes';
-    // Every namespace carries its own name; what other labels it has is not read.
-    const named = { 'kubernetes.io/metadata.name': other.namespace };
-    if (selects(namespaceSelector, named)) return 'yes';
-    return onlyByName(namespaceSelector) ? 'no' : 'unknown';
+    // Every namespace carries its own name; what other labels it has, or has not, is not read.
+    const { byName, byLabels } = parted(namespaceSelector);
+    if (!selects(byName, { [NAME]: other.namespace })) return 'no';
+    return byLabels ? 'unknown' : 'yes';
   });
   return answers.includes('yes') ? 'yes' : answers.includes('unknown') ? 'unknown' : 'no';
 }
@@ -83,13 +82,21 @@ function coversPeer(peers: Json[] | undefined, home: string, other: PodSet): Pas
 const isEverything = ({ cidr, except }: Json): boolean =>
   (cidr === '0.0.0.0/0' || cidr === '::/0') && (except ?? []).length === 0;
 
-const isEmpty = (selector: Json): boolean =>
-  Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
+const NAME = 'kubernetes.io/metadata.name';
 
-const onlyByName = (selector: Json): boolean =>
-  [...Object.keys(selector.matchLabels ?? {}), ...(selector.matchExpressions ?? []).map((one: Json) => one.key)].every(
-    (key) => key === 'kubernetes.io/metadata.name',
-  );
+/** What a selector of namespaces asks of their name, and whether it asks for anything else. */
+function parted({ matchLabels, matchExpressions }: Json): { readonly byName: Json; readonly byLabels: boolean } {
+  const labels = Object.entries(matchLabels ?? {});
+  const expressions: Json[] = matchExpressions ?? [];
+  const isName = (key: string) => key === NAME;
+  return {
+    byName: {
+      matchLabels: Object.fromEntries(labels.filter(([key]) => isName(key))),
+      matchExpressions: expressions.filter(({ key }) => isName(key)),
+    },
+    byLabels: !labels.every(([key]) => isName(key)) || !expressions.every(({ key }) => isName(key)),
+  };
+}
 
 /** A LabelSelector against labels; the empty one selects everything. */
 export function selects(selector: Json, labels: Readonly<Record<string, string>>): boolean {

@@ -1,5 +1,5 @@
 /**
- * Early verdicts from the new pods (kubernetes.md 1.4): a rollout's limit of 5 or 10 minutes is too long to learn that a
+ * Early verdicts from the new pods: a rollout's limit of 5 or 10 minutes is too long to learn that a
  * Secret key is missing. Each sign has its patience; the caller keeps the times at which signs were first seen.
  */
 import { sanitiseLine } from '../sanitise.ts';

@@ -1,5 +1,5 @@
 /**
- * The wait state machine of one workload (kubernetes.md 6.4), free of I/O: fed with views at times of our own clock, it
+ * The wait state machine of one workload, free of I/O: fed with views at times of our own clock, it
  * answers `wait` with a reason, or a verdict. First match wins.
  */
 import { sanitiseLine } from '../sanitise.ts';

@@ -60,7 +60,7 @@ export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutVi
         available: status.availableReplicas ?? 0,
         total: status.replicas ?? 0,
       };
-      // kubectl's own rule looks at readyReplicas and forgets minReadySeconds; ours does not (kubernetes.md 1.3).
+      // kubectl's own rule looks at readyReplicas and forgets minReadySeconds; ours does not.
       const settled =
         observed &&
         revision !== undefined &&

@@ -1,5 +1,5 @@
 /**
- * The run's copy in the cluster (kubernetes.md 4.2): an immutable Secret with the originals, without which nobody can go
+ * The run's copy in the cluster: an immutable Secret with the originals, without which nobody can go
  * back, and a ConfigMap with the ledger, changed by compare-and-set only. No owner references: nothing may collect them.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';

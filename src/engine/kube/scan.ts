@@ -1,5 +1,5 @@
 /**
- * Where a pod template holds the target's address (kubernetes.md 2.2, 2.3). Pure: sources are handed in. A `Site` says
+ * Where a pod template holds the target's address. Pure: sources are handed in. A `Site` says
  * precisely which bytes of which object; switch.ts makes the smallest patch out of it.
  */
 import { Secret } from '../secret.ts';

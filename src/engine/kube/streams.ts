@@ -1,6 +1,6 @@
 /**
  * exec and port-forward over WebSocket. `ws` is used directly: client-node's handler loses the Status body of a refusal,
- * never reports a dead socket, and throws where nobody can catch (stack.md part 4). Frames: [channel][bytes]
+ * never reports a dead socket, and throws where nobody can catch. Frames: [channel][bytes]
  * (recordings/kubernetes-1.36/15).
  */
 import { Duplex } from 'node:stream';

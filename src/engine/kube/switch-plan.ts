@@ -1,6 +1,6 @@
 /**
- * From the places that hold the address to edits and new objects, one rule for each kind of source
- * (kubernetes.md 2.3): a shared Secret or ConfigMap is never edited; a literal password leaves the template.
+ * From the places that hold the address to edits and new objects, one rule for each kind of source:
+ * a shared Secret or ConfigMap is never edited; a literal password leaves the template.
  */
 import { fail, ok, type Result } from '../result.ts';
 import { parseDsn, rewriteDsn } from './dsn.ts';

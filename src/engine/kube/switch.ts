@@ -1,6 +1,6 @@
 /**
  * Switching one workload and putting it back: plan (reads and a dry run), send, and say what is live. The patch on the
- * screen is the patch that is sent (kubernetes.md 2.3-2.5).
+ * screen is the patch that is sent.
  */
 import { type ErrorCode, err, fail, ok, type Result, wizardError } from '../result.ts';
 import { inside, seal } from './change.ts';
@@ -252,7 +252,7 @@ export async function sendFence(
   return ok(undefined);
 }
 
-/** What the live object says about a change: the base of every resume. */
+/** What the live object says about a change: the base of every resume. Errors: those of the reads. */
 export async function classifyLive(
   kube: Kube,
   change: WorkloadChange,
@@ -308,10 +308,12 @@ export async function classifyLive(
       detail: `${id} uses ${change.to.host}:${change.to.port}`,
     });
   }
-  const ran =
+  const looked =
     change.ref.kind === 'Deployment' && common.generation > change.generation
       ? await ranOnce(kube, live, edits, call)
-      : false;
+      : ok(false);
+  if (!looked.ok) return looked;
+  const ran = looked.value;
   // Our own way back looks the same; managedFields tell who wrote the entry last.
   const contested = ran && manager !== FIELD_MANAGER;
   return ok({
@@ -326,22 +328,24 @@ export async function classifyLive(
   });
 }
 
-/** Does a ReplicaSet with our entries exist? Then the change happened once. */
+/** Does a ReplicaSet with our entries exist? Then the change happened once. Who may not list them can't know, and goes on. */
 async function ranOnce(
   kube: Kube,
   live: KubeObject,
   edits: readonly Edit[],
   call: { signal?: AbortSignal },
-): Promise<boolean> {
+): Promise<Result<boolean>> {
   const listed = await kube.list(
     listOf('ReplicaSet', live.metadata.namespace, { labelSelector: selectorText(live.spec?.selector) }),
     call,
   );
-  if (!listed.ok) return false;
-  return listed.value.items.some(
-    (rs) =>
-      (rs.metadata.ownerReferences ?? []).some((o: Json) => o.uid === live.metadata.uid) &&
-      sideOfAll(rs.spec?.template, edits) === 'after',
+  if (!listed.ok) return listed.error.code === 'not-authorised' ? ok(false) : listed;
+  return ok(
+    listed.value.items.some(
+      (rs) =>
+        (rs.metadata.ownerReferences ?? []).some((o: Json) => o.uid === live.metadata.uid) &&
+        sideOfAll(rs.spec?.template, edits) === 'after',
+    ),
   );
 }
 

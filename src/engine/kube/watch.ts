@@ -1,7 +1,7 @@
 /**
  * A watch that heals itself: LIST, then WATCH with bookmarks from there; reconnects from the last resourceVersion,
  * relists on 410, kills a silent stream after 75 s (a bookmark comes about every minute), lists beside a stream that says
- * nothing when asked to. What client-node's Watch and informer lack: stack.md part 4, and 8.2 numbers 17-19 for the wire.
+ * nothing when asked to: what client-node's Watch and informer lack.
  */
 import type { IncomingMessage } from 'node:http';
 import type { WizardError } from '../result.ts';

@@ -26,7 +26,7 @@ export interface DiscoveryTarget {
 
 export type DsnForm = 'url' | 'jdbc' | 'libpq' | 'dotnet' | 'split' | 'hostport';
 
-/** What kind of place the address is written in (kubernetes.md 2.3). */
+/** What kind of place the address is written in. */
 export type SourceKind =
   | 'literal'
   | 'composed'

@@ -40,7 +40,12 @@ const servicesOf = ({ plan, only }: WantedRequest) =>
     .filter((service) => only === undefined || only.length === 0 || only.includes(service.name));
 
 /** Every name of the plan's PostgreSQL, for a request about files. */
-export function targetOfPlan(kube: Kube, plan: Plan, namespace: string, signal?: AbortSignal): Promise<ResolvedTarget> {
+export function targetOfPlan(
+  kube: Kube,
+  plan: Plan,
+  namespace: string,
+  signal?: AbortSignal,
+): Promise<Result<ResolvedTarget>> {
   const target = discoveryTarget(plan.postgres.service, plan.postgres.port);
   return targetSeenFrom(kube, { namespace, target, ...(signal ? { signal } : {}) });
 }
@@ -69,7 +74,8 @@ export async function wantedOfRun(kube: Kube, request: WantedRequest): Promise<R
     else if (change.alreadyDone) without[name] = 'it used the pooler before the run';
     else changes.push(wantedOf(change));
   }
-  return ok({ changes, without, target: await targetOfPlan(kube, request.plan, namespace, signal) });
+  const target = await targetOfPlan(kube, request.plan, namespace, signal);
+  return target.ok ? ok({ changes, without, target: target.value }) : target;
 }
 
 /** The changes that a run with this id would make, whoever owns the workloads. Reads only. */
@@ -105,5 +111,6 @@ export async function wantedOfPlan(kube: Kube, request: WantedRequest): Promise<
       changes.push({ ref: workload.ref, edits, objects });
     }
   }
-  return ok({ changes, without, target: await targetOfPlan(kube, plan, namespace, signal) });
+  const seen = await targetOfPlan(kube, plan, namespace, signal);
+  return seen.ok ? ok({ changes, without, target: seen.value }) : seen;
 }

@@ -1,5 +1,5 @@
 /**
- * The write-ahead protocol around every mutating call (kubernetes.md 4.3): the intent is on disk and in the cluster's
+ * The write-ahead protocol around every mutating call: the intent is on disk and in the cluster's
  * ledger before the call is sent, the lock is checked right before, the outcome is written after. A crash between any two
  * of these leaves an intent without an outcome, which a resume settles by looking at the cluster.
  */

@@ -1,8 +1,8 @@
 /**
  * Which locks of the cluster this machine's processes went for. The note is on the disk before the lock is asked for, so
  * that a process that was killed right after it got the lock, before its journal says so, leaves nobody waiting: the next
- * one sees the note, sees that its writer is dead, and may replace that very holder (kubernetes.md 4.1: same machine,
- * dead process, and the resourceVersion still guards the write).
+ * one sees the note, sees that its writer is dead, and may replace that very holder (same machine, dead
+ * process, and the resourceVersion still guards the write).
  */
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * The journal of a run: `events.jsonl`, append-only, hash-chained, one writer. An event is part of the run when `append`
- * has returned, because then it is on the disk; what the runner does next can count on it (write-ahead, kubernetes.md 4.3).
+ * has returned, because then it is on the disk; what the runner does next can count on it (write-ahead).
  */
 import { dirname } from 'node:path';
 import { killPoint } from '../kill-point.ts';

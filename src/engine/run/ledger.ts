@@ -1,6 +1,6 @@
 /**
  * The cluster's copy of a run: enough to go on from another machine that has nothing but a kubeconfig. Written by
- * compare-and-set before every mutating call, so that two drivers of one run stop each other (kubernetes.md 4.2, 4.3).
+ * compare-and-set before every mutating call, so that two drivers of one run stop each other.
  */
 import type { Ledger, LedgerHandle } from '../kube/option-types.ts';
 import { openLedger, resumeLedger } from '../kube/run-state.ts';

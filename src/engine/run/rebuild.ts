@@ -1,5 +1,5 @@
 /**
- * A run on a machine that has no journal of it: the cluster's copy (ledger, kubernetes.md 4.2) is enough to go on. A new
+ * A run on a machine that has no journal of it: the cluster's copy (its ledger) is enough to go on. A new
  * journal begins with the start of the run as the ledger knows it, says that it was rebuilt and from what, and holds the
  * hash the lost journal had, so that both can be laid side by side when the other machine comes back.
  */

@@ -38,12 +38,14 @@ export async function manifestsFor(
   ctx.waitingFor(`the manifests in ${dir}`);
   const wanted: WantedChange[] = changes.filter((one) => !one.alreadyDone).map(wantedOf);
   const { namespace } = ctx.fleet;
+  const target = await targetOfPlan(ctx.kube, ctx.plan, namespace, ctx.signal);
+  if (!target.ok) return target;
   return planManifests({
     dir,
     namespace,
     changes: wanted,
     direction,
-    target: await targetOfPlan(ctx.kube, ctx.plan, namespace, ctx.signal),
+    target: target.value,
     to: { host: ctx.plan.pooler.name, port: ctx.plan.pooler.port },
     signal: ctx.signal,
   });

@@ -73,7 +73,7 @@ test('a rule by address is no answer: nobody knows the addresses of the poolers 
   };
   const { evidence } = await look([byAddress]);
   expect(evidence).toMatchObject([{ verdict: 'inconclusive' }]);
-  expect(evidence[0]?.observed).toMatch(/^auth-service: let through by rules on addresses at most/);
+  expect(evidence[0]?.observed).toMatch(/^auth-service: let through at most by rules on addresses or on labels/);
 });
 
 test('a closed namespace: the wizard’s own policy opens the poolers, without it they stay closed', async () => {

@@ -49,8 +49,10 @@ export async function networkPolicies(ctx: StepContext, found: Discovery): Promi
   const { port } = pooler.port;
   const said = [
     ...[...shut].map(([how, names]) => `${names.join(', ')}: ${how}`),
-    // A rule by address may let them through: nobody knows yet which addresses the poolers will have.
-    ...(unsure.length > 0 ? [`${unsure.join(', ')}: let through by rules on addresses at most`] : []),
+    // Such a rule may let them through: nobody knows yet which addresses the poolers will have, or which labels count.
+    ...(unsure.length > 0
+      ? [`${unsure.join(', ')}: let through at most by rules on addresses or on labels of namespaces`]
+      : []),
   ];
   ctx.evidence({
     check: CHECK,

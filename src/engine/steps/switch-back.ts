@@ -45,8 +45,8 @@ export async function goBack(ctx: StepContext, service: string): Promise<Result<
 }
 
 /**
- * A forward patch without a known outcome may still be in the API server's hands, and would land after the rollback
- * (kubernetes.md 4.4). True when there was one and it is fenced off now.
+ * A forward patch without a known outcome may still be in the API server's hands, and would land after the rollback.
+ * True when there was one and it is fenced off now.
  */
 async function fenceAbandoned(ctx: StepContext, change: WorkloadChange): Promise<Result<boolean>> {
   const state = ctx.state();

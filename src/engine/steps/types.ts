@@ -31,7 +31,7 @@ import type { RunSecrets } from './run-secrets.ts';
 
 type IntentEvent = Extract<RunEvent, { type: 'call.intent' }>;
 
-/** A mutating call as the write-ahead protocol sees it (kubernetes.md 4.3). */
+/** A mutating call as the write-ahead protocol sees it. */
 export interface MutatingCall {
   readonly verb: IntentEvent['verb'];
   readonly target: IntentEvent['target'];

@@ -1,6 +1,6 @@
 /**
  * A StatefulSet that replaces its pods in order waits for the broken pod to become Ready before it takes it back, for
- * ever, even when its template is the good one again (k/k#67250, kubernetes.md 0.10). The pod has to be deleted by hand;
+ * ever, even when its template is the good one again (k/k#67250). The pod has to be deleted by hand;
  * here with consent, the highest ordinal first, and only while it is that very pod and not Ready.
  */
 import { listOf, ref } from '../kube/refs.ts';

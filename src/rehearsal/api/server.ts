@@ -1,6 +1,6 @@
 /**
  * The API server of the rehearsal cluster: HTTPS with a generated authority, token users, the routes, streams and faults.
- * It speaks to `kubectl` and to client libraries as a Kubernetes 1.36 does (kubernetes.md, part 8).
+ * It speaks to `kubectl` and to client libraries as a Kubernetes 1.36 does.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
