@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority, type TestAuthority } from '../testing/certificates.ts';
-import { checkServingCertificate } from './certificates.ts';
+import { checkAuthority, checkServingCertificate } from './certificates.ts';
 
 let authority: TestAuthority;
 beforeAll(async () => {
@@ -42,7 +42,39 @@ describe('the certificate of the poolers', () => {
     const other = await authority.issue(['postgres.nova.svc'], 5);
     expect(checkServingCertificate(other, ['pgbouncer'], now)).toEqual([
       { severity: 'warn', text: expect.stringMatching(/^it is valid for [45] more days$/) },
-      { severity: 'warn', text: expect.stringMatching(/^it is not for pgbouncer \(DNS:postgres\.nova\.svc\)/) },
+      {
+        severity: 'warn',
+        about: 'names',
+        text: expect.stringMatching(/^it is not for pgbouncer \(DNS:postgres\.nova\.svc\)/),
+      },
+    ]);
+  });
+});
+
+describe('the authority that the poolers verify PostgreSQL with', () => {
+  test('that is valid has nothing to say, and a bundle is as good as the best of it', async () => {
+    expect(checkAuthority(authority.ca, now)).toEqual([]);
+    const over = await authority.issue(['an old authority'], -1);
+    expect(checkAuthority(`${over.cert}\n${authority.ca}`, now)).toEqual([]);
+    expect(checkAuthority(`${authority.ca}\n${over.cert}`, now)).toEqual([]);
+  });
+
+  test('of which nothing is valid, or part of which is no certificate, is refused', async () => {
+    const over = await authority.issue(['an old authority'], -1);
+    expect(checkAuthority(`${over.cert}\n${over.cert}`, now)).toMatchObject([
+      { severity: 'block', text: expect.stringMatching(/^it was valid until /) },
+    ]);
+    expect(checkAuthority('no certificate', now)).toMatchObject([
+      { severity: 'block', text: expect.stringMatching(/^it is no certificate: /) },
+    ]);
+    const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    expect(checkAuthority(`${authority.ca}\n${broken}`, now)).toMatchObject([{ severity: 'block' }]);
+  });
+
+  test('that is a server’s certificate is worth a word', async () => {
+    const server = await authority.issue(['postgres']);
+    expect(checkAuthority(server.cert, now)).toEqual([
+      { severity: 'warn', text: 'nothing in it is marked as an authority' },
     ]);
   });
 });

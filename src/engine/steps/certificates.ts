@@ -17,6 +17,8 @@ const SOON_DAYS = 30;
 export interface CertificateFinding {
   readonly severity: 'block' | 'warn';
   readonly text: string;
+  /** It is about the hosts that it names: whether that matters depends on who looks at them. */
+  readonly about?: 'names';
 }
 
 /** Everything about the poolers' own certificate that services would stumble over. `names`: as they will call it. */
@@ -42,9 +44,29 @@ export function checkServingCertificate(
   if (missing.length > 0)
     findings.push({
       severity: 'warn',
+      about: 'names',
       text: `it is not for ${missing.join(', ')} (${sanitiseLine(cert.subjectAltName ?? 'it names no host', 200)}): services with sslmode=verify-full would refuse it`,
     });
   return findings;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** The authorities that poolers verify PostgreSQL with, as OpenSSL takes a file of several: one that is valid is enough. */
+export function checkAuthority(pem: string, now: Date): CertificateFinding[] {
+  const certs: X509Certificate[] = [];
+  for (const one of pem.match(CERTIFICATE) ?? [pem]) {
+    const read = parse(one);
+    if (!read.ok) return [{ severity: 'block', text: read.error.message }];
+    certs.push(read.value);
+  }
+  certs.sort((a, b) => Date.parse(b.validTo) - Date.parse(a.validTo));
+  const dates = certs.map((cert) => datesOf(cert, now));
+  const valid = dates.find((one) => one.every(({ severity }) => severity !== 'block'));
+  if (!valid) return dates[0]!;
+  return certs.some((cert) => cert.ca)
+    ? valid
+    : [...valid, { severity: 'warn', text: 'nothing in it is marked as an authority' }];
 }
 
 function parse(pem: string): Result<X509Certificate> {
@@ -90,8 +112,8 @@ export async function checkCertificates(
       ? checkServingCertificate({ cert: keys.value[0]!, key: keys.value[1]! }, [name], now)
       : [{ severity: 'block' as const, text: keys.error.message }];
     const named = findings.map((one) =>
-      one.text.startsWith('it is not for') && verifying.length > 0
-        ? { severity: 'block' as const, text: `${one.text} (${verifying.join(', ')})` }
+      one.about === 'names' && verifying.length > 0
+        ? { ...one, severity: 'block' as const, text: `${one.text} (${verifying.join(', ')})` }
         : one,
     );
     tell(`certificate of the poolers (Secret ${tls.client.secret})`, named, `a certificate for ${name}, with its key`);
@@ -104,9 +126,10 @@ export async function checkCertificates(
   const ca = tls?.server?.ca;
   if (ca) {
     const keys = await secretKeys(ctx, ca.name, [ca.key]);
-    const read = keys.ok ? parse(keys.value[0]!) : keys;
-    const findings = read.ok ? datesOf(read.value, now) : [{ severity: 'block' as const, text: read.error.message }];
-    tell(`authority of PostgreSQL (Secret ${ca.name})`, findings, 'a certificate authority');
+    const findings = keys.ok
+      ? checkAuthority(keys.value[0]!, now)
+      : [{ severity: 'block' as const, text: keys.error.message }];
+    tell(`authority of PostgreSQL (Secret ${ca.name})`, findings, 'a certificate authority that is valid');
   }
   if (blocks.length === 0) return undefined;
   return { cause: blocks.join('; '), hint: 'Correct the Secret, or pooler.tls in the plan; then start again.' };
