@@ -23,8 +23,18 @@ test('a plan’s own login is the most used one; all others stand beside it, eac
     role: 'nova_user',
     database: 'nova',
     also: [{ role: 'billing_user', database: 'billing' }, { role: 'reports_user' }],
+    unnamed: [],
   });
-  expect(loginOf([uses('nova_user', 'nova')])).toEqual({ role: 'nova_user', database: 'nova' });
+  expect(loginOf([uses('nova_user', 'nova')])).toEqual({ role: 'nova_user', database: 'nova', unnamed: [] });
+});
+
+test('a name that no plan can hold is told of, and breaks nothing', () => {
+  const long = 'x'.repeat(64);
+  expect(loginOf([uses('nova_user', 'nova'), uses('nova_user', 'no\u001b[31mva'), uses(long, 'nova')])).toEqual({
+    role: 'nova_user',
+    database: 'nova',
+    unnamed: ['nova', long],
+  });
 });
 
 test('of two workloads with one name the plan has the first, and says which it has not', () => {

@@ -4,10 +4,12 @@ import { connectKube } from '../engine/kube/connect.ts';
 import { discoverConsumers } from '../engine/kube/discover.ts';
 import { discoveryTarget } from '../engine/kube/target.ts';
 import type { Workload } from '../engine/kube/workload-types.ts';
-import { loadedPlan } from '../engine/plan/load.ts';
-import type { PlanInput } from '../engine/plan/schema.ts';
+import { hashOf } from '../engine/plan/canonical.ts';
+import { parsePlan } from '../engine/plan/parse.ts';
+import { isDatabaseName, type PlanInput } from '../engine/plan/schema.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
 import { realClock } from '../engine/run/clock.ts';
+import { sanitiseLine } from '../engine/sanitise.ts';
 import { lookAtClients, unexplainedClients } from '../engine/steps/live-clients.ts';
 import type { Invocation } from './command.ts';
 import type { initFlags } from './commands/init.ts';
@@ -44,15 +46,23 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     if (!found.ok) return found;
     for (const one of found.value.unexplained) await write(io.stderr, `note: ${one.workload}: ${one.reason}\n`);
     const images = { image: values.poolerImage, exporterImage: values.exporterImage };
-    const facts = { namespace, env: values.env, ...images, ...target, ...loginOf(found.value.workloads) };
+    const { unnamed, ...login } = loginOf(found.value.workloads);
+    for (const name of unnamed)
+      await write(
+        io.stderr,
+        `note: '${name}' is not in the plan: no plan can hold it as the name of a role or database\n`,
+      );
+    const facts = { namespace, env: values.env, ...images, ...target, ...login };
     const { movable, left } = plannable(found.value.workloads);
     for (const { id, reason } of left) await write(io.stderr, `note: ${id} is not in the plan: ${reason}\n`);
     const first = planFrom(movable, facts);
     if (!first.ok) return first;
+    const read = parsePlan(planFileText(first.value), to);
+    if (!read.ok) return read;
     // How many connections each holds now tells more about its weight than its replicas do.
     const seen = await lookAtClients({
       kube: kube.value,
-      plan: loadedPlan(first.value, to).plan,
+      plan: read.value,
       discovery: found.value,
       clock: realClock(),
       signal,
@@ -65,8 +75,10 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
     );
     const plan = planFrom(movable, { ...facts, ...(seen.ok ? { connections: counts } : {}) });
     if (!plan.ok) return plan;
-    const { hash } = loadedPlan(plan.value, to);
     const text = planFileText(plan.value);
+    const written = parsePlan(text, to);
+    if (!written.ok) return written;
+    const hash = hashOf(written.value);
     if (isMachine(values.output)) {
       const more = {
         file: to === '-' ? undefined : to,
@@ -101,36 +113,54 @@ export interface PlanFacts {
   /** Who most of the services log in as, and where. */
   readonly role?: string;
   readonly database?: string;
-  readonly also?: readonly { readonly role: string; readonly database?: string }[];
+  readonly also?: readonly Login[];
   /** Connections that each holds now, by workload id. */
   readonly connections?: ReadonlyMap<string, number>;
 }
 
-/** The role and the database that most services use, and whatever others use beside them. */
+interface Login {
+  readonly role: string;
+  readonly database?: string;
+}
+
+/**
+ * The role and the database that most services use, and whatever others use beside them. `unnamed`: of names that no plan can
+ * hold, each as it can be shown.
+ */
 export function loginOf(workloads: readonly Pick<Workload, 'consumers'>[]): {
   role?: string;
   database?: string;
-  also?: { role: string; database?: string }[];
+  also?: Login[];
+  unnamed: string[];
 } {
   const consumers = workloads.flatMap((one) => one.consumers).filter((one) => one.defaultIncluded);
+  // What is put together of variables is not known before a pod runs.
+  const known = (value: string | undefined): value is string =>
+    value !== undefined && value !== '' && !value.includes('$(');
+  const told = (value: string | undefined): value is string => known(value) && isDatabaseName(value);
+  const most = (values: readonly (string | undefined)[]): string | undefined => {
+    const counts = new Map<string, number>();
+    for (const value of values) if (told(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
+    return [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))[0]?.[0];
+  };
   const role = most(consumers.map((one) => one.user));
   const database = most(consumers.filter((one) => role === undefined || one.user === role).map((one) => one.database));
-  const told = (value: string | undefined): value is string => value !== undefined && !value.includes('$(');
-  const others = new Map<string, { role: string; database?: string }>();
+  const others = new Map<string, Login>();
+  const unnamed = new Set<string>();
   for (const one of consumers) {
+    for (const name of [one.user, one.database]) if (known(name) && !told(name)) unnamed.add(sanitiseLine(name, 80));
     if (role === undefined || !told(one.user)) continue;
     const own = told(one.database) && one.database !== database ? one.database : undefined;
     if (one.user === role && own === undefined) continue;
     others.set(`${one.user}\0${own ?? ''}`, { role: one.user, ...(own ? { database: own } : {}) });
   }
   const also = [...others.values()].sort((a, b) => (`${a.role} ${a.database}` < `${b.role} ${b.database}` ? -1 : 1));
-  return { ...(role ? { role } : {}), ...(database ? { database } : {}), ...(also.length > 0 ? { also } : {}) };
-}
-
-function most(values: readonly (string | undefined)[]): string | undefined {
-  const counts = new Map<string, number>();
-  for (const value of values) if (value && !value.includes('$(')) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))[0]?.[0];
+  return {
+    ...(role ? { role } : {}),
+    ...(database ? { database } : {}),
+    ...(also.length > 0 ? { also } : {}),
+    unnamed: [...unnamed],
+  };
 }
 
 /** From the share of all connections that a service holds: what the record says about its weight. */

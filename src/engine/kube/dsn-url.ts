@@ -1,9 +1,11 @@
 /** URLs: `postgresql://`, `postgres+driver://`, `jdbc:postgresql://`, with several hosts, IPv6, and hosts in the query. */
 import { DEFAULT_PORT, type Dsn, type DsnHost, type PortLayout, type Span, secretOf } from './dsn.ts';
 
-const SCHEME = /^(jdbc:|r2dbc:)?(postgres|postgresql|postgis|pgsql)(\+[a-z0-9_]+)?:\/\//i;
+const SCHEME = /^\s*(jdbc:|r2dbc:)?(postgres|postgresql|postgis|pgsql)(\+[a-z0-9_]+)?:\/\//i;
 
-export function parseUrl(text: string): Dsn | undefined {
+export function parseUrl(whole: string): Dsn | undefined {
+  // A Secret made of a file ends with its newline, which clients leave out; so does the name of the database.
+  const text = whole.trimEnd();
   const scheme = SCHEME.exec(text);
   if (!scheme) return undefined;
   const begin = scheme[0].length;
@@ -50,7 +52,7 @@ export function parseUrl(text: string): Dsn | undefined {
   const secret = secretOf(password);
   return {
     form: jdbc ? 'jdbc' : 'url',
-    text,
+    text: whole,
     hosts,
     ports,
     ...(user ? { user } : {}),

@@ -31,6 +31,15 @@ describe('a DSN keeps every byte but host and port', () => {
     expect(rewrite(before)).toBe(after);
   });
 
+  test('blanks around an address stay, and are no part of the database', () => {
+    const text = ' postgresql://u:hunter2x@postgres:5432/nova\n';
+    expect(parseDsn(text)).toMatchObject({ user: 'u', database: 'nova' });
+    expect(rewrite(text)).toBe(' postgresql://u:hunter2x@pgbouncer:6432/nova\n');
+    expect(parseDsn('postgresql://postgres/nova?sslmode=require\n')!.parameters).toEqual({ sslmode: 'require' });
+    expect(rewrite('postgresql://postgres\r\n')).toBe('postgresql://pgbouncer:6432\r\n');
+    expect(maskDsn(parseDsn(text)!)).not.toContain('hunter2x');
+  });
+
   test('an address of something else is left alone', () => {
     expect(rewrite('postgresql://u:p@postgres:9187/nova')).toBeUndefined();
     expect(parseDsn('redis://postgres:5432')).toBeUndefined();

@@ -44,6 +44,9 @@ const variableName = (what: string) =>
     .describe(what);
 const databaseName = (what: string) => text(what, 63);
 
+/** Whether a plan can hold it as the name of a role or a database. */
+export const isDatabaseName = (name: string): boolean => databaseName('name').safeParse(name).success;
+
 const postgresSchema = z.strictObject({
   service: objectName('Service (or host) under which the services reach PostgreSQL now').default('postgres'),
   port: port('Port of PostgreSQL').default(5432),
