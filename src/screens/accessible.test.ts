@@ -10,7 +10,7 @@ import { SITUATIONS, type Situation } from './testing/situations.ts';
 
 const nowOf = (snapshot: { now: string }) => Date.parse(snapshot.now);
 
-function talk(situation: Situation, notify?: Notify) {
+function talk(situation: Situation, notify?: Notify, signal?: AbortSignal) {
   const handle = fakeHandle(SITUATIONS[situation]());
   const stdin = new PassThrough();
   const stdout = new PassThrough();
@@ -18,7 +18,14 @@ function talk(situation: Situation, notify?: Notify) {
   stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  const result = showAccessible({ handle, stdin, stdout, ascii: true, ...(notify ? { notify } : {}) });
+  const result = showAccessible({
+    handle,
+    stdin,
+    stdout,
+    ascii: true,
+    ...(notify ? { notify } : {}),
+    ...(signal ? { signal } : {}),
+  });
   const see = (part: string) => vi.waitFor(() => expect(text).toContain(part), { timeout: 3000, interval: 5 });
   const end = async () => {
     handle.show({ ...SITUATIONS[situation](), status: 'ended', outcome: 'parked', ask: undefined });
@@ -133,6 +140,23 @@ describe('answers by line', () => {
     await see('Advice: all gates pass, the soak is over: continuing is safe.');
     await vi.waitFor(() => expect(text().match(/^1\. Continue$/gm)).toHaveLength(1));
     await end();
+  });
+
+  test('a list whose question is over offers nothing any more', async () => {
+    const { handle, see, say, end, text } = talk('rollbackAsk');
+    await see('1. Cancel the rollback');
+    handle.show(SITUATIONS.migrate());
+    await vi.waitFor(() => expect(text()).toContain('Waiting for'));
+    say('1');
+    await see('There is no 1. Type m for the list.');
+    expect(handle.sent).toEqual([]);
+    await end();
+  });
+
+  test('a run that was told to stop while it was being reached parks itself', async () => {
+    const { handle, end } = talk('migrate', undefined, AbortSignal.abort('SIGTERM'));
+    await vi.waitFor(() => expect(handle.sent).toEqual([{ kind: 'leave' }]));
+    expect(await end()).toMatchObject({ leftBy: 'signal', signal: 'SIGTERM' });
   });
 
   test('the phase can be approved at once, as on the screen', async () => {

@@ -82,6 +82,8 @@ function converse(
         say(`Nothing was sent: meanwhile ${moved}.`);
       }
       if (snapshot.ask === undefined) {
+        // The ways on that were listed were answers to it.
+        if (askedFor !== undefined) menu = [];
         askedFor = undefined;
         return;
       }
@@ -107,6 +109,8 @@ function converse(
       void handle.ended.then(() => finish('signal', reason === 'SIGINT' || reason === 'SIGHUP' ? reason : 'SIGTERM'));
     };
     options.signal?.addEventListener('abort', onAbort, { once: true });
+    // It may have come while the run was being reached.
+    if (options.signal?.aborted) onAbort();
     lines.on('line', (raw) => {
       const text = raw.trim();
       const snapshot = handle.snapshot();

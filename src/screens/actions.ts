@@ -1,10 +1,11 @@
 /**
  * The one registry of keys. The footer, the help overlay, docs/keys.md and the conflict test are made from it; a screen
- * never names a key of its own, and what is pressed where is told by keys.ts. An action has default keys, places where it works, and a function that says why it
- * can't be used now. No action mutates by itself: what changes anything opens a prompt (prompt.ts).
+ * never names a key of its own, and what is pressed where is told by keys.ts. An action has default keys, places where it
+ * works, and a function that says why it can't be used now. No action mutates by itself: what changes anything opens a
+ * prompt (prompt.ts).
  */
 import type { Ask, RunSnapshot } from '../engine/run/model.ts';
-import { rollbackScopes, servicesAhead, type UiState, type ViewId } from './screen.ts';
+import { rollbackScopes, servicesAhead, type ViewId } from './screen.ts';
 
 export type Place = ViewId | `ask.${Ask['kind']}` | 'end' | 'start' | 'welcome';
 
@@ -60,7 +61,7 @@ export interface Action {
   /** Shown in the footer when set; the smallest first. */
   readonly footer?: number;
   /** Why it can't be used now; undefined when it can. */
-  readonly unavailable?: (snapshot: RunSnapshot | undefined, ui: UiState) => string | undefined;
+  readonly unavailable?: (snapshot: RunSnapshot | undefined) => string | undefined;
 }
 
 const noRun = (snapshot: RunSnapshot | undefined) => (snapshot === undefined ? 'the run is not loaded yet' : undefined);
@@ -159,7 +160,7 @@ export const ACTIONS: readonly Action[] = [
     help: 'Choose the selected scope; the engine then shows what it would put back and asks for the name.',
     where: ['rollback'],
     footer: 1,
-    unavailable: (snapshot, ui) => ended(snapshot) ?? nothingMoved(snapshot) ?? busyAsk(snapshot, ui),
+    unavailable: (snapshot) => ended(snapshot) ?? nothingMoved(snapshot) ?? busyAsk(snapshot),
   },
   {
     id: 'open',
@@ -206,7 +207,7 @@ export const ACTIONS: readonly Action[] = [
     unavailable: (snapshot) =>
       ended(snapshot) ??
       (snapshot?.status === 'rolling-back' ? 'a rollback is running' : undefined) ??
-      (snapshot?.ask?.kind === 'rollback' ? 'a rollback is already asked for' : undefined) ??
+      busyAsk(snapshot) ??
       nothingMoved(snapshot),
   },
   {
@@ -319,6 +320,6 @@ function nothingMoved(snapshot: RunSnapshot | undefined): string | undefined {
   return snapshot !== undefined && rollbackScopes(snapshot).length === 0 ? 'no service has been moved' : undefined;
 }
 
-function busyAsk(snapshot: RunSnapshot | undefined, _ui: UiState): string | undefined {
+function busyAsk(snapshot: RunSnapshot | undefined): string | undefined {
   return snapshot?.ask?.kind === 'rollback' ? 'a rollback is already asked for' : undefined;
 }

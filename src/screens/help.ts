@@ -6,12 +6,12 @@ import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
 export function helpScreen(view: View): Body {
-  const { snapshot, ui, width, glyphs, keymap } = view;
+  const { snapshot, width, glyphs, keymap } = view;
   const below = placeOf({ ...view.ui, view: 'home' }, snapshot);
   const own = actionsAt(below).filter((action) => action.where !== undefined);
   const common = actionsAt(below).filter((action) => action.where === undefined);
   const rowsOf = (action: Action): Line[] => {
-    const why = action.unavailable?.(snapshot, ui);
+    const why = action.unavailable?.(snapshot);
     const keys = keymap[action.id].map(keyName).join(' ');
     const text = why === undefined ? action.help : `${action.help} Not now: ${why}.`;
     return wrapWords(text, Math.max(10, width - 18)).map((row, index) => [

@@ -82,7 +82,7 @@ function footer(view: View, columns: number): Line {
   // The promise stands in the help too; on a narrow terminal the keys are worth more.
   const label = (action: Action) => (action.id === 'leave' && columns < 80 ? 'leave' : labelOf(action, snapshot));
   const hint = (action: Action): Line => {
-    const off = action.unavailable?.(snapshot, ui) !== undefined;
+    const off = action.unavailable?.(snapshot) !== undefined;
     return [
       span(` ${keyName(keymap[action.id][0] ?? '')}`, off ? 'muted' : 'key'),
       span(` ${label(action)} `, off ? 'muted' : undefined),
@@ -103,7 +103,7 @@ function footer(view: View, columns: number): Line {
   const first: Line[] = [];
   for (const action of others) {
     // On a narrow terminal what can't be used gives way; pressed, it still says why.
-    if (columns < 80 && action.unavailable?.(snapshot, ui) !== undefined) continue;
+    if (columns < 80 && action.unavailable?.(snapshot) !== undefined) continue;
     const one = hint(action);
     // What is too long gives way to what is not.
     if (lineWidth(one) > room) continue;

@@ -8,7 +8,7 @@ import { pasted, press } from './press.ts';
 import type { Pressed, Scene } from './scene.ts';
 import { FIRST_UI, type UiState } from './screen.ts';
 import { SITUATIONS, type Situation } from './testing/situations.ts';
-import { bigSnapshot } from './testing/snapshot.ts';
+import { bigSnapshot, withStep } from './testing/snapshot.ts';
 import { DEFAULT_KEYMAP, still } from './testing/still.ts';
 
 const sceneOf = (snapshot: RunSnapshot | undefined, limits = new Map<string, number>()): Scene => ({
@@ -191,6 +191,15 @@ describe('keys that cannot be used now', () => {
     expect(type(SITUATIONS.rollingBack(), ['h']).ui.notice?.text).toContain('a rollback is not held half-way');
     expect(type(SITUATIONS.migrate(), ['c']).ui.notice?.text).toContain('only at a decision');
   });
+});
+
+test('a service that the run went on without is not approved with its phase', () => {
+  const waived = withStep(SITUATIONS.confirm(), 'p2.cdn-service.migrate', { state: 'waived' });
+  const services = waived.services.map((one) =>
+    one.name === 'cdn-service' ? { ...one, state: 'rolled-back' as const } : one,
+  );
+  expect(type(SITUATIONS.confirm(), ['a']).ui.prompt?.detail[0]).toMatch(/^notification-service, cdn-service: /);
+  expect(type({ ...waived, services }, ['a']).ui.notice?.text).toContain('no other service follows');
 });
 
 describe('the registry', () => {

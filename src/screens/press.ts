@@ -44,7 +44,7 @@ function pressOne(before: UiState, key: string, scene: Scene): Pressed {
     }
     return say(cleared, `${keyName(key)} ${other.label}: ${onlyWhere(other)}`);
   }
-  const why = action.unavailable?.(scene.snapshot, cleared);
+  const why = action.unavailable?.(scene.snapshot);
   if (why !== undefined) return say(cleared, `${keyName(key)} ${action.label}: not now, ${why}`);
   return act(cleared, action, place, scene);
 }

@@ -116,11 +116,18 @@ export function isBack({ ask, services }: RunSnapshot): boolean {
   return services.find((one) => one.name === ask.service)?.state === 'rolled-back';
 }
 
-/** Services of the phase whose switch is still to be made, the one that is asked about first. */
+/** Services of the phase whose switch is still to be made; not those that somebody has skipped, or let stay behind. */
 export function servicesAhead(snapshot: RunSnapshot | undefined, stepId: string): string[] {
   const step = snapshot?.steps.find((one) => one.id === stepId);
   if (snapshot === undefined || step?.service === undefined || step.kind !== 'change') return [];
-  return snapshot.services.filter((one) => one.phase === step.phase && one.state !== 'pooled').map((one) => one.name);
+  const settled = new Set(
+    snapshot.steps
+      .filter((one) => one.kind === 'change' && (one.state === 'waived' || one.state === 'skipped'))
+      .map((one) => one.service),
+  );
+  return snapshot.services
+    .filter((one) => one.phase === step.phase && one.state !== 'pooled' && !settled.has(one.name))
+    .map((one) => one.name);
 }
 
 /** The first change of a new run is being asked about and the operator has not seen yet what the run is about. */

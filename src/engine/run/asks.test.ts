@@ -36,6 +36,15 @@ test('an answer to an older question, or of another kind, answers nothing', asyn
   expect(await given).toEqual({ kind: 'confirm', action: 'leave' });
 });
 
+test('a reason is one line that nothing hides in, from whichever terminal it comes', async () => {
+  const { asks } = broker();
+  const given = asks.put(confirm('ask-1'), new AbortController().signal);
+  asks.answer('ask-1', { kind: 'confirm', action: 'skip', reason: `graphs\n\u001B[2Jare quiet${'!'.repeat(5000)}` });
+  const { reason } = (await given) as Extract<Answer, { kind: 'confirm' }>;
+  expect(reason).toMatch(/^graphs are quiet!+…$/);
+  expect(reason).toHaveLength(500);
+});
+
 test('an interruption closes the question and rejects with its reason', async () => {
   const { asks, seen } = broker();
   const abort = new AbortController();

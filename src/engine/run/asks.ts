@@ -2,6 +2,7 @@
  * One question at a time, answered by an intent of a human, or by the policy of a run without a terminal. Question and
  * answer are journaled; an open question is not kept over a restart, because its step asks again from live state.
  */
+import { sanitiseLine } from '../sanitise.ts';
 import type { Answer, Ask } from './model.ts';
 import type { HeadlessPolicy } from './options.ts';
 
@@ -90,11 +91,12 @@ export class AskBroker {
   answer(askId: string, answer: Answer, who: string = this.#ports.who): boolean {
     const open = this.#open;
     if (!open || open.ask.id !== askId || open.ask.kind !== answer.kind) return false;
-    this.#ports.answered(open.ask, answer, who);
-    if (answer.kind === 'confirm' && answer.scope === 'phase' && open.ask.kind === 'confirm') {
+    const said = withPlainReason(answer);
+    this.#ports.answered(open.ask, said, who);
+    if (said.kind === 'confirm' && said.scope === 'phase' && open.ask.kind === 'confirm') {
       this.#approved = phaseOf(open.ask.stepId);
     }
-    open.settle(answer);
+    open.settle(said);
     return true;
   }
 
@@ -109,6 +111,16 @@ export class AskBroker {
     return alike ? { kind: 'confirm', action: 'approve', reason: 'approved with its phase' } : undefined;
   }
 }
+
+/** A reason goes into the journal, the record and other people's terminals, and may come from a line or a flag. */
+function withPlainReason(answer: Answer): Answer {
+  return 'reason' in answer && answer.reason !== undefined
+    ? { ...answer, reason: sanitiseLine(answer.reason, REASON_LIMIT) }
+    : answer;
+}
+
+/** As much as a prompt of the screen takes. */
+const REASON_LIMIT = 500;
 
 const phaseOf = (stepId: string): string => stepId.split('.')[0] ?? '';
 
