@@ -194,12 +194,13 @@ export function manifestsText(plan: ManifestPlan, without: Readonly<Record<strin
     ...bySentence(plan),
     ...secretLines(plan),
     ...plan.charts.map(
-      (chart) => `Helm chart ${chart || '.'}: its templates are no YAML before they are rendered; change its values.`,
+      (chart) =>
+        `Helm chart ${sanitiseLine(chart || '.', 200)}: its templates are no YAML before they are rendered; change its values.`,
     ),
     ...plan.mentions.map((one) => `not edited: ${placeText(one)} ${one.what} = ${one.shown}`),
     ...plan.files
       .filter((one) => one.git === 'modified')
-      .map((one) => `${one.path} has other changes that are not committed.`),
+      .map((one) => `${sanitiseLine(one.path, 200)} has other changes that are not committed.`),
     ...plan.skipped.map((one) => `left out: ${sanitiseLine(one.path, 200)}: ${one.reason}`),
   ];
   if (todo.length > 0) parts.push(`${todo.map((line) => `- ${line}`).join('\n')}\n`);

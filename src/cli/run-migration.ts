@@ -1,6 +1,7 @@
 /** `run`: the migration on the kubeconfig's cluster. */
 import { ok, type Result } from '../engine/result.ts';
 import { operator } from '../engine/run/operator.ts';
+import { shellWord } from '../engine/shell-word.ts';
 import type { Invocation } from './command.ts';
 import type { runFlags } from './commands/run.ts';
 import { drive } from './drive.ts';
@@ -71,5 +72,3 @@ export function kubeFlags(values: Pick<Invocation<typeof runFlags>['values'], 'k
     return value === undefined ? [] : [`--${key}`, shellWord(value)];
   });
 }
-
-const shellWord = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { canonicalJson } from '../plan/canonical.ts';
 import { EXIT, fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { shellWord } from '../shell-word.ts';
 import type { JournalLine } from './events.ts';
 import { NO_HASH, readLine } from './journal-line.ts';
 import type { JournalContent } from './journal-types.ts';
@@ -133,17 +134,12 @@ function corrupt(path: string, why: string, kept: number, bytes: number, of: num
 
 /** What a human can do about a damaged journal; `run` and `rollback` take the cluster's copy by themselves. */
 function waysOn(path: string, kept: number): string[] {
-  const [file, runId] = [quoted(path), /([^/]+)\/[^/]+$/.exec(path)?.[1] ?? 'ID'];
+  const [file, runId] = [shellWord(sanitiseLine(path)), /([^/]+)\/[^/]+$/.exec(path)?.[1] ?? 'ID'];
   return [
     `Go on from the cluster's copy of the run: pgb-wizard run --run ${sanitiseLine(runId, 60)}`,
     `Without one, go on from the whole part: mv ${file} ${file}.damaged; (umask 077; head -n ${kept} ${file}.damaged > ${file})`,
   ];
 }
-
-const quoted = (path: string): string => {
-  const text = sanitiseLine(path);
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-};
 
 /** Verifies lines that are already parsed (an export): numbers, hashes, order. */
 export function verifyChain(lines: readonly JournalLine[], runId?: string): Result<{ readonly head: string }> {

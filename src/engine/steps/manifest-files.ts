@@ -1,8 +1,8 @@
 /**
  * The files that the workloads are made from, beside the run (guide 1.5): shown at p1.prepare, written when the operator said
- * so, and led back with a service that goes back. Files never hold up the services: the run says what it could not do.
+ * so, and led back with a service that goes back. What no file was edited for holds up no service, and neither does a file
+ * that can't be led back: the run says so.
  */
-
 import { workloadId } from '../kube/refs.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
 import { planManifests } from '../manifests/plan.ts';
@@ -12,13 +12,19 @@ import { type WrittenFile, writeManifests } from '../manifests/write.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { ChangePreview, DiffLine, JsonValue } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { shellWord } from '../shell-word.ts';
 import type { StepContext } from './types.ts';
 
 /** What the journal keeps of the files: names and digests. */
 interface ManifestFacts {
   readonly dir: string;
-  readonly written: boolean;
-  readonly files: readonly { readonly path: string; readonly before: string; readonly after: string }[];
+  /** `written`: by this run, in whichever session; otherwise it would be changed so. */
+  readonly files: readonly {
+    readonly path: string;
+    readonly before: string;
+    readonly after: string;
+    readonly written: boolean;
+  }[];
   /** Workloads that no file was edited for, and why. */
   readonly open: Readonly<Record<string, string>>;
   readonly services: readonly string[];
@@ -104,13 +110,11 @@ export function writePlanned(ctx: StepContext, plan: ManifestPlan | undefined): 
   const write = ctx.manifests?.write === true;
   // Files that a cut session of this run has written are as wanted already, and still its files.
   const before = factsOf(ctx)?.dir === plan.dir ? factsOf(ctx) : undefined;
-  const files = plan.files.map(({ path, digests }) => ({ path, ...digests }));
-  const kept = (before?.files ?? []).filter((old) => !files.some((one) => one.path === old.path));
+  const kept = (before?.files ?? []).filter((old) => !plan.files.some((one) => one.path === old.path));
   const keep = (written: boolean) =>
     ctx.fact('manifests', {
       dir: plan.dir,
-      written,
-      files: [...kept, ...files],
+      files: [...kept, ...plan.files.map(({ path, digests }) => ({ path, ...digests, written }))],
       open: openOf(plan),
       services: [...new Set([...(before?.services ?? []), ...plan.files.flatMap((file) => file.workloads)])],
     } satisfies ManifestFacts as unknown as JsonValue);
@@ -137,22 +141,25 @@ export function manifestEvidence(ctx: StepContext): void {
     ctx.evidence({
       check: `manifest ${sanitiseLine(file.path, 200)}`,
       verdict: 'pass',
-      observed: `sha256 ${short(file.before)} ${facts.written ? 'became' : 'would become'} ${short(file.after)}${facts.written ? '' : '; it was not written'}`,
+      observed: `sha256 ${short(file.before)} ${file.written ? 'became' : 'would become'} ${short(file.after)}${file.written ? '' : '; it was not written'}`,
       data: { before: file.before, after: file.after },
     });
   }
   const open = Object.entries(facts.open);
   for (const [id, why] of open) ctx.message('warn', `no manifest of ${id} was edited: ${why}`);
   const where = sanitiseLine(facts.dir, 200);
+  const written = facts.files.filter((file) => file.written).length;
+  const left = facts.files.length - written;
+  const done = written > 0 ? 'written; commit them' : 'would be changed; not written';
   const all =
     facts.files.length === 0
       ? `nothing to change in ${where}`
-      : `${facts.files.length} ${facts.files.length === 1 ? 'file' : 'files'} in ${where}${facts.written ? ' written; commit them' : ' would be changed; not written'}`;
+      : `${facts.files.length} ${facts.files.length === 1 ? 'file' : 'files'} in ${where}${written > 0 && left > 0 ? `: ${written} ${done}, ${left} would be changed; not written` : ` ${done}`}`;
   ctx.evidence({
     check: 'manifest files',
     verdict: 'pass',
     observed: [all, ...open.map(([id, why]) => `${id}: ${why}`)].join('; '),
-    data: { files: facts.files.length, written: facts.written, open: open.length },
+    data: { files: facts.files.length, written, open: open.length },
   });
 }
 
@@ -160,7 +167,7 @@ export function manifestEvidence(ctx: StepContext): void {
 export async function manifestsBack(ctx: StepContext, change: WorkloadChange): Promise<void> {
   const facts = factsOf(ctx);
   if (ctx.manifests?.write !== true) {
-    if (facts?.written && facts.services.includes(idOf(change))) sayHow(ctx, facts, [change.ref.name]);
+    if (facts && hasWritten(facts) && facts.services.includes(idOf(change))) sayHow(ctx, facts, [change.ref.name]);
     return;
   }
   for (const file of await ledBack(ctx, change)) {
@@ -176,7 +183,7 @@ export async function manifestsBack(ctx: StepContext, change: WorkloadChange): P
 /** Files of services that never moved, and that a rollback is asked of all the same: p1.prepare wrote them beforehand. */
 export async function manifestsOfUnmoved(ctx: StepContext, services: readonly string[]): Promise<void> {
   const facts = factsOf(ctx);
-  if (!facts?.written) return;
+  if (!facts || !hasWritten(facts)) return;
   const changes = services
     .flatMap((service) => ctx.fleet.original(service) ?? [])
     .filter((change) => facts.services.includes(idOf(change)));
@@ -195,6 +202,8 @@ export async function manifestsOfUnmoved(ctx: StepContext, services: readonly st
   }
 }
 
+const hasWritten = ({ files }: ManifestFacts): boolean => files.some((file) => file.written);
+
 const idOf = ({ ref }: WorkloadChange): string => workloadId(ref);
 
 const became = (file: WrittenFile): string => `sha256 ${file.before.slice(0, 12)} became ${file.after.slice(0, 12)}`;
@@ -203,7 +212,7 @@ function sayHow(ctx: StepContext, { dir }: ManifestFacts, services: readonly str
   const only = services.map((service) => `--service ${service}`).join(' ');
   ctx.message(
     'warn',
-    `the manifests of ${services.join(', ')} in ${dir} still have the pooler's address: pgb-wizard manifests --dir ${dir} --run ${ctx.runId} ${only} --revert --write`,
+    `the manifests of ${services.join(', ')} in ${dir} still have the pooler's address: pgb-wizard manifests --dir ${shellWord(dir)} --run ${ctx.runId} ${only} --revert --write`,
   );
 }
 
