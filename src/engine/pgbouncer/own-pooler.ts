@@ -2,6 +2,7 @@
  * The operator's own manifests against the plan: what the wizard will ask of the pooler has to be what they bring. Found
  * before anything is written, because afterwards each of these looks like a pooler that is down.
  */
+import { portInPod, targetPortOf } from '../kube/service-ports.ts';
 import { type ParsedIni, parseIni } from './ini-parse.ts';
 import type { Finding, KubeJson, KubeObject, PgBouncerVersion } from './types.ts';
 import { versionOfImage } from './version.ts';
@@ -151,8 +152,7 @@ function checkService(
     );
     return undefined;
   }
-  const entry = list(found.spec?.ports).find((one) => one.port === port);
-  if (!entry) {
+  if (!list(found.spec?.ports).some((one) => one.port === port)) {
     add(
       'own-port',
       `The Service ${service} has no port ${port}`,
@@ -165,9 +165,7 @@ function checkService(
     );
     return undefined;
   }
-  const target = entry.targetPort ?? port;
-  if (typeof target === 'number') return target;
-  return list(container.ports).find((one) => one.name === target)?.containerPort;
+  return portInPod({ spec: { containers: [container] } }, targetPortOf(found, port) ?? port);
 }
 
 function checkUserlist(

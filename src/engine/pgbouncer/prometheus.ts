@@ -4,6 +4,7 @@
  */
 import { getFromPod } from '../kube/pod-http.ts';
 import { listOf, ref } from '../kube/refs.ts';
+import { portInPod, targetPortOf } from '../kube/service-ports.ts';
 import type { Kube } from '../kube/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -114,8 +115,7 @@ async function podOf(
   const options = signal ? { signal } : {};
   const found = await kube.get(ref('Service', namespace, service), options);
   if (!found.ok) return found;
-  const ports: { port: number; targetPort?: number | string }[] = found.value.spec?.ports ?? [];
-  const target = ports.find((one) => one.port === port)?.targetPort ?? port;
+  const target = targetPortOf(found.value, port) ?? port;
   const labelSelector = Object.entries((found.value.spec?.selector ?? {}) as Record<string, string>)
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
@@ -124,9 +124,5 @@ async function podOf(
   if (!pods.ok) return pods;
   const pod = pods.value.items.find((one) => one.status?.phase === 'Running' && !one.metadata.deletionTimestamp);
   if (!pod) return fail('not-found', `no pod runs behind the Service ${service} in ${namespace}`);
-  const named: { name?: string; containerPort: number }[] = (pod.spec?.containers ?? []).flatMap(
-    (one: { ports?: { name?: string; containerPort: number }[] }) => one.ports ?? [],
-  );
-  const number = typeof target === 'number' ? target : named.find((one) => one.name === target)?.containerPort;
-  return ok({ namespace, name: pod.metadata.name, port: number ?? port });
+  return ok({ namespace, name: pod.metadata.name, port: portInPod(pod, target) ?? port });
 }

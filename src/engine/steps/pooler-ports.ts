@@ -3,6 +3,7 @@
  * one replica of several), and a session in PostgreSQL that tells who is connected how.
  */
 import { listOf, ref } from '../kube/refs.ts';
+import { portInPod, targetPortOf } from '../kube/service-ports.ts';
 import type { Kube, KubeObject } from '../kube/types.ts';
 import { createPoolWatcher, type PoolWatcher } from '../pgbouncer/pools.ts';
 import type { AdminConsole, Connect, PodOwner, PoolerClients } from '../pgbouncer/types.ts';
@@ -94,8 +95,8 @@ export class PoolerPorts {
   }
 
   #running(pods: readonly KubeObject[], { targetPort }: PoolerService): PoolerPod[] {
-    for (const pod of pods)
-      this.#ports.set(pod.metadata.name, poolerPort(pod, targetPort, this.#options.plan.pooler.port));
+    const { port } = this.#options.plan.pooler;
+    for (const pod of pods) this.#ports.set(pod.metadata.name, portInPod(pod, targetPort ?? port) ?? port);
     return pods
       .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
       .map((pod) => ({
@@ -103,7 +104,7 @@ export class PoolerPorts {
         ready: isReady(pod),
         ip: pod.status?.podIP,
         ...(workloadOf(pod) === undefined ? {} : { workload: workloadOf(pod) }),
-        container: poolerContainer(pod, this.#ports.get(pod.metadata.name) ?? this.#options.plan.pooler.port),
+        container: poolerContainer(pod, this.#ports.get(pod.metadata.name) ?? port),
       }));
   }
 
@@ -113,9 +114,7 @@ export class PoolerPorts {
     const { name, port } = plan.pooler;
     const found = await kube.get(ref('Service', namespace, name), { signal });
     const labels: Record<string, string> = (found.ok ? found.value.spec?.selector : undefined) ?? {};
-    const ports: { port: number; targetPort?: number | string }[] =
-      (found.ok ? found.value.spec?.ports : undefined) ?? [];
-    const targetPort = ports.find((one) => one.port === port)?.targetPort;
+    const targetPort = targetPortOf(found.ok ? found.value : undefined, port);
     return {
       labels: Object.keys(labels).length > 0 ? labels : { app: name },
       ...(targetPort === undefined ? {} : { targetPort }),
@@ -358,13 +357,4 @@ export function poolerContainer(pod: KubeObject, port: number): string {
     containers.find((one) => one.name === 'pgbouncer') ??
     containers.find((one) => /pgbouncer(?!.*exporter)/.test(one.image ?? ''));
   return found?.name ?? containers[0]?.name ?? 'pgbouncer';
-}
-
-/** The port in the pod behind the Service's: a number, or the name of one of its containers' ports. */
-function poolerPort(pod: KubeObject, target: number | string | undefined, port: number): number {
-  if (typeof target === 'number') return target;
-  const ports: { name?: string; containerPort: number }[] = (pod.spec?.containers ?? []).flatMap(
-    (one: { ports?: { name?: string; containerPort: number }[] }) => one.ports ?? [],
-  );
-  return (target === undefined ? undefined : ports.find((one) => one.name === target)?.containerPort) ?? port;
 }

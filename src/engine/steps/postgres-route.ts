@@ -9,7 +9,7 @@ import type { Kube, KubeObject } from '../kube/types.ts';
 import type { Connect } from '../pgbouncer/types.ts';
 import type { Plan } from '../plan/schema.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { findUpstream, portInPod, type Upstream } from './upstream.ts';
+import { findUpstream, postgresPort, type Upstream } from './upstream.ts';
 
 export interface PostgresRoute {
   readonly connect: Connect;
@@ -54,7 +54,7 @@ export async function findPostgresRoute(options: RouteOptions): Promise<Result<P
     const all = listed.ok ? listed.value.items : [];
     const ready = all.filter((one) => isReady(one) && one.metadata.deletionTimestamp === undefined);
     for (const pod of inOrder(ready)) {
-      const route = through(home, String(pod.metadata.name), portInPod(pod, upstream));
+      const route = through(home, String(pod.metadata.name), postgresPort(pod, upstream));
       // One pod: it is the one. Several: a standby shows no session of the services, so the primary is looked for.
       if (ready.length > 1 && (await options.isStandby(route.connect))) continue;
       return ok(route);

@@ -5,13 +5,13 @@
 import { templateOf } from '../kube/fingerprint.ts';
 import { type Passage, type PodPort, type PodSet, passage } from '../kube/network-policies.ts';
 import { listOf } from '../kube/refs.ts';
+import { portInPod, portsOf, targetPortOf } from '../kube/service-ports.ts';
 import type { Discovery } from '../kube/workload-types.ts';
 import { poolerLabels } from '../pgbouncer/manifests.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { ownManifests } from './own-manifests.ts';
 import { workloadIdOf } from './plan-facts.ts';
 import type { StepContext } from './types.ts';
-import { portInPod } from './upstream.ts';
 
 const CHECK = 'network policies';
 
@@ -95,14 +95,12 @@ async function poolerPods(ctx: StepContext): Promise<PoolerPods | undefined> {
   const object = own.value.objects.find((one) => one.kind === workload?.kind && one.metadata.name === workload?.name);
   if (!object) return undefined;
   const service = own.value.objects.find((one) => one.kind === 'Service' && one.metadata.name === name);
-  const target = service?.spec?.ports?.find((one: { port: number }) => one.port === port)?.targetPort ?? port;
-  const number = portInPod(object.spec?.template, { targetPort: target, port });
-  const ports: { name?: string; containerPort: number }[] = (object.spec?.template?.spec?.containers ?? []).flatMap(
-    (one: { ports?: { name?: string; containerPort: number }[] }) => one.ports ?? [],
-  );
+  const template = object.spec?.template ?? {};
+  const number = portInPod(template, targetPortOf(service, port) ?? port) ?? port;
+  const names = portsOf(template).flatMap((one) => (one.containerPort === number && one.name ? [one.name] : []));
   return {
-    pods: { namespace, labels: object.spec?.template?.metadata?.labels ?? {} },
-    port: { port: number, names: ports.flatMap((one) => (one.containerPort === number && one.name ? [one.name] : [])) },
+    pods: { namespace, labels: template.metadata?.labels ?? {} },
+    port: { port: number, names },
     open: false,
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { KubeObject } from '../kube/types.ts';
-import { egressPorts, portInPod, type Upstream, upstreamHost } from './upstream.ts';
+import { egressPorts, postgresPort, type Upstream, upstreamHost } from './upstream.ts';
 
 const pod = (...ports: object[]): KubeObject => ({
   apiVersion: 'v1',
@@ -18,10 +18,10 @@ const service = (more: Partial<Upstream>): Upstream => ({
 const using = (host: string) => ({ workloads: [{ consumers: [{ endpoints: [{ host, port: 5432 }] }] }] }) as never;
 
 test('a Service’s port may be another one than the pod’s', () => {
-  expect(portInPod(pod({ name: 'pg', containerPort: 5433 }), { port: 5432, targetPort: 'pg' })).toBe(5433);
-  expect(portInPod(pod(), { port: 5432, targetPort: 6000 })).toBe(6000);
-  expect(portInPod(pod({ containerPort: 9187 }, { containerPort: 5432 }), { port: 15432 })).toBe(5432);
-  expect(portInPod(pod(), { port: 5432 })).toBe(5432);
+  expect(postgresPort(pod({ name: 'pg', containerPort: 5433 }), { port: 5432, targetPort: 'pg' })).toBe(5433);
+  expect(postgresPort(pod(), { port: 5432, targetPort: 6000 })).toBe(6000);
+  expect(postgresPort(pod({ containerPort: 9187 }, { containerPort: 5432 }), { port: 15432 })).toBe(5432);
+  expect(postgresPort(pod(), { port: 5432 })).toBe(5432);
 });
 
 test('a policy lets both ports through, and any port when a named one can’t be resolved', () => {

@@ -3,14 +3,10 @@
  * let through (it sees them after the Service has been resolved), and the port inside the pod for a port-forward.
  */
 import { listOf, ref } from '../kube/refs.ts';
+import { portInPod, portsOf, targetPortOf } from '../kube/service-ports.ts';
 import { splitServiceHost } from '../kube/target.ts';
 import type { Kube, KubeObject } from '../kube/types.ts';
 import type { Discovery } from '../kube/workload-types.ts';
-
-interface ServicePort {
-  readonly port: number;
-  readonly targetPort?: number | string;
-}
 
 export interface Upstream {
   /** There is a Service of that name, and it may be read. */
@@ -54,7 +50,7 @@ export async function findUpstream(where: Where): Promise<Upstream> {
   const endpointPorts = slices.ok
     ? slices.value.items.flatMap((slice) => ((slice.ports ?? []) as { port?: number }[]).map((one) => one.port))
     : [];
-  const own = ((spec?.ports ?? []) as ServicePort[]).find((one) => one.port === port);
+  const targetPort = targetPortOf(found.value, port);
   return {
     isService: true,
     namespace,
@@ -62,7 +58,7 @@ export async function findUpstream(where: Where): Promise<Upstream> {
     ...(selector ? { selector } : {}),
     ...(spec?.type === 'ExternalName' && spec.externalName ? { externalName: String(spec.externalName) } : {}),
     // A headless Service maps nothing: the client's port is the pod's.
-    ...(own?.targetPort !== undefined && spec?.clusterIP !== 'None' ? { targetPort: own.targetPort } : {}),
+    ...(targetPort !== undefined && spec?.clusterIP !== 'None' ? { targetPort } : {}),
     endpointPorts: [...new Set(endpointPorts.filter((one) => one !== undefined))],
   };
 }
@@ -79,16 +75,11 @@ export async function isOutside(where: Pick<Where, 'kube' | 'service' | 'signal'
 }
 
 /** The port that PostgreSQL listens on in one of its pods. */
-export function portInPod(pod: KubeObject, upstream: Pick<Upstream, 'targetPort' | 'port'>): number {
-  const ports: { name?: string; containerPort: number }[] = (pod.spec?.containers ?? []).flatMap(
-    (container: { ports?: { name?: string; containerPort: number }[] }) => container.ports ?? [],
-  );
+export function postgresPort(pod: Pick<KubeObject, 'spec'>, upstream: Pick<Upstream, 'targetPort' | 'port'>): number {
   const { targetPort, port } = upstream;
-  if (typeof targetPort === 'number') return targetPort;
-  if (targetPort !== undefined) {
-    const named = ports.find((one) => one.name === targetPort);
-    if (named) return named.containerPort;
-  }
+  const told = targetPort === undefined ? undefined : portInPod(pod, targetPort);
+  if (told !== undefined) return told;
+  const ports = portsOf(pod);
   if (ports.length === 0 || ports.some((one) => one.containerPort === port)) return port;
   return ports.find((one) => one.containerPort === 5432)?.containerPort ?? ports[0]!.containerPort;
 }
