@@ -3,12 +3,18 @@
  * gets into another's database. On the rehearsal's real servers.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { discoverConsumers } from '../src/engine/kube/discover.ts';
 import { ref } from '../src/engine/kube/refs.ts';
+import { discoveryTarget } from '../src/engine/kube/target.ts';
 import { parseIni } from '../src/engine/pgbouncer/ini-parse.ts';
+import { loadedPlan } from '../src/engine/plan/load.ts';
+import { NOVA_PLAN } from '../src/engine/plan/nova.ts';
 import type { PlanInput } from '../src/engine/plan/schema.ts';
 import { openPostgres } from '../src/engine/postgres/connect.ts';
+import { realClock } from '../src/engine/run/clock.ts';
 import type { RunSnapshot } from '../src/engine/run/model.ts';
 import { Secret } from '../src/engine/secret.ts';
+import { lookAtClients } from '../src/engine/steps/live-clients.ts';
 import { type RehearsedCluster, rehearsedCluster, stepOf, story } from './rehearsed-run.ts';
 
 let at: RehearsedCluster;
@@ -232,4 +238,22 @@ describe('a fleet with several roles and databases', () => {
       expect(await through('reports_user', REPORTS, 'nova')).toBe('reports_user');
     },
   );
+
+  test('a login that an address holds and nobody uses any more keeps nobody from counting the others', async () => {
+    const signal = new AbortController().signal;
+    const found = await discoverConsumers(at.kube, {
+      namespace: 'nova',
+      target: discoveryTarget('postgres', 5432),
+      signal,
+    });
+    if (!found.ok) throw new Error(found.error.message);
+    const [first, ...rest] = found.value.workloads;
+    const gone = { ...first!.consumers[0]!, user: 'gone_user', password: new Secret('refused-7') };
+    const discovery = { ...found.value, workloads: [{ ...first!, consumers: [...first!.consumers, gone] }, ...rest] };
+    const { plan } = loadedPlan({ ...NOVA_PLAN, postgres: { also: [...also, { role: 'gone_user' }] } }, 'a test');
+    const seen = await lookAtClients({ kube: at.kube, plan, discovery, clock: realClock(), signal });
+    if (!seen.ok) throw new Error(seen.error.message);
+    expect(seen.value.without).toContain('gone_user');
+    expect(seen.value.byWorkload.size).toBeGreaterThan(10);
+  });
 });

@@ -68,6 +68,8 @@ export async function init({ values, io, signal, command }: Invocation<typeof in
       signal,
     });
     if (!seen.ok) await write(io.stderr, `note: connections were not counted: ${seen.error.message}\n`);
+    else if (seen.value.without !== undefined)
+      await write(io.stderr, `note: connections of other roles were not counted: ${seen.value.without}\n`);
     for (const text of seen.ok ? unexplainedClients(seen.value, 'pgbouncer') : [])
       await write(io.stderr, `note: connected, and nothing here explains it: ${text}\n`);
     const counts = new Map(

@@ -1,11 +1,11 @@
 /** URLs: `postgresql://`, `postgres+driver://`, `jdbc:postgresql://`, with several hosts, IPv6, and hosts in the query. */
 import { DEFAULT_PORT, type Dsn, type DsnHost, type PortLayout, type Span, secretOf } from './dsn.ts';
 
-const SCHEME = /^\s*(jdbc:|r2dbc:)?(postgres|postgresql|postgis|pgsql)(\+[a-z0-9_]+)?:\/\//i;
+const SCHEME = /^\s*["']?(jdbc:|r2dbc:)?(postgres|postgresql|postgis|pgsql)(\+[a-z0-9_]+)?:\/\//i;
 
 export function parseUrl(whole: string): Dsn | undefined {
-  // A Secret made of a file ends with its newline, which clients leave out; so does the name of the database.
-  const text = whole.trimEnd();
+  // A Secret made of a file ends with its newline, one made of an env file keeps its quotes: no part of the database's name.
+  const text = whole.replace(/["']?\s*$/, '');
   const scheme = SCHEME.exec(text);
   if (!scheme) return undefined;
   const begin = scheme[0].length;

@@ -38,6 +38,9 @@ describe('a DSN keeps every byte but host and port', () => {
     expect(parseDsn('postgresql://postgres/nova?sslmode=require\n')!.parameters).toEqual({ sslmode: 'require' });
     expect(rewrite('postgresql://postgres\r\n')).toBe('postgresql://pgbouncer:6432\r\n');
     expect(maskDsn(parseDsn(text)!)).not.toContain('hunter2x');
+    const quoted = `"postgresql://u:hunter2x@postgres:5432/nova"`;
+    expect(parseDsn(quoted)!.database).toBe('nova');
+    expect(rewrite(quoted)).toBe(quoted.replace('postgres:5432', 'pgbouncer:6432'));
   });
 
   test('an address of something else is left alone', () => {

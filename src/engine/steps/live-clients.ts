@@ -52,16 +52,21 @@ export function unexplainedClients(seen: CrossCheck, poolerName: string): string
   return [...pods, ...strangers];
 }
 
-/** For a plan that is being written: its own session, opened and closed. Errors: those of the way to PostgreSQL. */
+/** `without`: why the sessions of the plan's other roles are not among those seen. */
+export type Look = CrossCheck & { readonly without?: string };
+
+/**
+ * For a plan that is being written: its own session, opened and closed. An address may hold a login that nobody uses any more:
+ * where one of the other roles is let in no longer, the plan's own looks alone. Errors: those of the way to PostgreSQL.
+ */
 export async function lookAtClients(options: {
   readonly kube: Kube;
   readonly plan: Plan;
   readonly discovery: Discovery;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-}): Promise<Result<CrossCheck>> {
-  const { kube, plan, discovery, clock, signal } = options;
-  const { namespace } = kube.ref;
+}): Promise<Result<Look>> {
+  const { plan, discovery } = options;
   const role = passwordOf(discovery, plan.postgres.role);
   if (!role) return fail('secret-missing', `no address holds a password of ${plan.postgres.role}`);
   const others = new Map<string, RoleSecrets>();
@@ -69,11 +74,24 @@ export async function lookAtClients(options: {
     const password = passwordOf(discovery, name);
     if (password) others.set(name, { password });
   }
+  const seen = await lookWith(options, { role, others });
+  if (seen.ok || others.size === 0) return seen;
+  const { also: _, ...postgres } = plan.postgres;
+  const alone = await lookWith({ ...options, plan: { ...plan, postgres } }, { role, others: new Map() });
+  return alone.ok ? ok({ ...alone.value, without: seen.error.message }) : seen;
+}
+
+async function lookWith(
+  options: Parameters<typeof lookAtClients>[0],
+  secrets: { readonly role: Secret; readonly others: Map<string, RoleSecrets> },
+): Promise<Result<CrossCheck>> {
+  const { kube, plan, discovery, clock, signal } = options;
+  const { namespace } = kube.ref;
   const ports = new PoolerPorts({
     kube,
     plan,
     namespace,
-    secrets: { role, others },
+    secrets,
     clock,
     signal,
     everyMs: 1000,
