@@ -29,9 +29,10 @@ export function classifyManager(
     owner(object),
     unknownManagers(object),
   ].filter((s) => s !== undefined);
-  const worst = signs.reduce<ManagerClass>((a, s) => (RANK[s.class] > RANK[a] ? s.class : a), 'FREE');
+  // The worst first: what stops a switch is told before what only undoes it some day.
+  signs.sort((a, b) => RANK[b.class] - RANK[a.class]);
   return {
-    class: worst,
+    class: signs[0]?.class ?? 'FREE',
     managers: [...new Set(signs.map((s) => s.manager))],
     reasons: signs.map((s) => s.reason),
   };
