@@ -10,15 +10,18 @@ import { type EventRecorder, now } from '../controllers/events.ts';
 import { freePort } from './addresses.ts';
 import type { ContainerContext, Machine } from './container.ts';
 import { StartError } from './container.ts';
+import { graceOf, runPreStop, stopRun } from './container-end.ts';
 import { startProbes } from './container-probes.ts';
 import { effectiveEnvironment, secretData } from './environment.ts';
-import { runInPod } from './exec.ts';
-import { pullFailure, STARTERS } from './images.ts';
+import { pullImage } from './image-pull.ts';
+import { STARTERS } from './images.ts';
 import { PodContainer } from './pod-container.ts';
+import { PodTimers } from './pod-timers.ts';
 import { mentions, PodVolumes } from './pod-volumes.ts';
 import type { PodPlace } from './programs.ts';
 import { podStatus } from './status.ts';
 import { fieldOf } from './volumes.ts';
+import { crashLoop, notLocated } from './waiting-states.ts';
 
 export interface AgentOptions {
   store: ObjectStore;
@@ -32,8 +35,6 @@ export interface AgentOptions {
 
 /** A container that can't be created is tried again this often; the kubelet takes longer, a rehearsal should not. */
 const RETRY_MS = 2_000;
-const PULL_BACKOFF_MS = 10_000;
-const DEFAULT_GRACE_SECONDS = 30;
 
 export class PodAgent {
   readonly uid: string;
@@ -46,7 +47,7 @@ export class PodAgent {
   readonly #folder: string;
   readonly #volumes: PodVolumes;
   readonly #ports = new Map<number, number>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers = new PodTimers();
   readonly #startTime = now();
   #pod: KubeObject;
   #sandbox = false;
@@ -78,6 +79,11 @@ export class PodAgent {
       chmodSync(container.data, 0o700);
       options.machine.launcher.own(container.data);
     }
+  }
+
+  /** As the kubelet names a pod in its messages. */
+  get #fullName(): string {
+    return `${this.name}_${this.namespace}(${this.uid})`;
   }
 
   get pod(): KubeObject {
@@ -131,7 +137,7 @@ export class PodAgent {
 
   async #bringUp(): Promise<void> {
     if (!(await this.#mount())) return;
-    await this.#sleep(this.#options.machine.pace / 2);
+    await this.#timers.sleep(this.#options.machine.pace / 2);
     this.#sandbox = true;
     this.#write();
     for (const container of this.initContainers) if (!(await this.#runInit(container))) return;
@@ -150,7 +156,7 @@ export class PodAgent {
       const missing = this.#volumes.mount(this.#pod, [...this.initContainers, ...this.containers]);
       if (!missing) return true;
       this.#options.events.event(this.#pod, 'Warning', 'FailedMount', missing);
-      await this.#sleep(RETRY_MS);
+      await this.#timers.sleep(RETRY_MS);
     }
   }
 
@@ -160,7 +166,7 @@ export class PodAgent {
       await this.#startContainer(container);
       const run = container.run;
       if (!run && !container.state.terminated) {
-        await this.#sleep(RETRY_MS);
+        await this.#timers.sleep(RETRY_MS);
         continue;
       }
       if (container.spec.restartPolicy === 'Always') return true;
@@ -177,9 +183,9 @@ export class PodAgent {
       container.lastState = container.state;
       container.restartCount++;
       const delay = container.nextBackoff();
-      if (delay > 0) container.state = this.#crashLoop(container, delay);
+      if (delay > 0) container.state = crashLoop(container.spec.name, this.#fullName, delay);
       this.#write();
-      await this.#sleep(delay);
+      await this.#timers.sleep(delay);
     }
   }
 
@@ -193,7 +199,7 @@ export class PodAgent {
       events.event(this.#pod, 'Warning', 'Failed', `Error: ${env.message}`, path);
       this.#write();
       if (this.initContainers.includes(container)) return;
-      await this.#sleep(RETRY_MS);
+      await this.#timers.sleep(RETRY_MS);
       if (!this.#stopping) await this.#startContainer(container);
       return;
     }
@@ -237,36 +243,16 @@ export class PodAgent {
     }
   }
 
-  async #pull(container: PodContainer, path: string): Promise<boolean> {
-    const { events } = this.#options;
-    const { image } = container.spec;
-    const failure = pullFailure(image ?? '');
-    if (!failure) {
-      events.event(
-        this.#pod,
-        'Normal',
-        'Pulled',
-        `Container image "${image}" already present on machine and can be accessed by the pod`,
-        path,
-      );
-      return true;
-    }
-    for (;;) {
-      if (this.#stopping) return false;
-      events.event(this.#pod, 'Normal', 'Pulling', `Pulling image "${image}"`, path);
-      events.event(this.#pod, 'Warning', 'Failed', `Failed to pull image "${image}": ${failure}`, path);
-      events.event(this.#pod, 'Warning', 'Failed', 'Error: ErrImagePull', path);
-      container.state = { waiting: { reason: 'ErrImagePull', message: failure } };
-      this.#write();
-      await this.#sleep(1000);
-      events.event(this.#pod, 'Normal', 'BackOff', `Back-off pulling image "${image}"`, path);
-      events.event(this.#pod, 'Warning', 'Failed', 'Error: ImagePullBackOff', path);
-      container.state = {
-        waiting: { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}": ErrImagePull: ${failure}` },
-      };
-      this.#write();
-      await this.#sleep(PULL_BACKOFF_MS);
-    }
+  #pull(container: PodContainer, path: string): Promise<boolean> {
+    return pullImage(container.spec.image, {
+      event: (type, reason, message) => this.#options.events.event(this.#pod, type, reason, message, path),
+      state: (state) => {
+        container.state = state;
+        this.#write();
+      },
+      sleep: (milliseconds) => this.#timers.sleep(milliseconds),
+      stopping: () => this.#stopping,
+    });
   }
 
   #environment(container: PodContainer) {
@@ -313,15 +299,10 @@ export class PodAgent {
       `Container ${container.spec.name} failed ${kind} probe, will be restarted`,
       path,
     );
-    void this.#stopRun(container, this.#grace());
+    void stopRun(container, graceOf(this.#pod));
   }
 
   // ---- restarts and the end
-
-  #crashLoop(container: PodContainer, delay: number): Json {
-    const message = `back-off ${duration(delay)} restarting failed container=${container.spec.name} pod=${this.name}_${this.namespace}(${this.uid})`;
-    return { waiting: { reason: 'CrashLoopBackOff', message } };
-  }
 
   async #containerEnded(
     container: PodContainer,
@@ -345,19 +326,19 @@ export class PodAgent {
     const delay = container.nextBackoff();
     const terminated = container.state;
     if (delay > 0) {
-      await this.#sleep(50);
+      await this.#timers.sleep(50);
       container.lastState = terminated;
-      container.state = this.#crashLoop(container, delay);
+      container.state = crashLoop(container.spec.name, this.#fullName, delay);
       this.#options.events.event(
         this.#pod,
         'Warning',
         'BackOff',
-        `Back-off restarting failed container ${container.spec.name} in pod ${this.name}_${this.namespace}(${this.uid})`,
+        `Back-off restarting failed container ${container.spec.name} in pod ${this.#fullName}`,
         path,
       );
       if (!this.#stopping) this.#write();
-      await this.#sleep(delay);
-    } else await this.#sleep(100);
+      await this.#timers.sleep(delay);
+    } else await this.#timers.sleep(100);
     if (this.#stopping) return;
     container.lastState = terminated;
     container.restartCount++;
@@ -369,28 +350,12 @@ export class PodAgent {
     this.#write();
   }
 
-  #grace(): number {
-    return (
-      (this.#pod.metadata.deletionGracePeriodSeconds ??
-        this.#pod.spec?.terminationGracePeriodSeconds ??
-        DEFAULT_GRACE_SECONDS) * 1000
-    );
-  }
-
-  #stopRun(container: PodContainer, grace: number): Promise<unknown> {
-    const { run } = container;
-    if (!run) return Promise.resolve();
-    const killer = setTimeout(() => run.kill(), grace);
-    run.terminate();
-    return run.exited.finally(() => clearTimeout(killer));
-  }
-
   /** The pod was deleted: hooks, SIGTERM, the grace period, SIGKILL, then the object goes. */
   async terminate(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#clearTimers();
-    const grace = this.#grace();
+    this.#timers.clear();
+    const grace = graceOf(this.#pod);
     const begun = Date.now();
     const stopped = [...this.containers, ...this.initContainers].map(async (container) => {
       if (!container.run) return;
@@ -403,49 +368,24 @@ export class PodAgent {
         `Stopping container ${container.spec.name}`,
         `spec.containers{${container.spec.name}}`,
       );
-      await this.#preStop(container, grace);
-      await this.#stopRun(container, Math.max(2_000, grace - (Date.now() - begun)));
+      await runPreStop(container, this.place(container), grace, (message) =>
+        this.#options.events.event(this.#pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`),
+      );
+      await stopRun(container, Math.max(2_000, grace - (Date.now() - begun)));
     });
     await Promise.all(stopped);
     const failed = this.containers.some((container) => (container.state.terminated?.exitCode ?? 137) !== 0);
-    for (const container of this.containers)
-      if (!container.state.terminated)
-        container.state = {
-          terminated: {
-            exitCode: 137,
-            reason: 'ContainerStatusUnknown',
-            message: 'The container could not be located when the pod was terminated',
-            startedAt: null,
-            finishedAt: null,
-          },
-        };
+    for (const container of this.containers) if (!container.state.terminated) container.state = notLocated();
     this.#end(failed ? 'Failed' : 'Succeeded');
     await this.cleanUp();
     this.#options.store.finalise('pods', this.namespace, this.name, this.uid);
-  }
-
-  async #preStop(container: PodContainer, grace: number): Promise<void> {
-    const hook = container.spec.lifecycle?.preStop;
-    if (!hook) return;
-    if (hook.sleep) return this.#sleepAnyway(Math.min(grace, (hook.sleep.seconds ?? 0) * 1000));
-    if (!hook.exec) return;
-    const signal = AbortSignal.timeout(grace);
-    const nothing = () => {};
-    await runInPod(this.place(container), hook.exec.command ?? [], {
-      stdout: nothing,
-      stderr: nothing,
-      tty: false,
-      signal,
-    }).catch((error: Error) =>
-      this.#options.events.event(this.#pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${error.message}`),
-    );
   }
 
   /** The object is already gone (force delete), or the cluster ends: nothing is reported any more. */
   async abandon(): Promise<void> {
     this.#stopping = true;
     this.#finished = true;
-    this.#clearTimers();
+    this.#timers.clear();
     const runs = [...this.containers, ...this.initContainers].map((container) => {
       for (const stop of container.stopProbes) stop();
       container.run?.kill();
@@ -484,29 +424,4 @@ export class PodAgent {
     this.#lastStatus = text;
     this.#pod = this.#options.store.updateStatus('pods', { ...current, status }, { manager: 'kubelet' });
   }
-
-  #sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        resolve();
-      }, milliseconds);
-      this.#timers.add(timer);
-    });
-  }
-
-  #sleepAnyway(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, milliseconds));
-  }
-
-  #clearTimers(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-  }
-}
-
-/** `10s`, `2m40s`, `5m0s`: Go's way to write a duration. */
-function duration(milliseconds: number): string {
-  const seconds = Math.round(milliseconds / 1000);
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
