@@ -3,7 +3,7 @@
  * only named. Reads only. Each finding says what was seen where, and which fix can be made from here (fixes.ts).
  */
 import { diagnoseRows } from '../pgbouncer/diagnosis.ts';
-import type { DiagnosisFacts } from '../pgbouncer/types.ts';
+import type { DiagnosisFacts } from '../pgbouncer/diagnosis-types.ts';
 import { parseVersion } from '../pgbouncer/version.ts';
 import { loginsOf, loginText, rolesOf } from '../plan/logins.ts';
 import { capacityFindings, headroom, readCapacity } from '../postgres/capacity.ts';

@@ -4,10 +4,10 @@
  */
 import { ref } from '../kube/refs.ts';
 import type { KubeObject, Ref } from '../kube/types.ts';
+import type { UserlistEntry } from '../pgbouncer/credential-types.ts';
 import { parseUserlist, renderUserlist } from '../pgbouncer/credentials.ts';
 import { parseIni } from '../pgbouncer/ini-parse.ts';
 import { configDifferences, reloadAndProve } from '../pgbouncer/reload.ts';
-import type { UserlistEntry } from '../pgbouncer/types.ts';
 import { databasesOf, loginsOf, rolesByDatabase } from '../plan/logins.ts';
 import { headroom, readCapacity } from '../postgres/capacity.ts';
 import { fail, ok, type Result } from '../result.ts';

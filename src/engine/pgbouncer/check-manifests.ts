@@ -1,7 +1,8 @@
 /** The rules of our own manifests (manifests.ts), read against an operator's. */
 import { checkIni } from './check-ini.ts';
+import type { KubeJson, KubeObject } from './config-types.ts';
 import { isPooler } from './own-pooler.ts';
-import type { Finding, KubeJson, KubeObject, PgBouncerVersion } from './types.ts';
+import type { Finding, PgBouncerVersion } from './types.ts';
 import { atLeast, versionOfImage } from './version.ts';
 
 const list = (value: KubeJson): KubeJson[] => (Array.isArray(value) ? value : []);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { checkIni } from './check-ini.ts';
 import { atLeast, parseVersion, renderHba, renderIni } from './config.ts';
+import type { PoolerSettings } from './config-types.ts';
 import { parseIni } from './ini-parse.ts';
 import { computeSizing } from './sizing.ts';
-import type { PoolerSettings, SizingFacts } from './types.ts';
+import type { SizingFacts } from './sizing-types.ts';
 
 function version(text: string) {
   const parsed = parseVersion(text);

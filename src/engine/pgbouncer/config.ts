@@ -2,7 +2,8 @@
  * pgbouncer.ini and pg_hba.conf, rendered for the version that will read them. A key that a version does not know stops
  * it from starting at all, so each key carries the version that brought it. Loaded for real by config.real.test.ts.
  */
-import type { PgBouncerVersion, PoolerDatabase, PoolerSettings } from './types.ts';
+import type { PoolerDatabase, PoolerSettings } from './config-types.ts';
+import type { PgBouncerVersion } from './types.ts';
 import { atLeast } from './version.ts';
 
 export { atLeast, parseVersion } from './version.ts';

@@ -11,9 +11,9 @@ import {
   until,
 } from '../testing/servers.ts';
 import { renderHba, renderIni } from './config.ts';
+import type { PoolerSettings } from './config-types.ts';
 import { openConsole } from './console.ts';
 import { renderUserlist } from './credentials.ts';
-import type { PoolerSettings } from './types.ts';
 
 const nova = new Secret('nova-password-of-tests');
 const admin = new Secret('admin-password-of-tests');

@@ -4,7 +4,7 @@
  */
 import { openSession } from '../postgres/session.ts';
 import { fail, ok, type Result } from '../result.ts';
-import type { AdminConsole, ConsoleOptions, ConsoleRow } from './types.ts';
+import type { AdminConsole, ConsoleOptions, ConsoleRow } from './console-types.ts';
 import { parseVersion } from './version.ts';
 
 // int8, int4 and numeric (the counters of SHOW STATS).

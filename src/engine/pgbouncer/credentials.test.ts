@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../secret.ts';
 import { parseVersion } from './config.ts';
+import type { ArrangementFacts } from './credential-types.ts';
 import {
   checkPassword,
   chooseArrangement,
@@ -12,7 +13,6 @@ import {
   scramVerifier,
   verifierMatches,
 } from './credentials.ts';
-import type { ArrangementFacts } from './types.ts';
 
 function version(text: string) {
   const parsed = parseVersion(text);

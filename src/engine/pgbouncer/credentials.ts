@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
-import type { Arrangement, ArrangementFacts, ArrangementKind } from './types.ts';
+import type { Arrangement, ArrangementFacts, ArrangementKind } from './credential-types.ts';
 import { atLeast } from './version.ts';
 
 export { isScramVerifier, scramVerifier, verifierMatches } from './scram.ts';

@@ -6,7 +6,7 @@
  * Who refused? `SASL authentication failed` and `password authentication failed` without `for user "x"` come from
  * PgBouncer to its client; with `for user "x"` and `server login failed:` in the log PostgreSQL refused PgBouncer.
  */
-import type { Diagnosis } from './types.ts';
+import type { Diagnosis } from './diagnosis-types.ts';
 
 export const DIAGNOSES: readonly Diagnosis[] = [
   {

@@ -2,7 +2,7 @@
 import type { DoctorFinding } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { DIAGNOSES } from './diagnoses.ts';
-import type { Diagnosis, DiagnosisFacts } from './types.ts';
+import type { Diagnosis, DiagnosisFacts } from './diagnosis-types.ts';
 import { atLeast } from './version.ts';
 
 export { DIAGNOSES } from './diagnoses.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { fail, ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
-import type { KubeObject } from './types.ts';
+import type { KubeObject } from './config-types.ts';
 
 /** Reads `*.yaml`, `*.yml` and `*.json`. Objects without a namespace get the run's. Errors: `plan-invalid` with file and line. */
 export async function loadManifests(folder: string, namespace: string): Promise<Result<KubeObject[]>> {

@@ -4,8 +4,8 @@
  */
 import { sanitiseLine } from '../sanitise.ts';
 import { DIAGNOSES } from './diagnoses.ts';
+import type { Diagnosis, PoolerLogEntry, PoolerLogScan } from './diagnosis-types.ts';
 import { normaliseAddress } from './pools.ts';
-import type { Diagnosis, PoolerLogEntry, PoolerLogScan } from './types.ts';
 
 const LEVEL = /\b(LOG|WARNING|ERROR|FATAL|NOTICE|DEBUG|NOISE)\b/;
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Secret } from '../secret.ts';
 import { checkManifests } from './check-manifests.ts';
 import { PATHS, parseVersion, renderHba, renderIni } from './config.ts';
+import type { KubeObject, PoolerManifestOptions, PoolerSettings } from './config-types.ts';
 import { contentHash, exporterConnection, poolerObjects, poolerSecret } from './manifests.ts';
-import type { KubeObject, PoolerManifestOptions, PoolerSettings } from './types.ts';
 
 const parsed = parseVersion('1.26.1');
 if (!parsed.ok) throw new Error('version');

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Secret } from '../secret.ts';
 import { PATHS } from './config.ts';
-import type { KubeJson, KubeObject, PoolerManifestOptions } from './types.ts';
+import type { KubeJson, KubeObject, PoolerManifestOptions } from './config-types.ts';
 import { atLeast } from './version.ts';
 
 const POOLER_CONTAINER = 'pgbouncer';

@@ -3,8 +3,9 @@
  * before anything is written, because afterwards each of these looks like a pooler that is down.
  */
 import { portInPod, targetPortOf } from '../kube/service-ports.ts';
+import type { KubeJson, KubeObject } from './config-types.ts';
 import { type ParsedIni, parseIni } from './ini-parse.ts';
-import type { Finding, KubeJson, KubeObject, PgBouncerVersion } from './types.ts';
+import type { Finding, PgBouncerVersion } from './types.ts';
 import { versionOfImage } from './version.ts';
 
 export interface OwnPooler {

@@ -4,9 +4,9 @@ import { realClock } from '../run/clock.ts';
 import type { PoolsView } from '../run/model.ts';
 import { NOVA, STATS, startNova, startNovaPooler } from '../testing/nova.ts';
 import { connectTo, pgbouncerVersion, type TestPooler, type TestPostgres, until } from '../testing/servers.ts';
+import type { PodOwner, PoolerEndpoint } from './console-types.ts';
 import { loginsIn } from './log-scan.ts';
 import { attributeClients, createPoolWatcher } from './pools.ts';
-import type { PodOwner, PoolerEndpoint } from './types.ts';
 
 let postgres: TestPostgres;
 const poolers: TestPooler[] = [];

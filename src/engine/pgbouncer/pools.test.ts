@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { realClock } from '../run/clock.ts';
 import { Secret } from '../secret.ts';
 import { COLUMNS } from '../testing/console-columns.ts';
+import type { ConsoleRow } from './console-types.ts';
 import { attributeClients, createPoolWatcher, normaliseAddress, poolRows, ratesBetween } from './pools.ts';
-import type { ConsoleRow } from './types.ts';
 
 const VALUES: Record<string, string | number> = {
   database: 'nova',

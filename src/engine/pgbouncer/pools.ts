@@ -8,14 +8,8 @@ import type { PoolerView, PoolRow, PoolSample, PoolsView } from '../run/model.ts
 import { sanitiseLine } from '../sanitise.ts';
 import type { Secret } from '../secret.ts';
 import { openConsole } from './console.ts';
-import type {
-  AdminConsole,
-  ClientAttribution,
-  ConsoleRow,
-  PgBouncerVersion,
-  PodOwner,
-  PoolerEndpoint,
-} from './types.ts';
+import type { AdminConsole, ClientAttribution, ConsoleRow, PodOwner, PoolerEndpoint } from './console-types.ts';
+import type { PgBouncerVersion } from './types.ts';
 
 export interface PoolWatcherOptions {
   /**

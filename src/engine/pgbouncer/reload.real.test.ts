@@ -5,9 +5,9 @@ import { Secret } from '../secret.ts';
 import { ADMIN, NOVA, type NovaPoolerOptions, STATS, startNova, startNovaPooler, through } from '../testing/nova.ts';
 import { atLeast, connectTo, pgbouncerVersion, type TestPooler, type TestPostgres } from '../testing/servers.ts';
 import { openConsole } from './console.ts';
+import type { AdminConsole } from './console-types.ts';
 import { renderUserlist } from './credentials.ts';
 import { configDifferences, reloadAndProve } from './reload.ts';
-import type { AdminConsole } from './types.ts';
 
 let postgres: TestPostgres;
 let pooler: TestPooler;

@@ -3,8 +3,8 @@
  * silently; 1.25 and later say `RELOAD failed`. Only `SHOW CONFIG` and `SHOW DATABASES` afterwards tell.
  */
 import { fail, ok, type Result } from '../result.ts';
+import type { AdminConsole } from './console-types.ts';
 import { parseIni } from './ini-parse.ts';
-import type { AdminConsole } from './types.ts';
 
 /** Keys whose shown value is not the written one (read at start only, or shown in another form). */
 const NOT_COMPARED = new Set([

@@ -8,7 +8,8 @@
  * A pool larger than the budget does not fail by itself: it takes every slot and starves the services that still
  * connect directly, with one line in the pooler's log.
  */
-import type { Finding, PoolDemand, Sizing, SizingFacts } from './types.ts';
+import type { PoolDemand, Sizing, SizingFacts } from './sizing-types.ts';
+import type { Finding } from './types.ts';
 import { atLeast } from './version.ts';
 
 const DEFAULTS = { poolSize: 20, minPoolSize: 10, reservePool: 3, maxClientConn: 1000 } as const;

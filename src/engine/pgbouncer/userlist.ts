@@ -4,8 +4,8 @@
  */
 import { fail, ok, type Result } from '../result.ts';
 import { Secret } from '../secret.ts';
+import type { ParsedUserlistEntry, UserlistEntry } from './credential-types.ts';
 import { isScramVerifier } from './scram.ts';
-import type { ParsedUserlistEntry, UserlistEntry } from './types.ts';
 
 const quote = (text: string) => `"${text.replaceAll('"', '""')}"`;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PodOwner } from '../pgbouncer/types.ts';
+import type { PodOwner } from '../pgbouncer/console-types.ts';
 import { countActivity } from './activity.ts';
 import type { SqlRow } from './types.ts';
 

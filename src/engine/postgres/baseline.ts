@@ -3,7 +3,7 @@
  * `-d` (which means --debug up to 16), the pooler's port, a password from a Secret, limits, and the same script against
  * PostgreSQL directly so that the numbers mean something.
  */
-import type { KubeObject } from '../pgbouncer/types.ts';
+import type { KubeObject } from '../pgbouncer/config-types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { headroom } from './capacity.ts';
 import type { BaselineComparison, BaselineOptions, BaselineResult, CapacityFacts } from './types.ts';

@@ -2,7 +2,7 @@
 import type { ClientConfig } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseVersion } from '../pgbouncer/config.ts';
-import type { PodOwner } from '../pgbouncer/types.ts';
+import type { PodOwner } from '../pgbouncer/console-types.ts';
 import { NOVA, startNova } from '../testing/nova.ts';
 import { type TestPostgres, until } from '../testing/servers.ts';
 import { readActivity } from './activity.ts';

@@ -1,5 +1,6 @@
 /** The nouns of the PostgreSQL side: plain data. See the modules named in the comments for the functions. */
-import type { Connect, Finding, PodOwner } from '../pgbouncer/types.ts';
+import type { PodOwner } from '../pgbouncer/console-types.ts';
+import type { Connect, Finding } from '../pgbouncer/types.ts';
 import type { Result } from '../result.ts';
 import type { Secret } from '../secret.ts';
 

@@ -1,8 +1,8 @@
 /** What the screen shows all the time beside the steps: the cluster's health, the lock, who is connected how. */
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
+import type { ConsoleRow, PodOwner } from '../pgbouncer/console-types.ts';
 import { attributeClients } from '../pgbouncer/pools.ts';
-import type { ConsoleRow, PodOwner } from '../pgbouncer/types.ts';
 import type { Fleet } from '../steps/fleet.ts';
 import type { PoolerPorts } from '../steps/pooler-ports.ts';
 import type { SeenPods } from '../steps/seen-pods.ts';

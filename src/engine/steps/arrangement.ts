@@ -3,9 +3,11 @@
  * that is needed (auth_query's function, ALTER ROLE), and written into the userlist. Every way was proved against real
  * servers; the guide's (a freshly salted verifier) works in none.
  */
+
+import type { PoolerSettings } from '../pgbouncer/config-types.ts';
+import type { Arrangement, ArrangementKind, UserlistEntry } from '../pgbouncer/credential-types.ts';
 import { chooseArrangement, generatePassword, scramVerifier, verifierMatches } from '../pgbouncer/credentials.ts';
 import { entryFor, type OwnPooler } from '../pgbouncer/own-pooler.ts';
-import type { Arrangement, ArrangementKind, PoolerSettings, UserlistEntry } from '../pgbouncer/types.ts';
 import { parseVersion } from '../pgbouncer/version.ts';
 import { databasesOf, loginsOf, rolesByDatabase, rolesOf } from '../plan/logins.ts';
 import { setVerifier } from '../postgres/capacity.ts';

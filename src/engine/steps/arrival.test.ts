@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ConsoleRow, PodOwner } from '../pgbouncer/types.ts';
+import type { ConsoleRow, PodOwner } from '../pgbouncer/console-types.ts';
 import { attribute, judgeArrival } from './arrival.ts';
 
 const owners = new Map<string, PodOwner>([

@@ -6,9 +6,9 @@
  */
 import { listOf } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
+import type { PodOwner, PoolerClients } from '../pgbouncer/console-types.ts';
 import { loginsIn } from '../pgbouncer/log-scan.ts';
 import { normaliseAddress } from '../pgbouncer/pools.ts';
-import type { PodOwner, PoolerClients } from '../pgbouncer/types.ts';
 import { ok, type Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { isOver, serviceOf } from './fleet.ts';

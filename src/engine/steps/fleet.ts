@@ -10,7 +10,7 @@ import { listOf, ref } from '../kube/refs.ts';
 import { discoveryTarget } from '../kube/target.ts';
 import type { Kube, KubeObject, Ref } from '../kube/types.ts';
 import type { Discovery, Workload, WorkloadChange } from '../kube/workload-types.ts';
-import type { PodOwner } from '../pgbouncer/types.ts';
+import type { PodOwner } from '../pgbouncer/console-types.ts';
 import type { Plan, PlanService } from '../plan/schema.ts';
 import { fail, ok, type Result } from '../result.ts';
 

@@ -7,7 +7,7 @@ import { ownerOf } from '../kube/owners.ts';
 import { getFromPod } from '../kube/pod-http.ts';
 import { listOf } from '../kube/refs.ts';
 import type { KubeObject } from '../kube/types.ts';
-import type { PodOwner, PoolerClients } from '../pgbouncer/types.ts';
+import type { PodOwner, PoolerClients } from '../pgbouncer/console-types.ts';
 import { rolesOf } from '../plan/logins.ts';
 import type { PlanService } from '../plan/schema.ts';
 import type { Activity } from '../postgres/types.ts';

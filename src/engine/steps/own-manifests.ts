@@ -1,9 +1,10 @@
 /** The operator's own manifests as the steps need them: read once for each step, checked before anything is written. */
 import { refOf } from '../kube/refs.ts';
 import { checkManifests } from '../pgbouncer/check-manifests.ts';
+import type { KubeObject } from '../pgbouncer/config-types.ts';
 import { loadManifests } from '../pgbouncer/load-manifests.ts';
 import { checkAgainstPlan, type OwnPooler, readOwnPooler } from '../pgbouncer/own-pooler.ts';
-import type { Finding, KubeObject } from '../pgbouncer/types.ts';
+import type { Finding } from '../pgbouncer/types.ts';
 import { parseVersion } from '../pgbouncer/version.ts';
 import { loginsOf } from '../plan/logins.ts';
 import { ok, type Result } from '../result.ts';

@@ -5,8 +5,9 @@
 import { listOf, ref } from '../kube/refs.ts';
 import { portInPod, targetPortOf } from '../kube/service-ports.ts';
 import type { Kube, KubeObject } from '../kube/types.ts';
+import type { AdminConsole, PodOwner, PoolerClients } from '../pgbouncer/console-types.ts';
 import { createPoolWatcher, type PoolWatcher } from '../pgbouncer/pools.ts';
-import type { AdminConsole, Connect, PodOwner, PoolerClients } from '../pgbouncer/types.ts';
+import type { Connect } from '../pgbouncer/types.ts';
 import { type Login, loginsOf } from '../plan/logins.ts';
 import type { Plan } from '../plan/schema.ts';
 import { readActivity } from '../postgres/activity.ts';

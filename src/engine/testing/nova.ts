@@ -1,7 +1,8 @@
 /** The guide's database and roles on a real server, and poolers made by the product's own code in front of it. */
 import { renderHba, renderIni } from '../pgbouncer/config.ts';
+import type { PoolerDatabase, PoolerSettings } from '../pgbouncer/config-types.ts';
+import type { UserlistEntry } from '../pgbouncer/credential-types.ts';
 import { renderUserlist } from '../pgbouncer/credentials.ts';
-import type { PoolerDatabase, PoolerSettings, UserlistEntry } from '../pgbouncer/types.ts';
 import type { Postgres } from '../postgres/types.ts';
 import { Secret } from '../secret.ts';
 import { pgbouncerVersion, startPooler, startPostgres, type TestPooler, type TestPostgres } from './servers.ts';
