@@ -1,17 +1,18 @@
 /**
- * The one way to the API server: keep-alive, per-request limits, the retry policy, 401 renewal, the rate limit, and the
- * books (health, counts, warnings). Why node:https and not client-node's generated calls: docs/decisions/0006.
+ * The one way to the API server: per-request limits, the retry policy, 401 renewal, the rate limit. Connections are kept
+ * with their credentials (held-credentials.ts), the books (health, counts, warnings) in books.ts. Why node:https and not
+ * client-node's generated calls: docs/decisions/0006.
  */
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
 import { killPoint } from '../kill-point.ts';
 import { type ErrorCode, err, fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { pause, unlessAborted } from './abort.ts';
+import { Books } from './books.ts';
 import { failureText, httpError, isTlsError, networkError, neverSent } from './errors.ts';
 import { type ExchangeError, exchange, readBody } from './exchange.ts';
-import type { Credentials, LoadedConfig } from './kubeconfig.ts';
+import { HeldCredentials } from './held-credentials.ts';
+import type { LoadedConfig } from './kubeconfig.ts';
 import { RateLimiter } from './rate-limit.ts';
 import type { Json, KubeHealth, RequestCounts } from './types.ts';
 import { wireJson } from './wire-json.ts';
@@ -50,7 +51,6 @@ const RATE_LIMITED_TRIES = 10;
 const READ_TRIES = 6;
 const WRITE_TRIES = 4;
 const WEBHOOK_TRIES = 3;
-const UNREACHABLE_MS = 60_000;
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MOST_MS = 15_000;
 const RETRY_AFTER_MOST_MS = 60_000;
@@ -75,34 +75,18 @@ const lost = (call: Call, error: WizardError): Result<never> =>
     exitCode: error.exitCode,
   });
 
-/** Credentials in use, with the connections made with them. */
-interface Held {
-  readonly value: Credentials;
-  readonly readAt: number;
-  readonly agent: https.Agent | http.Agent;
-  readonly tlsKey: string;
-}
-
 export class Transport {
   readonly #config: LoadedConfig;
   readonly #options: TransportOptions;
   readonly #limiter: RateLimiter;
   readonly #closed = new AbortController();
-  #credentials: Held | undefined;
-  #context: { readonly tlsKey: string; readonly made: SecureContext } | undefined;
-  #renewing: Promise<Result<Held>> | undefined;
-  #lastSuccess = performance.now();
-  #lastError: string | undefined;
-  #skewMs: number | undefined;
-  #total = 0;
-  #watches = 0;
-  #retries = 0;
-  readonly #byKind: Record<string, number> = {};
-  readonly #warnings = new Set<string>();
+  readonly #credentials: HeldCredentials;
+  readonly #books = new Books();
 
   constructor(config: LoadedConfig, options: TransportOptions) {
     this.#config = config;
     this.#options = options;
+    this.#credentials = new HeldCredentials(config);
     this.#limiter = new RateLimiter(options.rate.perSecond, options.rate.burst);
   }
 
@@ -157,7 +141,7 @@ export class Transport {
       const stop = !error.retryable || !mayResend || attempt >= limit || (webhook && webhookTries >= WEBHOOK_TRIES);
       const giveUp = (): Result<never> => (open && !FROM_THE_OBJECT.has(error.code) ? lost(call, error) : err(error));
       if (stop || error.code === 'conflict') return giveUp();
-      this.#retries += 1;
+      this.#books.countRetry();
       const backoff = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1));
       const pause = waitMs ?? backoff * (0.2 + 0.8 * (this.#options.random ?? Math.random)());
       if (!(await this.#wait(pause, call.signal))) return stopped(`stopped while waiting to ${call.what}`);
@@ -171,7 +155,7 @@ export class Transport {
       const sent = await this.#send(call);
       if (!sent.ok) return sent;
       const response = sent.value;
-      this.#note(response);
+      this.#books.note(response);
       if (response.statusCode === 200) {
         this.alive();
         return ok(response);
@@ -188,80 +172,51 @@ export class Transport {
 
   /** Address and options for a WebSocket to `path`. */
   async webSocket(path: string): Promise<Result<{ url: string; headers: Record<string, string>; tls: Json }>> {
-    const credentials = await this.#ready();
+    const credentials = await this.#credentials.ready();
     if (!credentials.ok) return credentials;
     const url = `${this.#config.server.replace(/^http/, 'ws')}${path}`;
     const { headers, tls, agent } = credentials.value.value;
     return ok({
       url,
       headers: { ...headers, 'User-Agent': this.#options.userAgent },
-      tls: { ...tls, ...this.#contextOf(credentials.value), ...(agent ? { agent } : {}) },
+      tls: { ...tls, ...this.#credentials.contextOf(credentials.value), ...(agent ? { agent } : {}) },
     });
-  }
-
-  /** Certificates are read once, and not once for each connection. */
-  #contextOf({ tlsKey, value }: Pick<Held, 'tlsKey' | 'value'>): { secureContext?: SecureContext } {
-    if (this.#config.server.startsWith('http:')) return {};
-    try {
-      if (this.#context?.tlsKey !== tlsKey) this.#context = { tlsKey, made: createSecureContext(value.tls) };
-      return { secureContext: this.#context.made };
-    } catch {
-      // What is wrong with a certificate is said by the connection, as an error of the request.
-      return {};
-    }
   }
 
   /** After a 401: drops every cached credential and reads files and plugins again, once for all who ask at the same time. */
-  async renew(what: string): Promise<Result<void>> {
-    this.#renewing ??= this.#read(true).finally(() => {
-      this.#renewing = undefined;
-    });
-    const result = await this.#renewing;
-    if (result.ok) return ok(undefined);
-    return fail('unauthenticated', `the credentials cannot be renewed (${what})`, {
-      cause: result.error.message,
-      next: ['Log in again with your usual tool, then resume.'],
-    });
+  renew(what: string): Promise<Result<void>> {
+    return this.#credentials.renew(what);
   }
 
   /** Books a stream that was opened outside `text` and `open`. */
   count(kind: string): void {
-    this.#total += 1;
-    this.#byKind[kind] = (this.#byKind[kind] ?? 0) + 1;
+    this.#books.count(kind);
   }
 
   countWatch(): void {
-    this.#watches += 1;
+    this.#books.countWatch();
   }
 
   /** A sign of life: a read worked, a watch said something. */
   alive(): void {
-    this.#lastSuccess = performance.now();
-    this.#lastError = undefined;
+    this.#books.alive();
   }
 
   health(): KubeHealth {
-    const ageMs = Math.round(performance.now() - this.#lastSuccess);
-    const state = this.#lastError === undefined ? 'ok' : ageMs > UNREACHABLE_MS ? 'unreachable' : 'stale';
-    return {
-      state,
-      ageMs,
-      ...(this.#lastError === undefined ? {} : { error: this.#lastError }),
-      ...(this.#skewMs === undefined ? {} : { skewMs: this.#skewMs }),
-    };
+    return this.#books.health();
   }
 
   counts(): RequestCounts {
-    return { total: this.#total, watches: this.#watches, retries: this.#retries, byKind: { ...this.#byKind } };
+    return this.#books.counts();
   }
 
   warnings(): string[] {
-    return [...this.#warnings];
+    return this.#books.warnings();
   }
 
   close(): void {
     this.#closed.abort(new Error('closed'));
-    this.#credentials?.agent.destroy();
+    this.#credentials.close();
   }
 
   async #once(
@@ -270,13 +225,13 @@ export class Transport {
     const sent = await this.#send(call);
     if (!sent.ok) return { ...sent, sent: sent.reachedServer };
     const response = sent.value;
-    this.#note(response, call.onWarning);
+    this.#books.note(response, call.onWarning);
     const status = response.statusCode ?? 0;
     if (status < 200 || status > 299) {
       const failure = await this.#readFailure(response, call);
       // 4xx answers and a 503 with Retry-After were refused before execution; other 5xx leave a write open.
       const refused = status < 500 || (status === 503 && failure.waitMs !== undefined);
-      if (status >= 500) this.#failed(failure.error.message);
+      if (status >= 500) this.#books.failed(failure.error.message);
       else this.alive();
       return { ok: false, ...failure, sent: !refused };
     }
@@ -297,7 +252,7 @@ export class Transport {
   async #send(
     call: Call,
   ): Promise<{ ok: true; value: IncomingMessage } | { ok: false; error: WizardError; reachedServer: boolean }> {
-    const credentials = await unlessAborted(this.#ready(), [call.signal, this.closed]);
+    const credentials = await unlessAborted(this.#credentials.ready(), [call.signal, this.closed]);
     if (!credentials)
       return { ok: false, error: wizardError('aborted', `stopped before ${call.what}`), reachedServer: false };
     if (!credentials.ok) return { ...credentials, reachedServer: false };
@@ -345,7 +300,7 @@ export class Transport {
   #mapError(error: ExchangeError, call: Call): WizardError {
     if (error.code === 'ABORTED') return wizardError('aborted', `stopped: ${call.what}`);
     const mapped = networkError(error, this.#config.server, call.what);
-    this.#failed(mapped.message);
+    this.#books.failed(mapped.message);
     return mapped;
   }
 
@@ -369,64 +324,13 @@ export class Transport {
     const after = Number(response.headers['retry-after']);
     const failure = { status: response.statusCode ?? 0, body, text };
     const error = httpError(failure, call.what);
-    this.#lastError = error.retryable ? failureText(failure) : this.#lastError;
+    if (error.retryable) this.#books.failed(failureText(failure));
     return {
       error,
       ...(Number.isFinite(after) && response.headers['retry-after'] !== undefined
         ? { waitMs: Math.min(RETRY_AFTER_MOST_MS, Math.max(0, after * 1000)) }
         : {}),
     };
-  }
-
-  #note(response: IncomingMessage, onWarning?: Call['onWarning']): void {
-    const date = Date.parse(response.headers.date ?? '');
-    if (!Number.isNaN(date)) this.#skewMs = date + 500 - Date.now();
-    const warning = response.headers.warning;
-    for (const line of Array.isArray(warning) ? warning : warning ? [warning] : []) {
-      // `299 - "text"`
-      for (const match of line.matchAll(/\d{3} \S+ "((?:[^"\\]|\\.)*)"/g)) {
-        const text = sanitiseLine(match[1]!.replace(/\\(.)/g, '$1'), 500);
-        if (this.#warnings.size < 100) this.#warnings.add(text);
-        onWarning?.(text);
-      }
-    }
-  }
-
-  #failed(message: string): void {
-    this.#lastError = message;
-  }
-
-  async #ready(): Promise<Result<Held>> {
-    const held = this.#credentials;
-    // Token files and plugins rotate: look again every 30 s (the plugin's own cache decides whether it runs).
-    if (held && performance.now() - held.readAt < 30_000) return ok(held);
-    return this.#read(false);
-  }
-
-  async #read(renew: boolean): Promise<Result<Held>> {
-    let value: Credentials;
-    try {
-      value = await this.#config.credentials(renew);
-    } catch (error) {
-      return fail('unauthenticated', sanitiseLine((error as Error).message, 500), {
-        next: ['Run the plugin by hand, or log in again, then retry.', 'kubectl auth whoami'],
-      });
-    }
-    const tlsKey = JSON.stringify(value.tls, (_, v) => (Buffer.isBuffer(v) ? v.toString('base64') : v));
-    const held = this.#credentials;
-    const agent =
-      held && held.tlsKey === tlsKey
-        ? held.agent
-        : this.#config.server.startsWith('http:')
-          ? new http.Agent({ keepAlive: true })
-          : new https.Agent({
-              ...value.tls,
-              ...this.#contextOf({ tlsKey, value }),
-              keepAlive: true,
-              maxFreeSockets: 16,
-            });
-    this.#credentials = { value, agent, tlsKey, readAt: performance.now() };
-    return ok(this.#credentials);
   }
 
   #wait(ms: number, signal?: AbortSignal): Promise<boolean> {
