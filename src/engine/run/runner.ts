@@ -2,11 +2,12 @@
  * The loop: takes the next step that is due, asks, applies, verifies, writes down, and deals with what the operator
  * wants in between. The only caller of a step's functions.
  */
-import { type ErrorCode, type WizardError, wizardError } from '../result.ts';
+import { type WizardError, wizardError } from '../result.ts';
 import type { Step, StepContext, StepFailure, StepResult } from '../steps/types.ts';
 import type { AskBroker } from './asks.ts';
 import { type Contest, type Controls, Interrupted } from './controls.ts';
 import { JournalStopped, type RunCore } from './core.ts';
+import { endOfFailure, failureAsk, failureFromEvidence, failureOf, scopeOf, withDiagnosis } from './failures.ts';
 import type { RunState } from './fold.ts';
 import type { Answer, Ask, DoctorFinding, FailureAnswer, Outcome, RollbackScope, StepView } from './model.ts';
 import type { HeadlessPolicy, RunOptions } from './options.ts';
@@ -70,13 +71,15 @@ export async function runPlan(ports: RunnerPorts, first?: RollbackScope): Promis
       }
     }
   } catch (thrown) {
-    if (thrown instanceof JournalStopped)
-      return { outcome: 'parked', cause: thrown.error.message, error: thrown.error };
+    if (thrown instanceof JournalStopped) return stoppedBy(thrown);
     throw thrown;
   } finally {
     core.live.set({ ask: undefined, waitingFor: undefined });
   }
 }
+
+/** Nothing may happen that can't be written down. */
+export const stoppedBy = ({ error }: JournalStopped): RunEnd => ({ outcome: 'parked', cause: error.message, error });
 
 function nextStep(ports: RunnerPorts, redo: ReadonlySet<string>): Step | undefined {
   const states = new Map(ports.core.state.steps.map((step) => [step.id, step.state]));
@@ -347,67 +350,6 @@ async function failed(
   }
 }
 
-/** What says nothing about a service. */
-const BLIND: ReadonlySet<ErrorCode> = new Set(['unauthenticated', 'cluster-unreachable', 'api-unavailable']);
-
-function failureAsk(
-  ports: RunnerPorts,
-  step: Step,
-  failure: StepFailure,
-  verdict: 'fail' | 'inconclusive',
-  service: string | undefined,
-  findings: readonly DoctorFinding[],
-): Extract<Ask, { kind: 'failure' }> {
-  const moved = new Map(ports.core.state.services.map((one) => [one.name, one]));
-  const away = (state: string | undefined) => state === 'pooled' || state === 'switching';
-  const options: FailureAnswer['action'][] = ['retry'];
-  if (service && away(moved.get(service)?.state)) options.push('rollback-service');
-  if ([...moved.values()].some((one) => one.phase === step.info.phase && away(one.state)))
-    options.push('rollback-phase');
-  if ([...moved.values()].some((one) => away(one.state))) options.push('rollback-all');
-  options.push('waive', 'leave');
-  return {
-    id: ports.asks.nextId(),
-    kind: 'failure',
-    stepId: step.info.id,
-    title: step.info.title,
-    ...(service ? { service } : {}),
-    cause: failure.cause,
-    hint: failure.hint,
-    verdict,
-    ...(failure.error && BLIND.has(failure.error.code) ? { blind: true as const } : {}),
-    findings,
-    logTail: failure.logTail ?? [],
-    options,
-  };
-}
-
-function scopeOf(action: FailureAnswer['action'], service: string | undefined, phase: string): RollbackScope {
-  if (action === 'rollback-service' && service) return { kind: 'service', service };
-  if (action === 'rollback-phase') return { kind: 'phase', phase };
-  return { kind: 'all' };
-}
-
-function endOfFailure(
-  ports: RunnerPorts,
-  step: Step,
-  failure: StepFailure,
-  verdict: 'fail' | 'inconclusive',
-  error: WizardError | undefined,
-): RunEnd {
-  const cause = `${step.info.id}: ${failure.cause}`;
-  // A human who leaves parks the run; a policy that stops at a failed gate says so with its own exit code.
-  if (!ports.policy || verdict === 'inconclusive') return { outcome: 'parked', cause };
-  if (error && error.exitCode !== 1) return { outcome: 'failed', cause, error };
-  return { outcome: 'gate-failed', cause };
-}
-
-/** The failure, and the cause behind it when the doctor knows one that the sentence does not already say. */
-function withDiagnosis(cause: string, findings: readonly DoctorFinding[]): string {
-  const [first] = findings;
-  return first && !cause.includes(first.cause) ? `${cause}. Diagnosis: ${first.cause}` : cause;
-}
-
 async function ask(ports: RunnerPorts, question: Ask): Promise<Answer> {
   const { core } = ports;
   core.live.set({ status: 'asking', waitingFor: { text: waitText(question), since: core.timestamp() } });
@@ -426,31 +368,3 @@ const waitText = (question: Ask): string =>
 
 const afterText = (question: Ask): string =>
   question.kind === 'confirm' ? `the first request of: ${question.title}` : 'the answer to be carried out';
-
-function failureOf(error: WizardError): StepFailure {
-  return {
-    cause: error.cause ? `${error.message} (${error.cause})` : error.message,
-    hint: error.next?.join(' ') ?? 'Look at the cause, mend it, and retry the step.',
-    symptoms: [error.message, ...(error.cause ? [error.cause] : [])],
-  };
-}
-
-function failureFromEvidence(evidence: StepView['evidence'], verdict: 'fail' | 'inconclusive'): StepFailure {
-  const bad = evidence.filter((one) => one.verdict === verdict);
-  if (bad.length === 0) {
-    return {
-      cause: 'nothing was observed',
-      hint: 'The step saw nothing that proves it. Retry it, or waive it with a reason.',
-    };
-  }
-  return {
-    cause: bad
-      .map((one) => `${one.check}: ${one.observed}${one.expected ? ` (expected ${one.expected})` : ''}`)
-      .join('; '),
-    hint:
-      verdict === 'fail'
-        ? 'Look at the failed checks; roll back or mend and retry.'
-        : 'It could not be measured. Retry, or waive it with a reason when you know it from elsewhere.',
-    symptoms: bad.map((one) => one.observed),
-  };
-}

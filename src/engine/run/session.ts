@@ -1,6 +1,5 @@
 /** One session of a run: everything wired together, from the first look at the cluster to the last line of the journal. */
 import { unlessAborted } from '../kube/abort.ts';
-import { boundKube } from '../kube/bound.ts';
 import { watchForFights } from '../kube/fights.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
@@ -10,8 +9,6 @@ import type { Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { diagnoseFailure } from '../steps/diagnose-failure.ts';
 import { Fleet } from '../steps/fleet.ts';
-import { ensureSecrets } from '../steps/p1-credentials.ts';
-import { ensureOriginals } from '../steps/p1-prepare.ts';
 import { PoolerPorts } from '../steps/pooler-ports.ts';
 import type { RunSecrets } from '../steps/run-secrets.ts';
 import { SeenPods } from '../steps/seen-pods.ts';
@@ -32,8 +29,9 @@ import type { Intent, PoolsView, RunHandle, RunSnapshot } from './model.ts';
 import { watchSurroundings } from './monitors.ts';
 import type { RunOptions } from './options.ts';
 import { recordDir, runDir } from './paths.ts';
-import { reconcile } from './reconcile.ts';
-import { describeScope, type RunEnd, type RunnerPorts, runPlan } from './runner.ts';
+import { resumeRun, stepsToRedo } from './resume.ts';
+import { type RunEnd, type RunnerPorts, runPlan } from './runner.ts';
+import { contextOf } from './step-context.ts';
 
 export interface SessionPorts {
   readonly options: RunOptions;
@@ -145,66 +143,12 @@ export function openSession(ports: SessionPorts): RunHandle {
     );
   };
 
-  const context = (step: string, signal: AbortSignal): StepContext => ({
-    runId: core.state.runId,
-    plan,
-    kube: boundKube(kube, { reads: signal, writes: controls.abandoned }),
-    clock,
-    signal,
-    rehearsal: options.rehearsal,
-    who,
-    secrets,
-    fleet,
-    pooler,
-    seenPods: () => seen.items(),
-    fights,
-    asks,
-    ...(options.policy ? { policy: options.policy } : {}),
-    ...(options.manifests ? { manifests: options.manifests } : {}),
-    state: () => core.state,
-    waitingFor(text, limitMs, waitedMs) {
-      // The screen says `waiting for` itself.
-      const line = sanitiseLine(text, 200).replace(/^waiting for /, '');
-      const before = live.state.waitingFor;
-      const since =
-        waitedMs !== undefined
-          ? core.timestamp(clock.now() - waitedMs)
-          : before?.text === line
-            ? before.since
-            : core.timestamp();
-      live.set({
-        waitingFor: {
-          text: line,
-          since,
-          ...(limitMs === undefined ? {} : { until: core.timestamp(Date.parse(since) + limitMs) }),
-        },
-      });
-    },
-    evidence: (evidence) =>
-      core.record({
-        type: 'step.evidence',
-        id: step,
-        evidence: { ...evidence, observed: sanitiseLine(evidence.observed, 600), at: core.timestamp() },
-      }),
-    fact: (key, value) => core.record({ type: 'fact', key, value }),
-    message: (level, text) => core.message(level, sanitiseLine(text, 600)),
-    rollout: (service, progress) => live.setRollout(service, progress),
-    serviceState(service, state) {
-      if (core.state.services.find((one) => one.name === service)?.state !== state) {
-        core.record({ type: 'service.state', service, state });
-      }
-    },
-    logLines: (source, lines) => live.addLogLines(sanitiseLine(source, 120), lines),
-    gates: (gates) => live.set({ gates }),
-    checklist: (items) => core.record({ type: 'checklist', items }),
-    sampled: (sample) => core.record({ type: 'pools.sampled', sample }, { durable: false }),
-    async decided(event) {
-      core.record({ type: 'decided', ...event });
-      await share();
-    },
-    call: (what, send) => calls(step, [{ what, send }]),
-    calls: (planned) => calls(step, planned),
-  });
+  const context = (step: string, signal: AbortSignal): StepContext =>
+    contextOf(
+      { core, controls, kube, plan, clock, options, secrets, fleet, pooler, seen, fights, asks, calls, share },
+      step,
+      signal,
+    );
 
   const runner: RunnerPorts = {
     core,
@@ -249,7 +193,9 @@ export function openSession(ports: SessionPorts): RunHandle {
     });
     let end: RunEnd;
     try {
-      end = await (ports.resumed ? resumeThenRun() : runPlan(runner, options.rollback));
+      end = await (ports.resumed
+        ? resumeRun({ runner, options, kube, fleet, fights, ledger })
+        : runPlan(runner, options.rollback));
     } catch (thrown) {
       // A bug. The journal is closed properly, the lock given back, and the operator told where everything is.
       end = {
@@ -290,72 +236,6 @@ export function openSession(ports: SessionPorts): RunHandle {
     });
     return core.snapshot();
   })();
-
-  async function resumeThenRun(): Promise<RunEnd> {
-    const signal = controls.signal;
-    const ctx = context('resume', signal);
-    ctx.waitingFor('the cluster, to compare it with the journal');
-    const taken = await ledger.resume(signal);
-    if (!taken.ok) return { outcome: 'parked', cause: taken.error.message, error: taken.error };
-    const { status, outcome, cause } = core.state;
-    // It came to its end and was cut before the ledger, the index or the record said so: only those are due. With a screen
-    // a human may take up services that were rolled back; a pipeline that repeats its command must not.
-    if (status === 'ended' && outcome !== undefined && options.policy && !options.rollback) {
-      core.message('warn', overAlready(core.state.runId, outcome));
-      return { outcome, ...(cause === undefined ? {} : { cause }) };
-    }
-    if (core.state.facts.originals !== undefined) {
-      const originals = await ensureOriginals(ctx);
-      if (!originals.ok) return { outcome: 'parked', cause: originals.error.message, error: originals.error };
-    }
-    // The pools are on the screen from here on, and a way back can see who is connected; what needs them says what is missing.
-    if (core.state.steps.some((step) => step.id === 'p1.credentials' && step.state === 'pass'))
-      await ensureSecrets(ctx);
-    const compared = await reconcile(kube, fleet, core.state, signal);
-    if (!compared.ok) return { outcome: 'parked', cause: compared.error.message, error: compared.error };
-    const { rows, corrections } = compared.value;
-    const pending = core.state.pendingBack;
-    const back = options.rollback ?? (pending?.done === false ? pending.scope : undefined);
-    live.set({ status: 'asking', waitingFor: { text: 'your word on going on', since: core.timestamp() } });
-    let answer: Awaited<ReturnType<AskBroker['put']>>;
-    try {
-      answer = await asks.put(
-        { id: asks.nextId(), kind: 'reconcile', rows, ...(back ? { goingBack: true as const } : {}) },
-        signal,
-      );
-    } catch {
-      return { outcome: 'parked', cause: controls.leaving ?? 'left before it was resumed' };
-    }
-    if (answer.kind !== 'reconcile' || answer.action === 'leave') {
-      // Without a screen nobody has seen the rows, and the same command would stop here again.
-      if (options.policy)
-        for (const row of rows.filter(({ verdict }) => verdict === 'ask' || verdict === 'stop'))
-          core.message(
-            'error',
-            `${row.what}: the journal says ${row.journal}, the cluster says ${row.cluster}; ${row.willDo}`,
-          );
-      return { outcome: 'parked', cause: 'the journal and the cluster differ, and nobody said to go on' };
-    }
-    core.record({
-      type: 'run.resumed',
-      operator: who,
-      host: options.host,
-      pid: process.pid,
-      toolVersion: options.toolVersion,
-      rows,
-    });
-    for (const { service, state } of corrections) core.record({ type: 'service.state', service, state });
-    for (const service of core.state.services) {
-      const change = service.state === 'pooled' ? fleet.original(service.name) : undefined;
-      if (change) fights.add(change);
-    }
-    if (answer.action === 'rollback-all') return runPlan(runner, { kind: 'all' });
-    // All of it is back already, and only the last line was not written: there is nothing left to decide.
-    if (pending?.done && options.rollback === undefined && (options.policy || pending.scope.kind !== 'service')) {
-      return { outcome: 'rolled-back', cause: describeScope(pending.scope) };
-    }
-    return runPlan({ ...runner, redo: stepsToRedo(core.state, ports.steps) }, back);
-  }
 
   // At once, for a resume too: a session that is killed at its first question must find its own lock again.
   if (lease) core.record({ type: 'fact', key: 'lockHolder', value: lease.holder });
@@ -412,12 +292,6 @@ export function openSession(ports: SessionPorts): RunHandle {
   }
 }
 
-/** A run that is over is not begun anew without a human; what the one who asked can do instead. */
-const overAlready = (runId: string, outcome: string): string =>
-  outcome === 'rolled-back'
-    ? `run ${runId} was rolled back, and without a terminal its services are not moved again. Take them up with a screen (pgb-wizard run --run ${runId}), or start a new run (pgb-wizard run --fresh)`
-    : `run ${runId} is over (${outcome}): nothing was done. Start a new run with pgb-wizard run --fresh`;
-
 /** What leaving finds under way, for the journal and for who leaves. */
 function inFlight(state: RunState): Extract<RunEvent, { type: 'message' }> {
   const calls = state.calls
@@ -428,21 +302,4 @@ function inFlight(state: RunState): Extract<RunEvent, { type: 'message' }> {
       ? 'leaving: no change is on its way; what was made stays, and the run can be resumed'
       : `leaving: ${calls.join(', ')} is on its way; without an answer now, a resume asks the cluster whether it was made`;
   return { type: 'message', level: 'warn', text: sanitiseLine(text, 600) };
-}
-
-/** Steps that are complete, or failed, for services that are not on the pooler any more: due again after a resume. */
-function stepsToRedo(state: RunState, steps: readonly Step[]): Set<string> {
-  const back = new Set(
-    state.services
-      .filter((service) => service.state === 'rolled-back' || service.state === 'direct')
-      .map((service) => service.name),
-  );
-  const phases = new Set(state.services.filter((service) => back.has(service.name)).map((service) => service.phase));
-  return new Set(
-    steps
-      .map((step) => state.steps.find((view) => view.id === step.info.id))
-      .filter((view) => view !== undefined && view.state === 'pass' && phases.has(view.phase))
-      .filter((view) => (view?.service === undefined ? true : back.has(view.service)))
-      .map((view) => view?.id ?? ''),
-  );
 }
