@@ -1,7 +1,7 @@
 /** ResourceQuota admission: the counts and amounts a namespace may still use. */
 import type { Json, KubeObject } from '../../contract.ts';
 import { definitions, type ResourceDefinition } from '../catalogue.ts';
-import { quantity } from './validate.ts';
+import { quantity } from './quantity.ts';
 
 const COUNTED: Record<string, string> = {
   pods: 'pods',

@@ -7,28 +7,10 @@ import type { ResourceDefinition } from '../catalogue.ts';
 import { type Cause, duplicate, forbiddenField, invalidValue, notSupported, required } from '../errors.ts';
 import { matchesSelector } from '../selectors.ts';
 import { isBase64 } from './secrets.ts';
+import { configKey, LABEL, LABEL_TEXT, validateMetadata } from './validate-names.ts';
+import { nonNegative, podSpec, template } from './validate-pods.ts';
 
-const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const LABEL_1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
-const QUALIFIED = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
-const ENV_NAME = /^[^=\x00-\x1f\x7f-\uffff]+$/;
-const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 const CRON = /^(@\w+( .+)?|\S+ \S+ \S+ \S+ \S+)$/;
-
-const LABEL_TEXT =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_1035_TEXT =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-const SUBDOMAIN_TEXT =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL_VALUE_TEXT =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-const QUALIFIED_TEXT =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-const CONFIG_KEY_TEXT =
-  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 /** Findings about `object`, in the order a real server reports them. Empty when valid. */
 export function validate(definition: ResourceDefinition, object: KubeObject): Cause[] {
@@ -36,63 +18,6 @@ export function validate(definition: ResourceDefinition, object: KubeObject): Ca
   if (definition.custom) return causes;
   kinds[object.kind]?.(object, causes);
   return causes;
-}
-
-export function validateMetadata(definition: ResourceDefinition, object: KubeObject): Cause[] {
-  const causes: Cause[] = [];
-  const { name } = object.metadata;
-  if (name === undefined || name === '') {
-    causes.push(required('metadata.name', 'name or generateName is required'));
-  } else {
-    const limit = definition.naming === 'subdomain' || definition.naming === 'path' ? 253 : 63;
-    if (name.length > limit)
-      causes.push(invalidValue('metadata.name', name, `must be no more than ${limit} characters`));
-    if (definition.naming === 'label' && !LABEL.test(name))
-      causes.push(invalidValue('metadata.name', name, LABEL_TEXT));
-    if (definition.naming === 'label1035' && !LABEL_1035.test(name)) {
-      causes.push(invalidValue('metadata.name', name, LABEL_1035_TEXT));
-    }
-    if (definition.naming === 'subdomain' && !SUBDOMAIN.test(name)) {
-      causes.push(invalidValue('metadata.name', name, SUBDOMAIN_TEXT));
-    }
-  }
-  labels(object.metadata.labels, 'metadata.labels', causes);
-  for (const key of Object.keys(object.metadata.annotations ?? {})) {
-    qualifiedKey(key.toLowerCase(), key, 'metadata.annotations', causes);
-  }
-  const size = Object.entries(object.metadata.annotations ?? {}).reduce((sum, [k, v]) => sum + k.length + v.length, 0);
-  if (size > 262_144) {
-    causes.push({
-      reason: 'FieldValueTooLong',
-      message: 'Too long: may not be more than 262144 bytes',
-      field: 'metadata.annotations',
-    });
-  }
-  return causes;
-}
-
-function qualifiedKey(tested: string, key: string, field: string, causes: Cause[]): void {
-  const [first = '', second, extra] = tested.split('/');
-  const prefixed = second !== undefined;
-  if (prefixed && first === '') causes.push(invalidValue(field, key, 'prefix part must be non-empty'));
-  else if (prefixed && !SUBDOMAIN.test(first)) causes.push(invalidValue(field, key, `prefix part ${SUBDOMAIN_TEXT}`));
-  const name = prefixed ? second : first;
-  if (extra !== undefined || !QUALIFIED.test(name)) causes.push(invalidValue(field, key, QUALIFIED_TEXT));
-  else if (name.length > 63) causes.push(invalidValue(field, key, 'name part must be no more than 63 characters'));
-}
-
-function labels(values: Record<string, string> | undefined, field: string, causes: Cause[]): void {
-  for (const [key, value] of Object.entries(values ?? {})) {
-    qualifiedKey(key, key, field, causes);
-    if (value.length > 63) causes.push(invalidValue(field, value, 'must be no more than 63 characters'));
-    if (!LABEL_VALUE.test(value)) causes.push(invalidValue(field, value, LABEL_VALUE_TEXT));
-  }
-}
-
-function nonNegative(value: Json, field: string, causes: Cause[]): void {
-  if (typeof value === 'number' && value < 0) {
-    causes.push(invalidValue(field, value, 'must be greater than or equal to 0'));
-  }
 }
 
 /** Selector present, not empty, and matched by the template's labels. */
@@ -108,158 +33,6 @@ function selectorAndTemplate(object: KubeObject, causes: Cause[], allowed: reado
     causes.push(invalidValue('spec.template.metadata.labels', found, '`selector` does not match template `labels`'));
   }
   template(spec.template, 'spec.template', causes, allowed);
-}
-
-function template(value: Json, path: string, causes: Cause[], restartPolicies: readonly string[]): void {
-  labels(value?.metadata?.labels, `${path}.labels`, causes);
-  podSpec(value?.spec ?? {}, `${path}.spec`, causes);
-  const policy = value?.spec?.restartPolicy;
-  if (policy !== undefined && !restartPolicies.includes(policy)) {
-    causes.push(notSupported(`${path}.spec.restartPolicy`, policy, restartPolicies));
-  }
-}
-
-function podSpec(spec: Json, path: string, causes: Cause[]): void {
-  const volumes = new Set<string>();
-  (spec.volumes ?? []).forEach((volume: Json, index: number) => {
-    const field = `${path}.volumes[${index}].name`;
-    if (!volume.name) causes.push(required(field));
-    else if (!LABEL.test(volume.name)) causes.push(invalidValue(field, volume.name, LABEL_TEXT));
-    else if (volumes.has(volume.name)) causes.push(duplicate(field, volume.name));
-    volumes.add(volume.name);
-    if (volume.secret !== undefined && !volume.secret.secretName) {
-      causes.push(required(`${path}.volumes[${index}].secret.secretName`));
-    }
-    if (volume.configMap !== undefined && !volume.configMap.name) {
-      causes.push(required(`${path}.volumes[${index}].configMap.name`));
-    }
-  });
-  const names = new Set<string>();
-  if ((spec.containers ?? []).length === 0) causes.push(required(`${path}.containers`));
-  for (const list of ['containers', 'initContainers']) {
-    (spec[list] ?? []).forEach((one: Json, index: number) => {
-      container(one, `${path}.${list}[${index}]`, volumes, names, causes);
-    });
-  }
-  nonNegative(spec.terminationGracePeriodSeconds, `${path}.terminationGracePeriodSeconds`, causes);
-}
-
-function container(value: Json, path: string, volumes: Set<string>, names: Set<string>, causes: Cause[]): void {
-  if (!value.name) causes.push(required(`${path}.name`));
-  else if (!LABEL.test(value.name)) causes.push(invalidValue(`${path}.name`, value.name, LABEL_TEXT));
-  else if (names.has(value.name)) causes.push(duplicate(`${path}.name`, value.name));
-  names.add(value.name);
-  if (!value.image) causes.push(required(`${path}.image`));
-  if (value.imagePullPolicy !== undefined && !['Always', 'IfNotPresent', 'Never'].includes(value.imagePullPolicy)) {
-    causes.push(notSupported(`${path}.imagePullPolicy`, value.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']));
-  }
-  (value.ports ?? []).forEach((port: Json, index: number) => {
-    const field = `${path}.ports[${index}].containerPort`;
-    if (port.containerPort === undefined || port.containerPort === 0) causes.push(required(field));
-    else if (port.containerPort < 1 || port.containerPort > 65535) {
-      causes.push(invalidValue(field, port.containerPort, 'must be between 1 and 65535, inclusive'));
-    }
-  });
-  (value.env ?? []).forEach((entry: Json, index: number) => {
-    envEntry(entry, `${path}.env[${index}]`, causes);
-  });
-  const mounted = new Set<string>();
-  (value.volumeMounts ?? []).forEach((mount: Json, index: number) => {
-    const field = `${path}.volumeMounts[${index}]`;
-    if (!mount.name) causes.push(required(`${field}.name`));
-    else if (!volumes.has(mount.name)) {
-      causes.push({
-        reason: 'FieldValueNotFound',
-        message: `Not found: ${JSON.stringify(mount.name)}`,
-        field: `${field}.name`,
-      });
-    }
-    if (!mount.mountPath) causes.push(required(`${field}.mountPath`));
-    else if (mounted.has(mount.mountPath)) {
-      causes.push(invalidValue(`${field}.mountPath`, mount.mountPath, 'must be unique'));
-    }
-    mounted.add(mount.mountPath);
-  });
-  resources(value.resources, `${path}.resources`, causes);
-  for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe']) {
-    const found = value[probe];
-    if (found === undefined) continue;
-    const handlers = ['exec', 'httpGet', 'tcpSocket', 'grpc'].filter((one) => found[one] !== undefined);
-    if (handlers.length === 0) causes.push(required(`${path}.${probe}`, 'must specify a handler type'));
-    for (const field of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'failureThreshold']) {
-      nonNegative(found[field], `${path}.${probe}.${field}`, causes);
-    }
-  }
-}
-
-function envEntry(entry: Json, path: string, causes: Cause[]): void {
-  if (!entry.name) causes.push(required(`${path}.name`));
-  else if (!ENV_NAME.test(entry.name)) {
-    causes.push(
-      invalidValue(
-        `${path}.name`,
-        entry.name,
-        "a valid environment variable name must consist only of printable ASCII characters other than '='",
-      ),
-    );
-  }
-  const from = entry.valueFrom;
-  if (from === undefined) return;
-  const sources = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef', 'fileKeyRef'].filter(
-    (one) => from[one] !== undefined,
-  );
-  if (sources.length === 0) {
-    causes.push(
-      invalidValue(
-        `${path}.valueFrom`,
-        '',
-        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
-      ),
-    );
-  } else if (entry.value) {
-    causes.push(invalidValue(`${path}.valueFrom`, '', 'may not be specified when `value` is not empty'));
-  } else if (sources.length > 1) {
-    causes.push(invalidValue(`${path}.valueFrom`, '', 'may not have more than one field specified at a time'));
-  }
-  for (const source of ['configMapKeyRef', 'secretKeyRef']) {
-    if (from[source] !== undefined && !from[source].key) causes.push(required(`${path}.valueFrom.${source}.key`));
-  }
-}
-
-const QUANTITY = /^[+-]?(\d+|\d+\.\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?\d+)?$/;
-const UNITS: Record<string, number> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** A quantity as a number (`250m` is 0.25), or NaN when it isn't one. */
-export function quantity(text: string): number {
-  const match = QUANTITY.exec(text);
-  if (match === null) return Number.NaN;
-  const unit = match[2] ?? '';
-  return /^[eE]/.test(unit) && unit.length > 1 ? Number(text) : Number(match[1]) * (UNITS[unit] ?? 1);
-}
-
-function resources(value: Json, path: string, causes: Cause[]): void {
-  for (const [name, request] of Object.entries(value?.requests ?? {}) as [string, string][]) {
-    const limit = value.limits?.[name];
-    if (limit !== undefined && quantity(request) > quantity(limit)) {
-      causes.push(invalidValue(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`));
-    }
-  }
 }
 
 const kinds: Record<string, (object: KubeObject, causes: Cause[]) => void> = {
@@ -405,11 +178,4 @@ function job(spec: Json, path: string, causes: Cause[]): void {
       field: `${path}.template.spec.restartPolicy`,
     });
   }
-}
-
-function configKey(key: string, field: string, causes: Cause[]): void {
-  if (key.length > 253) causes.push(invalidValue(field, key, 'must be no more than 253 characters'));
-  if (!CONFIG_KEY.test(key)) causes.push(invalidValue(field, key, CONFIG_KEY_TEXT));
-  else if (key === '.') causes.push(invalidValue(field, key, "must not be '.'"));
-  else if (key === '..') causes.push(invalidValue(field, key, "must not be '..'"));
 }
