@@ -1,8 +1,8 @@
 /** The verbs on stored objects: get, list, watch, create, update, patch, delete, and the `status` and `scale` subresources. */
 import type { ServerResponse } from 'node:http';
-import type { DeleteOptions, Json, KubeObject } from '../contract.ts';
+import type { Json, KubeObject } from '../contract.ts';
 import type { Access } from './access.ts';
-import { definitionOf, EVENTS_VIEW, groupVersion, type ResourceDefinition } from './catalogue.ts';
+import { definitionOf, EVENTS_VIEW, groupVersion } from './catalogue.ts';
 import { badRequest, failure, invalid, invalidValue, isApiStatusError, notFound } from './errors.ts';
 import { refuseEscalation } from './escalation.ts';
 import { toCoreEvent, toEventsView } from './events-view.ts';
@@ -13,19 +13,11 @@ import { applyConfiguration } from './patch/server-side-apply.ts';
 import { applyStrategicMerge } from './patch/strategic-merge.ts';
 import { copy } from './registry/canonical.ts';
 import { type ApiRequest, type Reply, readObject, readPatch } from './request.ts';
+import { deleteOptions, fromBody, selection, type Target, writeOptions } from './request-options.ts';
 import { scaleOf, withScale } from './scale.ts';
-import { parseFieldSelector, parseLabelSelector } from './selectors.ts';
 import type { ApiWrite, RehearsalStore } from './store.ts';
 import { table, wantsTable } from './tables.ts';
 import { serveWatch } from './watch.ts';
-
-/** Where a request points: a kind, and a namespace, a name and a subresource when it has them. */
-export interface Target {
-  definition: ResourceDefinition;
-  namespace: string | undefined;
-  name: string | undefined;
-  subresource: string | undefined;
-}
 
 /** Deletions of these answer with the object, all others with a Status (`ReturnDeletedObject` in their registries). */
 const RETURNS_OBJECT = new Set([
@@ -66,47 +58,6 @@ export function createResourceHandlers(store: RehearsalStore, access: Access): R
     return {
       code,
       body: table(object.kind, [object], { resourceVersion: object.metadata.resourceVersion }, store.now(), include),
-    };
-  }
-
-  function write(request: ApiRequest, target: Target): ApiWrite {
-    const dry = request.query.getAll('dryRun');
-    if (dry.some((one) => one !== 'All')) {
-      throw invalid('', '', '', [
-        {
-          reason: 'FieldValueNotSupported',
-          message: `Unsupported value: ${JSON.stringify(dry[0])}: supported values: "All"`,
-          field: 'dryRun',
-        },
-      ]);
-    }
-    return {
-      manager: managerOf(request),
-      dryRun: dry.length > 0,
-      strict: request.query.get('fieldValidation') === 'Strict',
-      ...(request.query.get('fieldValidation') === 'Ignore'
-        ? {}
-        : { warn: (message: string) => void request.warnings.push(message) }),
-      ...(target.subresource === 'status' ? { subresource: 'status' as const } : {}),
-    };
-  }
-
-  function selection(
-    request: ApiRequest,
-    target: Target,
-  ): { matches: (object: KubeObject) => boolean; filtered: boolean } {
-    const label = request.query.get('labelSelector') ?? '';
-    const field = request.query.get('fieldSelector') ?? '';
-    const labels = label === '' ? undefined : parseLabelSelector(label);
-    const kind = target.definition.kind;
-    const fields = field === '' ? undefined : parseFieldSelector(field, kind, groupVersion(target.definition));
-    const name = target.name;
-    return {
-      matches: (object) =>
-        (name === undefined || object.metadata.name === name) &&
-        (labels === undefined || labels(object.metadata.labels ?? {})) &&
-        (fields === undefined || fields(object)),
-      filtered: labels !== undefined || fields !== undefined,
     };
   }
 
@@ -181,42 +132,6 @@ export function createResourceHandlers(store: RehearsalStore, access: Access): R
       response,
     );
     return undefined;
-  }
-
-  /** The object of the body, with namespace and name of the path. */
-  function fromBody(request: ApiRequest, target: Target): KubeObject {
-    const { definition } = target;
-    const object = readObject(request, definition.kind) as KubeObject;
-    const gv = groupVersion(definition);
-    if (object.kind !== undefined && object.kind !== definition.kind) {
-      throw badRequest(
-        `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}: no kind "${object.kind}" is registered for version "${object.apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
-      );
-    }
-    if (object.apiVersion !== undefined && object.apiVersion !== gv) {
-      throw badRequest(
-        `the API version in the data (${object.apiVersion}) does not match the expected API version (${gv})`,
-      );
-    }
-    const metadata = { ...(object.metadata ?? {}) } as KubeObject['metadata'];
-    if (definition.namespaced) {
-      if (metadata.namespace !== undefined && metadata.namespace !== '' && metadata.namespace !== target.namespace) {
-        throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-      }
-      metadata.namespace = target.namespace as string;
-    }
-    if (target.name !== undefined) {
-      if (metadata.name === undefined || metadata.name === '') {
-        throw badRequest('name must be provided');
-      }
-      if (metadata.name !== target.name) {
-        throw badRequest(
-          `the name of the object (${metadata.name}) does not match the name on the URL (${target.name})`,
-        );
-      }
-    }
-    delete metadata.managedFields;
-    return { ...object, metadata };
   }
 
   function applied(request: ApiRequest, target: Target, options: ApiWrite): Reply {
@@ -303,7 +218,7 @@ export function createResourceHandlers(store: RehearsalStore, access: Access): R
         `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}`,
       );
     }
-    const options = write(request, target);
+    const options = writeOptions(request, target);
     if (type === 'application/apply-patch+yaml' && target.subresource !== 'scale')
       return applied(request, target, options);
     const live = current(target);
@@ -331,22 +246,6 @@ export function createResourceHandlers(store: RehearsalStore, access: Access): R
     return { code: 200, body: scaleOf(store.updateAs(storage(target), next, { ...options, subresource: 'scale' })) };
   }
 
-  function deleteOptions(request: ApiRequest): DeleteOptions & { dryRun?: boolean } {
-    const body = request.body.length === 0 ? {} : readObject(request, 'DeleteOptions');
-    const grace = request.query.get('gracePeriodSeconds');
-    const policy = request.query.get('propagationPolicy') ?? body.propagationPolicy;
-    const orphan = request.query.get('orphanDependents') ?? body.orphanDependents;
-    const dry = request.query.getAll('dryRun').concat(body.dryRun ?? []);
-    const out: DeleteOptions & { dryRun?: boolean } = { dryRun: dry.includes('All') };
-    if (body.preconditions?.uid) out.uid = body.preconditions.uid;
-    if (body.preconditions?.resourceVersion) out.resourceVersion = body.preconditions.resourceVersion;
-    if (grace !== null) out.gracePeriodSeconds = Number(grace);
-    else if (body.gracePeriodSeconds !== undefined) out.gracePeriodSeconds = body.gracePeriodSeconds;
-    if (policy) out.propagationPolicy = policy;
-    else if (orphan === true || orphan === 'true') out.propagationPolicy = 'Orphan';
-    return out;
-  }
-
   return {
     read(request, response, target) {
       const watching = ['true', '1'].includes(request.query.get('watch') ?? '');
@@ -359,10 +258,10 @@ export function createResourceHandlers(store: RehearsalStore, access: Access): R
     create(request, target) {
       const object = stored(target, fromBody(request, target));
       guard(request, target, object, undefined);
-      return present(request, target, store.createAs(storage(target), object, write(request, target)), 201);
+      return present(request, target, store.createAs(storage(target), object, writeOptions(request, target)), 201);
     },
     update(request, target) {
-      const options = write(request, target);
+      const options = writeOptions(request, target);
       if (target.subresource === 'scale') {
         return scaled(target, current(target), readObject(request, 'Scale'), options);
       }
@@ -403,12 +302,4 @@ export function createResourceHandlers(store: RehearsalStore, access: Access): R
       return { code: 200, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } };
     },
   };
-}
-
-/** `fieldManager`, or what stands before the slash of the User-Agent. */
-function managerOf(request: ApiRequest): string {
-  const given = request.query.get('fieldManager');
-  if (given !== null && given !== '') return given;
-  const agent = String(request.raw.headers['user-agent'] ?? '');
-  return agent.split('/')[0]?.slice(0, 128) || 'unknown';
 }

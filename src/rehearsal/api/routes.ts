@@ -1,6 +1,6 @@
 /** From a path to a target: `/apis/<group>/<version>/namespaces/<ns>/<plural>/<name>/<subresource>` and its shorter forms. */
 import { definitionAt } from './catalogue.ts';
-import type { Target } from './resources.ts';
+import type { Target } from './request-options.ts';
 
 export interface ParsedPath {
   group: string;
