@@ -4,9 +4,9 @@
  */
 import { LEASE_NAME } from './lease.ts';
 import type { Need } from './option-types.ts';
+import { ownedName } from './owned-objects.ts';
 import { groupOf, KINDS, type Kind } from './refs.ts';
 import { runObjectName } from './run-state.ts';
-import { ownedName } from './switch-plan.ts';
 
 export interface AccessInput {
   readonly namespace: string;

@@ -5,8 +5,8 @@
 import { fail, ok, type Result } from '../result.ts';
 import type { Edit } from './edits.ts';
 import type { PlanSwitchOptions } from './option-types.ts';
+import type { NewObject } from './owned-objects.ts';
 import { Sealed } from './sealed.ts';
-import type { NewObject } from './switch-plan.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { WorkloadChange } from './workload-types.ts';
 

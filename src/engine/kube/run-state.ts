@@ -6,8 +6,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { fail, ok, type Result } from '../result.ts';
 import { canonicalJson } from './fingerprint.ts';
 import type { Ledger, LedgerHandle, RunInCluster, RunOriginals } from './option-types.ts';
+import { ownedLabels } from './owned-objects.ts';
 import { listOf, ref } from './refs.ts';
-import { ownedLabels } from './switch-plan.ts';
 import type { Json, Kube, KubeObject, WriteOptions } from './types.ts';
 
 const COMPONENT = 'pgb-wizard.dev/component';

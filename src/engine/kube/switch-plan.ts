@@ -7,17 +7,12 @@ import { parseDsn, rewriteDsn } from './dsn.ts';
 import type { ContainerList, Edit } from './edits.ts';
 import { type EnvVariable, expand, references } from './environment.ts';
 import { templateOf } from './fingerprint.ts';
-import { ref } from './refs.ts';
+import { type NewObject, OwnedObjects } from './owned-objects.ts';
 import type { Site } from './scan.ts';
 import type { ReadSources } from './sources.ts';
 import { isTarget, type ResolvedTarget, seenBy } from './target.ts';
-import type { Json, KubeObject, Ref } from './types.ts';
+import type { Json, KubeObject } from './types.ts';
 import type { Endpoint } from './workload-types.ts';
-
-export interface NewObject {
-  readonly ref: Ref;
-  readonly manifest: Json;
-}
 
 export interface SwitchPlan {
   readonly edits: readonly Edit[];
@@ -26,24 +21,6 @@ export interface SwitchPlan {
   /** What the application will see, by edit: masked by the caller. */
   readonly values: ReadonlyMap<Edit, { readonly old: string; readonly now: string }>;
 }
-
-/** `7f3a…` → eight characters that every object name may hold. */
-export const runSuffix = (runId: string): string =>
-  runId
-    .toLowerCase()
-    .replace(/[^a-z0-9]/g, '')
-    .slice(0, 8) || 'run';
-
-export const ownedName = (workload: string, runId: string): string =>
-  `${workload.slice(0, 240)}-pgb-${runSuffix(runId)}`;
-
-/** Which run an object was made for. */
-export const RUN_LABEL = 'pgb-wizard.dev/run';
-
-export const ownedLabels = (runId: string): Record<string, string> => ({
-  'app.kubernetes.io/managed-by': 'pgb-wizard',
-  [RUN_LABEL]: runId.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 63),
-});
 
 export function planEdits(
   live: KubeObject,
@@ -61,15 +38,10 @@ class Planner {
   readonly #sources: ReadSources;
   readonly #target: ResolvedTarget;
   readonly #to: Endpoint;
-  readonly #runId: string;
-  readonly #name: string;
+  readonly #owned: OwnedObjects;
   readonly #edits: Edit[] = [];
   readonly #values = new Map<Edit, { old: string; now: string }>();
   readonly #warnings: string[] = [];
-  /** Keys of the new Secret and ConfigMap, text by key. */
-  readonly #keys = { Secret: new Map<string, string>(), ConfigMap: new Map<string, string>() };
-  /** Copies of whole objects for mounted files, by source object. */
-  readonly #copies = new Map<string, { ref: Ref; object: KubeObject; texts: Map<string, string> }>();
   readonly #volumes = new Map<number, Json>();
 
   constructor(live: KubeObject, sources: ReadSources, target: ResolvedTarget, to: Endpoint, runId: string) {
@@ -77,8 +49,7 @@ class Planner {
     this.#sources = sources;
     this.#target = seenBy(target, templateOf(live)?.spec);
     this.#to = to;
-    this.#runId = runId;
-    this.#name = ownedName(String(live.metadata.name), runId);
+    this.#owned = new OwnedObjects(live, runId);
   }
 
   plan(sites: readonly Site[]): Result<SwitchPlan> {
@@ -91,7 +62,7 @@ class Planner {
       }
     }
     this.#volumeEdits();
-    return ok({ edits: this.#edits, objects: this.#objects(), warnings: this.#warnings, values: this.#values });
+    return ok({ edits: this.#edits, objects: this.#owned.objects(), warnings: this.#warnings, values: this.#values });
   }
 
   #site(site: Site): { why: string; next: string } | undefined {
@@ -119,7 +90,7 @@ class Planner {
         const first = this.#isReferenced(site, site.name);
         const after =
           site.source === 'envFromSecret' || secret
-            ? secretEntry(site.name, this.#name, this.#key('Secret', place.key, rewritten, site))
+            ? secretEntry(site.name, this.#owned.name, this.#owned.keyFor('Secret', place.key, rewritten, site))
             : { name: site.name, value: literal(rewritten) };
         this.#push(
           site,
@@ -139,7 +110,7 @@ class Planner {
     const { name } = site.raw;
     let after: Json;
     if (site.source === 'literal' && secret) {
-      after = secretEntry(name, this.#name, this.#key('Secret', name, rewritten, site));
+      after = secretEntry(name, this.#owned.name, this.#owned.keyFor('Secret', name, rewritten, site));
     } else if (site.source === 'literal') {
       // No secret in it: the literal stays one. `$$` must survive, so the raw text is rewritten when it parses.
       const raw = parseDsn(site.raw.value);
@@ -148,7 +119,7 @@ class Planner {
     } else if (site.source === 'composed') {
       after = { ...site.raw, value: rewritten };
     } else if (site.source === 'configMapKeyRef' && secret) {
-      after = secretEntry(name, this.#name, this.#key('Secret', site.from!.key, rewritten, site));
+      after = secretEntry(name, this.#owned.name, this.#owned.keyFor('Secret', site.from!.key, rewritten, site));
       this.#warnings.push(`ConfigMap ${site.from!.name} holds a password in clear; the new value goes into a Secret.`);
     } else {
       after = this.#repoint(site, rewritten);
@@ -160,10 +131,10 @@ class Planner {
   #repoint(site: Site, text: string): Json {
     const kind = site.source === 'secretKeyRef' ? 'Secret' : 'ConfigMap';
     const field = site.source === 'secretKeyRef' ? 'secretKeyRef' : 'configMapKeyRef';
-    const key = this.#key(kind, site.from!.key, text, site);
+    const key = this.#owned.keyFor(kind, site.from!.key, text, site);
     return {
       ...site.raw,
-      valueFrom: { ...site.raw.valueFrom, [field]: { ...site.raw.valueFrom[field], name: this.#name, key } },
+      valueFrom: { ...site.raw.valueFrom, [field]: { ...site.raw.valueFrom[field], name: this.#owned.name, key } },
     };
   }
 
@@ -239,8 +210,8 @@ class Planner {
     if (secret && references(site.text).length === 0) {
       const name = this.#freeName(site, 'PGB_DSN');
       const value = expand(rewritten, () => undefined);
-      const key = this.#key('Secret', name, value, site);
-      const after = secretEntry(name, this.#name, key);
+      const key = this.#owned.keyFor('Secret', name, value, site);
+      const after = secretEntry(name, this.#owned.name, key);
       this.#push(site, { kind: 'env', ...this.#where(site), name, index: -1, before: null, after }, value);
       text = `$(${name})`;
     }
@@ -272,17 +243,10 @@ class Planner {
     const { kind, name, key } = site.from!;
     const object = this.#sources.object(kind, name);
     if (!object) return { why: `${kind} ${name} is not readable`, next: 'Grant get on it, then look again.' };
-    const id = `${kind}/${name}`;
-    const copyName = `${ownedName(name, this.#runId)}`;
-    const copy = this.#copies.get(id) ?? {
-      ref: ref(kind, this.#live.metadata.namespace, copyName),
-      object,
-      texts: new Map(),
-    };
-    if (copy.texts.has(key))
+    const text = site.text.slice(0, place.start) + rewritten + site.text.slice(place.end);
+    const copyName = this.#owned.copyOf(object, kind, name, key, text);
+    if (copyName === undefined)
       return { why: `${name}/${key} holds more than one address`, next: 'Change this file by hand, then look again.' };
-    copy.texts.set(key, site.text.slice(0, place.start) + rewritten + site.text.slice(place.end));
-    this.#copies.set(id, copy);
     const volume: Json = structuredClone(this.#volumes.get(place.volume) ?? site.raw);
     const part = place.source === undefined ? volume : volume.projected.sources[place.source];
     if (kind === 'Secret' && place.source === undefined) part.secret.secretName = copyName;
@@ -350,60 +314,7 @@ class Planner {
     for (let n = 2; taken.has(name); n++) name = `${wanted}_${n}`;
     return name;
   }
-
-  /** The key under which a text is stored; another one when the key is taken by a different text. */
-  #key(kind: 'Secret' | 'ConfigMap', wanted: string, text: string, site: Site): string {
-    const keys = this.#keys[kind];
-    const candidates = [wanted, `${site.container}.${wanted}`, `${site.container}.${site.name}`];
-    for (let n = 2; ; n++) {
-      const key = candidates.shift() ?? `${wanted}.${n}`;
-      const held = keys.get(key);
-      if (held === undefined || held === text) {
-        keys.set(key, text);
-        return key;
-      }
-    }
-  }
-
-  #objects(): NewObject[] {
-    const namespace: string = this.#live.metadata.namespace;
-    const objects: NewObject[] = [];
-    for (const kind of ['Secret', 'ConfigMap'] as const) {
-      if (this.#keys[kind].size === 0) continue;
-      const data: Record<string, string> = {};
-      for (const [key, text] of this.#keys[kind]) data[key] = kind === 'Secret' ? base64(text) : text;
-      objects.push({ ref: ref(kind, namespace, this.#name), manifest: this.#manifest(kind, this.#name, data) });
-    }
-    for (const { ref: of, object, texts } of this.#copies.values()) {
-      const kind = object.kind as 'Secret' | 'ConfigMap';
-      const data = { ...object.data };
-      for (const [key, text] of texts) data[key] = kind === 'Secret' ? base64(text) : text;
-      const manifest = this.#manifest(kind, of.name, data);
-      if (object.binaryData) manifest.binaryData = object.binaryData;
-      if (object.type) manifest.type = object.type;
-      objects.push({ ref: of, manifest });
-    }
-    return objects;
-  }
-
-  #manifest(kind: 'Secret' | 'ConfigMap', name: string, data: Record<string, string>): Json {
-    return {
-      apiVersion: 'v1',
-      kind,
-      metadata: {
-        name,
-        namespace: this.#live.metadata.namespace,
-        labels: ownedLabels(this.#runId),
-        annotations: { 'pgb-wizard.dev/workload': `${this.#live.kind.toLowerCase()}/${this.#live.metadata.name}` },
-      },
-      ...(kind === 'Secret' ? { type: 'Opaque' } : {}),
-      immutable: true,
-      data,
-    };
-  }
 }
-
-const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 
 const secretEntry = (name: string, secret: string, key: string): Json => ({
   name,

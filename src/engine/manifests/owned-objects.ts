@@ -5,8 +5,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
 import { parseDsn } from '../kube/dsn.ts';
+import type { NewObject } from '../kube/owned-objects.ts';
 import { workloadId } from '../kube/refs.ts';
-import type { NewObject } from '../kube/switch-plan.ts';
 import type { Json } from '../kube/types.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { scrub } from '../secret.ts';

@@ -3,7 +3,7 @@
  * `FileChange`; everything else here may be printed and recorded.
  */
 import type { Edit } from '../kube/edits.ts';
-import type { NewObject } from '../kube/switch-plan.ts';
+import type { NewObject } from '../kube/owned-objects.ts';
 import type { ResolvedTarget } from '../kube/target.ts';
 import type { Ref } from '../kube/types.ts';
 import type { Endpoint } from '../kube/workload-types.ts';

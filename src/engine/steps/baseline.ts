@@ -2,8 +2,9 @@
  * Guide 5.2, before and after: a short read-only pgbench in the cluster, directly before the first switch and through
  * the pooler at the end; and the response times of the services' own health endpoints before they move.
  */
+
+import { ownedLabels, RUN_LABEL } from '../kube/owned-objects.ts';
 import { listOf, ref, refOf } from '../kube/refs.ts';
-import { ownedLabels, RUN_LABEL } from '../kube/switch-plan.ts';
 import type { KubeObject, Ref } from '../kube/types.ts';
 import { baselineJob, checkBaselineHeadroom, compareBaselines, parsePgbench } from '../postgres/baseline.ts';
 import { readCapacity } from '../postgres/capacity.ts';
