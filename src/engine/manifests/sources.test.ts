@@ -1,11 +1,9 @@
 /** Every kind of source and workload, and every way to write JSON: the file says what the live patch makes, and goes back. */
-import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { canonicalJson } from '../kube/fingerprint.ts';
 import { parseFile } from './documents.ts';
-import { planManifests } from './plan.ts';
-import { changeOf, folderOf, livesIn, NAMESPACE, patched, sourcesOf, TARGET, TO } from './testing/changes.ts';
-import type { Direction, ManifestPlan, WantedChange } from './types.ts';
+import { changeOf, livesIn, patched, sourcesOf } from './testing/changes.ts';
+import { planOf } from './testing/plans.ts';
 
 const sources = sourcesOf(
   {
@@ -16,22 +14,6 @@ const sources = sourcesOf(
   },
   { settings: { HOST: 'postgres', PORT: '5432', 'app.yaml': 'db: postgres://u@postgres:5432/nova\n' } },
 );
-
-async function plan(
-  name: string,
-  text: string,
-  changes: readonly WantedChange[],
-  direction: Direction,
-): Promise<ManifestPlan> {
-  const dir = folderOf({ [name]: text });
-  try {
-    const found = await planManifests({ dir, namespace: NAMESPACE, changes, direction, target: TARGET, to: TO });
-    if (!found.ok) throw new Error(found.error.message);
-    return found.value;
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}
 
 const yaml = (kind: string, pod: string): string => `apiVersion: ${kind === 'CronJob' ? 'batch/v1' : 'apps/v1'}
 kind: ${kind}
@@ -124,12 +106,12 @@ test.each([
   ],
 ])('%s', async (_, text) => {
   const changes = livesIn(text).map((live) => changeOf(live, sources));
-  const there = await plan('a.yaml', text, changes, 'forward');
+  const there = await planOf('a.yaml', text, changes, 'forward');
   expect(there.workloads.map((one) => one.state)).toEqual(['change']);
   const now = parseFile(there.files[0]!.after)!.values.filter((one) => one.kind !== 'ConfigMap');
   expect(canonicalJson(now)).toBe(canonicalJson(patched(text, changes)));
   expect(there.files[0]!.after).not.toContain('of-secret');
-  const back = await plan('a.yaml', there.files[0]!.after, changes, 'back');
+  const back = await planOf('a.yaml', there.files[0]!.after, changes, 'back');
   expect(back.files[0]!.after).toBe(text);
 });
 
@@ -143,7 +125,7 @@ test.each([
     for (const value of [json(entry), { apiVersion: 'v1', kind: 'List', items: [json(entry)] }]) {
       const text = written(value);
       const changes = livesIn(text).map((live) => changeOf(live, sources));
-      const there = await plan('a.json', text, changes, 'forward');
+      const there = await planOf('a.json', text, changes, 'forward');
       expect(
         there.workloads.map((one) => one.state),
         what,
@@ -152,7 +134,7 @@ test.each([
       expect(canonicalJson([JSON.parse(after)]), what).toBe(canonicalJson(patched(text, changes)));
       // What was pretty stays as pretty as it was.
       if (text.includes('\n  ')) expect(after, what).toBe(written(JSON.parse(after)));
-      const back = await plan('a.json', after, changes, 'back');
+      const back = await planOf('a.json', after, changes, 'back');
       expect(canonicalJson(JSON.parse(back.files[0]!.after)), what).toBe(canonicalJson(value));
     }
   }
@@ -161,9 +143,9 @@ test.each([
 test('an argument with a password leaves it to a variable', async () => {
   const text = yaml('Deployment', container("args: ['--db', 'postgres://u:in-the-file@postgres:5432/nova']"));
   const changes = livesIn(text).map((live) => changeOf(live, sources));
-  const there = await plan('a.yaml', text, changes, 'forward');
+  const there = await planOf('a.yaml', text, changes, 'forward');
   expect(canonicalJson(parseFile(there.files[0]!.after)!.values)).toBe(canonicalJson(patched(text, changes)));
   expect(there.files[0]!.after).not.toContain('in-the-file');
-  const back = await plan('a.yaml', there.files[0]!.after, changes, 'back');
+  const back = await planOf('a.yaml', there.files[0]!.after, changes, 'back');
   expect(back.workloads.map((one) => one.state)).toEqual(['by-hand']);
 });
