@@ -42,6 +42,23 @@ describe('progress lines', () => {
     expect(lines.slice(1)).toEqual(['        cause: CrashLoopBackOff', '        hint: see the log']);
   });
 
+  test('say of a waived step what it had not shown', () => {
+    const before = at('p2.cdn-service.migrate');
+    const seen = (check: string, verdict: 'pass' | 'inconclusive') => ({
+      at: before.now,
+      check,
+      verdict,
+      observed: `${check} observed`,
+    });
+    const evidence = [seen('pods', 'pass'), ...['a', 'b', 'c', 'd', 'e', 'f'].map((one) => seen(one, 'inconclusive'))];
+    const steps = before.steps.map((step) =>
+      step.state === 'running' ? { ...step, state: 'waived' as const, note: 'waived by alice: late', evidence } : step,
+    );
+    const lines = progressLines(before, { ...before, steps }).map((line) => line.slice(18));
+    expect(lines[1]).toBe('inconclusive: a: a observed');
+    expect(lines.slice(-2)).toEqual(['and 1 more', 'waived by alice: late']);
+  });
+
   test('tell the state of a service when it changes', () => {
     const before = at('p2.cdn-service.migrate');
     const services = before.services.map((one) =>

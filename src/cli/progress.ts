@@ -14,6 +14,8 @@ const WORDS: Readonly<Record<StepView['state'], string>> = {
   skipped: 'skip',
 };
 
+const MOST_UNPROVED = 5;
+
 /** The lines that lead from one snapshot to the next; from nothing, the lines of a run that begins. */
 export function progressLines(
   before: RunSnapshot | undefined,
@@ -40,7 +42,10 @@ export function progressLines(
     if (step.state === 'fail' || step.state === 'inconclusive') {
       if (step.cause) line('', `cause: ${step.cause}`);
       if (step.hint) line('', `hint: ${step.hint}`);
-    } else if (step.note) line('', step.note);
+    } else {
+      if (step.state === 'waived') for (const text of unproved(step)) line('', text);
+      if (step.note) line('', step.note);
+    }
   }
   for (const service of after.services) {
     const was = before?.services.find((one) => one.name === service.name);
@@ -59,6 +64,13 @@ export function progressLines(
   if (after.status === 'ended' && before?.status !== 'ended')
     line('end', `${after.outcome ?? 'failed'}${whyEnded(after)}`);
   return lines;
+}
+
+/** What a waived step had not shown: whoever reads the log of a run has nothing else to judge the word by. */
+function unproved({ evidence }: StepView): string[] {
+  const open = evidence.filter((one) => one.verdict === 'fail' || one.verdict === 'inconclusive');
+  const told = open.slice(0, MOST_UNPROVED).map((one) => `${one.verdict}: ${one.check}: ${one.observed}`);
+  return open.length > told.length ? [...told, `and ${open.length - told.length} more`] : told;
 }
 
 const whyEnded = ({ outcome, endedFor }: RunSnapshot): string =>
