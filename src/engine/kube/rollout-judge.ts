@@ -149,7 +149,9 @@ export class RolloutJudge {
       return verdict(
         'drained',
         undefined,
-        `all ${view.desired} pods of ${id} are new and available, the old ones are gone`,
+        view.desired === 1
+          ? `the pod of ${id} is new and available, the old one is gone`
+          : `all ${view.desired} pods of ${id} are new and available, the old ones are gone`,
       );
     const names = view.oldPods.map((p) => sanitiseLine(p.metadata.name, 80)).join(', ');
     if (now - this.#availableAt > this.#drainMs) {

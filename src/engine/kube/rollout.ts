@@ -144,7 +144,10 @@ class Follower {
         const available: Judgement = {
           kind: 'verdict',
           outcome: 'available',
-          message: `all ${view.desired} new pods of ${workloadId(this.#ref)} are available`,
+          message:
+            view.desired === 1
+              ? `the new pod of ${workloadId(this.#ref)} is available`
+              : `all ${view.desired} new pods of ${workloadId(this.#ref)} are available`,
         };
         const verdict = await this.#verdict(available, view, availableAt);
         onAvailable?.(verdict);

@@ -4,13 +4,12 @@ import type { Kube } from '../kube/types.ts';
 import type { Fleet } from '../steps/fleet.ts';
 import { ensureSecrets } from '../steps/p1-credentials.ts';
 import { ensureOriginals } from '../steps/p1-prepare.ts';
-import type { Step } from '../steps/types.ts';
 import type { AskBroker } from './asks.ts';
 import { JournalStopped } from './core.ts';
-import type { RunState } from './fold.ts';
 import type { LedgerKeeper } from './ledger.ts';
 import type { RunOptions } from './options.ts';
 import { reconcile } from './reconcile.ts';
+import { stepsToRedo } from './redo.ts';
 import { describeScope, type RunEnd, type RunnerPorts, runPlan, stoppedBy } from './runner.ts';
 
 export interface ResumePorts {
@@ -58,7 +57,7 @@ async function compareThenRun({ runner, options, kube, fleet, fights, ledger }: 
   const { rows, corrections } = compared.value;
   const pending = core.state.pendingBack;
   const back = options.rollback ?? (pending?.done === false ? pending.scope : undefined);
-  live.set({ status: 'asking', waitingFor: { text: 'your word on going on', since: core.timestamp() } });
+  live.set({ status: 'asking', waitingFor: { text: 'your answer', since: core.timestamp() } });
   let answer: Awaited<ReturnType<AskBroker['put']>>;
   try {
     answer = await asks.put(
@@ -97,7 +96,16 @@ async function compareThenRun({ runner, options, kube, fleet, fights, ledger }: 
   if (pending?.done && options.rollback === undefined && (options.policy || pending.scope.kind !== 'service')) {
     return { outcome: 'rolled-back', cause: describeScope(pending.scope) };
   }
-  return runPlan({ ...runner, redo: stepsToRedo(core.state, runner.steps) }, back);
+  return runPlan(
+    {
+      ...runner,
+      redo: stepsToRedo(
+        core.state,
+        runner.steps.map(({ info }) => info.id),
+      ),
+    },
+    back,
+  );
 }
 
 /** A run that is over is not begun anew without a human; what the one who asked can do instead. */
@@ -105,20 +113,3 @@ const overAlready = (runId: string, outcome: string): string =>
   outcome === 'rolled-back'
     ? `run ${runId} was rolled back, and without a terminal its services are not moved again. Take them up with a screen (pgb-wizard run --run ${runId}), or start a new run (pgb-wizard run --fresh)`
     : `run ${runId} is over (${outcome}): nothing was done. Start a new run with pgb-wizard run --fresh`;
-
-/** Steps that are complete, or failed, for services that are not on the pooler any more: due again after a resume. */
-export function stepsToRedo(state: RunState, steps: readonly Step[]): Set<string> {
-  const back = new Set(
-    state.services
-      .filter((service) => service.state === 'rolled-back' || service.state === 'direct')
-      .map((service) => service.name),
-  );
-  const phases = new Set(state.services.filter((service) => back.has(service.name)).map((service) => service.phase));
-  return new Set(
-    steps
-      .map((step) => state.steps.find((view) => view.id === step.info.id))
-      .filter((view) => view !== undefined && view.state === 'pass' && phases.has(view.phase))
-      .filter((view) => (view?.service === undefined ? true : back.has(view.service)))
-      .map((view) => view?.id ?? ''),
-  );
-}

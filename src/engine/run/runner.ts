@@ -359,12 +359,7 @@ async function ask(ports: RunnerPorts, question: Ask): Promise<Answer> {
   return answer;
 }
 
-const waitText = (question: Ask): string =>
-  question.kind === 'confirm'
-    ? 'your confirmation of the change'
-    : question.kind === 'failure'
-      ? 'your word on the failure'
-      : 'your answer';
+const waitText = (question: Ask): string => (question.kind === 'confirm' ? 'your confirmation' : 'your answer');
 
 const afterText = (question: Ask): string =>
   question.kind === 'confirm' ? `the first request of: ${question.title}` : 'the answer to be carried out';
