@@ -66,7 +66,11 @@ export const displayFlags = {
       initially: 'only the bell of the terminal',
     },
   ),
-  theme: choice(['terminal', 'dark', 'light', 'colour-blind', 'none'], 'Colours of the screen', { group: 'output' }),
+  theme: choice(
+    ['terminal', 'dark', 'light', 'colour-blind', 'colour-blind-light', 'none'],
+    'Colours of the screen (default: light where COLORFGBG says so, else terminal)',
+    { group: 'output' },
+  ),
 };
 
 /** Passwords never come as arguments: files, standard input, a Secret, the guide's three variables, or generated. */

@@ -86,7 +86,7 @@ export function askRun(runs: readonly WaitingRun[]): Promise<Result<WaitingRun |
           name: `Resume ${run.runId}`,
           value: run,
           description: sanitiseLine(
-            `plan ${run.planName}, ${run.done} of ${run.total} steps done, last written ${run.updatedAt}`,
+            `plan ${run.planName}, ${run.done} of ${run.total} steps done, last written ${run.updatedAt.slice(0, 16).replace('T', ' ')} UTC`,
             160,
           ),
         })),

@@ -1,6 +1,6 @@
 /** The left panel: phases, and the units of the phase that is running. */
 import type { PhaseView, RunSnapshot, ServiceView, StepView } from '../engine/run/model.ts';
-import { type Line, padEnd, span, spread, truncateMiddle } from './line.ts';
+import { type Line, lineWidth, padEnd, span, spread, truncateMiddle } from './line.ts';
 import { phaseSign, serviceSign, stepSign } from './states.ts';
 import type { Glyphs } from './theme.ts';
 import { windowAround } from './window.ts';
@@ -110,14 +110,19 @@ function hidden(glyph: string, count: number): Line {
 
 /** The checklist in one line, for a narrow terminal. */
 export function checklistLine(snapshot: RunSnapshot, width: number, glyphs: Glyphs): Line {
-  const out = snapshot.phases.map((phase) => {
-    const sign = phaseSign(phase.state, glyphs);
-    return [
-      span(` ${sign.glyph}`, sign.tone),
-      span(`${phase.number}`, phase.state === 'running' ? 'title' : undefined),
-      span(` ${phase.done}/${phase.total} `, 'muted'),
-    ];
-  });
-  const line = out.flat();
+  const lineOf = (counted: (phase: PhaseView) => boolean): Line =>
+    snapshot.phases.flatMap((phase) => {
+      const sign = phaseSign(phase.state, glyphs);
+      return [
+        span(` ${sign.glyph}`, sign.tone),
+        span(`${phase.number}`, phase.state === 'running' ? 'title' : undefined),
+        span(counted(phase) ? ` ${phase.done}/${phase.total} ` : ' ', 'muted'),
+      ];
+    });
+  // Whole phases: what is done counts nothing any more, then what is to come.
+  const line =
+    [() => true, (phase: PhaseView) => phase.state !== 'done', (phase: PhaseView) => phase.state === 'running']
+      .map(lineOf)
+      .find((one) => lineWidth(one) <= width) ?? lineOf(() => false);
   return line.length === 0 ? [span(padEnd('', width))] : line;
 }

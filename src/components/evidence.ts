@@ -2,7 +2,7 @@
 import type { Evidence, RolloutProgress } from '../engine/run/model.ts';
 import { progressBar } from './bars.ts';
 import { duration, limitWords } from './format.ts';
-import { type Line, padEnd, paragraph, span, squeeze, truncateEnd, truncateMiddle, widthOf } from './line.ts';
+import { type Line, padEnd, paragraph, span, squeeze, truncateMiddle, widthOf } from './line.ts';
 import { verdictSign } from './states.ts';
 import type { Glyphs, Tone } from './theme.ts';
 
@@ -49,9 +49,23 @@ export function evidenceLines(evidence: readonly Evidence[], width: number, glyp
   });
 }
 
+/**
+ * Pods that are new and pods that serve, of twice as many as are wanted; an old pod that is left is work that is left. A surge
+ * makes more pods available than are wanted, and says nothing about how far the rollout is.
+ */
+export function rolloutBar(rollout: RolloutProgress, cells: number, glyphs: Glyphs, over = false): string {
+  const { updated, available, desired, old } = rollout;
+  const done = Math.min(updated, desired) + Math.min(available, desired);
+  return progressBar(done, desired * 2 + (over ? 0 : old), cells, glyphs);
+}
+
 /** `rollout  ███████░░░  2/3 updated · 2/3 available · 1 old · 14 s of 5 m`, in two rows when it must be. `over`: it is history. */
 export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Glyphs, over = false): Line[] {
-  const bar = progressBar(rollout.available + rollout.updated, rollout.desired * 2, 10, glyphs);
+  const bar = rolloutBar(rollout, 10, glyphs, over);
+  const room = width - 11;
+  // Which pod it is matters less than what is the matter with it.
+  const detail =
+    squeeze(rollout.detail, room, glyphs.more) ?? squeeze(rollout.detail.replace(/^\S+: /, ''), room, glyphs.more);
   const tone = rollout.stage === 'failed' ? 'bad' : rollout.stage === 'done' ? 'ok' : 'info';
   const facts = [
     `${rollout.updated}/${rollout.desired} updated`,
@@ -66,16 +80,10 @@ export function rolloutLines(rollout: RolloutProgress, width: number, glyphs: Gl
       span(index === 0 ? bar : ' '.repeat(10), tone),
       span(` ${row}`),
     ]),
-    ...(rollout.detail === '' || over || rollout.stage === 'done'
+    // What is waited for stands beneath every screen as well: half a sentence of it helps nobody.
+    ...(detail === undefined || detail === '' || over || rollout.stage === 'done'
       ? []
-      : [
-          [
-            span(
-              `          ${squeeze(rollout.detail, width - 11, glyphs.more) ?? truncateEnd(rollout.detail, width - 11, glyphs.more)}`,
-              'muted',
-            ),
-          ],
-        ]),
+      : [[span(`          ${detail}`, 'muted')]]),
   ] as Line[];
 }
 

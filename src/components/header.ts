@@ -2,6 +2,7 @@
 import type { RunSnapshot } from '../engine/run/model.ts';
 import { clockTime } from './format.ts';
 import { type Line, lineWidth, span, spread, truncateMiddle } from './line.ts';
+import { isHeld } from './states.ts';
 import type { Glyphs } from './theme.ts';
 
 /** What does not fit is left out, the least needed first: the run's id, the operator, the product. */
@@ -14,8 +15,9 @@ export function header(snapshot: RunSnapshot, now: number, width: number, glyphs
     glyphs.more,
   );
   const done = snapshot.phases.length > 0 && snapshot.phases.every((one) => one.state === 'done');
-  const status = statusWord(snapshot) ?? (done ? 'all phases done' : phase ? phaseWords(phase, snapshot) : 'starting');
-  const tone = snapshot.status === 'rolling-back' || snapshot.status === 'held' ? 'warn' : 'title';
+  const status =
+    statusWord(snapshot) ?? (done ? 'all phases done' : phase ? phaseWords(phase, snapshot, width) : 'starting');
+  const tone = snapshot.status === 'rolling-back' || isHeld(snapshot) ? 'warn' : 'title';
   const place: Line = [span(where, 'title')];
   const scale = snapshot.timeScale > 1 ? ` ${glyphs.ascii ? 'x' : '×'}${snapshot.timeScale}` : '';
   const time: Line = [
@@ -47,14 +49,16 @@ export function header(snapshot: RunSnapshot, now: number, width: number, glyphs
 function statusWord(snapshot: RunSnapshot): string | undefined {
   if (snapshot.status !== 'ended' && snapshot.currentStep === 'preflight') return 'Preflight';
   if (snapshot.status === 'rolling-back') return 'ROLLING BACK';
-  if (snapshot.status === 'held') return 'ON HOLD';
+  // Also while something is asked: whoever asked for it sees that it holds.
+  if (isHeld(snapshot)) return 'ON HOLD';
   if (snapshot.status === 'ended')
     return snapshot.outcome === 'done' ? 'DONE' : `ENDED: ${snapshot.outcome?.replace('-', ' ') ?? 'unknown'}`;
   return undefined;
 }
 
 /** The guide counts five phases; what comes before and after them goes by its title. */
-function phaseWords(phase: RunSnapshot['phases'][number], snapshot: RunSnapshot): string {
+function phaseWords(phase: RunSnapshot['phases'][number], snapshot: RunSnapshot, width: number): string {
   const counted = snapshot.phases.filter((one) => /^p\d+$/.test(one.id));
-  return counted.includes(phase) ? `Phase ${phase.number} of ${counted.length}` : phase.title;
+  if (!counted.includes(phase)) return phase.title;
+  return width < 48 ? `Phase ${phase.number}/${counted.length}` : `Phase ${phase.number} of ${counted.length}`;
 }

@@ -1,6 +1,10 @@
 /** The one place that says how a state is drawn: glyph, word, colour. */
-import type { PhaseView, ServiceState, StepState, StepView, Verdict } from '../engine/run/model.ts';
+import type { PhaseView, RunSnapshot, ServiceState, StepState, StepView, Verdict } from '../engine/run/model.ts';
 import type { Glyphs, Tone } from './theme.ts';
+
+/** Nothing new is begun until somebody lets the run go on, whether something is asked meanwhile or not. */
+export const isHeld = ({ status, heldFor }: Pick<RunSnapshot, 'status' | 'heldFor'>): boolean =>
+  status === 'held' || (heldFor !== undefined && status !== 'ended');
 
 export interface Sign {
   readonly glyph: string;

@@ -1,11 +1,11 @@
 /**
  * Semantic colour tokens and glyphs. A screen says what a thing means (`ok`, `bad`, `muted`), a theme says how it looks;
- * state is always glyph + word + colour, so every theme, `none` included, tells the same story. The terminal's own 16
- * colours are used, because they follow the operator's light or dark background.
+ * state is always glyph + word + colour, so every theme, `none` included, tells the same story. `terminal` uses the terminal's
+ * own 16 colours, because they follow the operator's palette; the others are known colours with a known contrast.
  */
 export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'muted' | 'title' | 'key' | 'add' | 'remove' | 'accent' | 'rule';
 
-export type ThemeName = 'terminal' | 'dark' | 'light' | 'colour-blind' | 'none';
+export type ThemeName = 'terminal' | 'dark' | 'light' | 'colour-blind' | 'colour-blind-light' | 'none';
 
 /** SGR parameters that open a tone, and those that close it. */
 export interface Theme {
@@ -27,51 +27,78 @@ const THEMES: Readonly<Record<ThemeName, Theme['open']>> = {
     accent: [35],
     rule: [2],
   },
+  // From the fixed part of the 256 colours: what a terminal makes of the first 16 nobody knows, bright black least of all.
   dark: {
-    ok: [92],
-    warn: [93],
-    bad: [91, 1],
-    info: [96],
-    muted: [90],
-    title: [97, 1],
-    key: [96, 1],
-    add: [92],
-    remove: [91],
-    accent: [95],
-    rule: [90],
+    ok: [38, 5, 114],
+    warn: [38, 5, 221],
+    bad: [38, 5, 210, 1],
+    info: [38, 5, 117],
+    muted: [38, 5, 248],
+    title: [38, 5, 231, 1],
+    key: [38, 5, 117, 1],
+    add: [38, 5, 114],
+    remove: [38, 5, 210],
+    accent: [38, 5, 183],
+    rule: [38, 5, 242],
   },
-  // Yellow and bright cyan vanish on white: warnings are magenta, keys blue.
   light: {
-    ok: [32],
-    warn: [35],
-    bad: [31, 1],
-    info: [34],
-    muted: [90],
-    title: [30, 1],
-    key: [34, 1],
-    add: [32],
-    remove: [31],
-    accent: [36],
-    rule: [90],
-  },
-  // Blue for good and orange for bad (palette of Okabe and Ito) stay apart in every common colour-vision deficiency.
-  'colour-blind': {
-    ok: [38, 5, 33],
-    warn: [38, 5, 220],
-    bad: [38, 5, 208, 1],
-    info: [38, 5, 81],
-    muted: [2],
+    ok: [38, 5, 22],
+    warn: [38, 5, 94],
+    bad: [38, 5, 124, 1],
+    info: [38, 5, 25],
+    muted: [38, 5, 240],
     title: [1],
-    key: [38, 5, 81, 1],
-    add: [38, 5, 33],
+    key: [38, 5, 25, 1],
+    add: [38, 5, 22],
+    remove: [38, 5, 124],
+    accent: [38, 5, 90],
+    rule: [38, 5, 248],
+  },
+  // Blue for good and orange for bad (after the palette of Okabe and Ito) stay apart in every common colour-vision deficiency.
+  'colour-blind': {
+    ok: [38, 5, 75],
+    warn: [38, 5, 228],
+    bad: [38, 5, 208, 1],
+    info: [38, 5, 159],
+    muted: [38, 5, 248],
+    title: [1],
+    key: [38, 5, 159, 1],
+    add: [38, 5, 75],
     remove: [38, 5, 208],
-    accent: [38, 5, 175],
-    rule: [2],
+    accent: [38, 5, 218],
+    rule: [38, 5, 242],
+  },
+  'colour-blind-light': {
+    ok: [38, 5, 25],
+    warn: [38, 5, 53],
+    bad: [38, 5, 94, 1],
+    info: [38, 5, 24],
+    muted: [38, 5, 240],
+    title: [1],
+    key: [38, 5, 24, 1],
+    add: [38, 5, 25],
+    remove: [38, 5, 94],
+    accent: [38, 5, 90],
+    rule: [38, 5, 248],
   },
   none: {},
 };
 
 export const THEME_NAMES = Object.keys(THEMES) as ThemeName[];
+
+/**
+ * The theme to draw with. Terminals that say what their background is (`COLORFGBG`, `fg;bg` in numbers of the 16 colours) get
+ * one for it: on white the 16 colours' yellow and green are hardly read.
+ */
+export function themeNameFor(
+  asked: ThemeName | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): ThemeName {
+  const background = /;(\d{1,2})$/.exec(env.COLORFGBG ?? '')?.[1];
+  const light = background !== undefined && (background === '7' || Number(background) > 8);
+  if (asked === 'colour-blind') return light ? 'colour-blind-light' : asked;
+  return asked ?? (light ? 'light' : 'terminal');
+}
 
 export function themeOf(name: ThemeName): Theme {
   return { name, open: THEMES[name] };

@@ -1,4 +1,6 @@
 /** The numbered ways on of the linear output: the same intents as the keys of the screen. */
+
+import { isHeld } from '../components/states.ts';
 import type { Answer, Intent, RunSnapshot } from '../engine/run/model.ts';
 import { overrideOf, scopeWords } from './intents.ts';
 import { isBack, rollbackScopes, servicesAhead } from './screen.ts';
@@ -29,7 +31,8 @@ export function choicesOf(snapshot: RunSnapshot, now: number): Choice[] {
           : { ...answer, reason },
     });
   const own: Choice[] = [];
-  if (ask?.kind === 'confirm') {
+  // What is approved while the run holds is not done, and would be asked for again.
+  if (ask?.kind === 'confirm' && !isHeld(snapshot)) {
     own.push({
       label: 'Approve',
       intent: send({ kind: 'confirm', action: 'approve' }),
@@ -41,6 +44,8 @@ export function choicesOf(snapshot: RunSnapshot, now: number): Choice[] {
         label: `Approve the phase: ${ahead.join(', ')}`,
         intent: send({ kind: 'confirm', action: 'approve', scope: 'phase' }),
       });
+  }
+  if (ask?.kind === 'confirm') {
     own.push({ label: 'Skip this step', intent: send({ kind: 'confirm', action: 'skip' }), reason: 'required' });
   }
   if (ask?.kind === 'rollback') {
@@ -77,7 +82,6 @@ export function choicesOf(snapshot: RunSnapshot, now: number): Choice[] {
       ...(override === undefined ? {} : { reason: 'required' as const }),
     });
     own.push({ label: 'Extend the soak', intent: send({ kind: 'decide', action: 'extend', extendMs: ask.soakMs }) });
-    own.push({ label: 'Hold', intent: send({ kind: 'decide', action: 'hold' }), reason: 'required' });
     own.push({
       label: `Roll phase ${ask.phase.replace(/^p/, '')} back`,
       intent: send({ kind: 'decide', action: 'rollback' }),
@@ -102,9 +106,10 @@ export function choicesOf(snapshot: RunSnapshot, now: number): Choice[] {
       });
     }
   }
-  if (ask === undefined && snapshot.status === 'held') own.push({ label: 'Go on', intent: () => ({ kind: 'unhold' }) });
-  if (ask === undefined && snapshot.status === 'running') {
+  if (isHeld(snapshot)) own.push({ label: 'Lift the hold', intent: () => ({ kind: 'unhold' }) });
+  else if (ask === undefined ? snapshot.status === 'running' : ask.kind !== 'rollback')
     own.push({ label: 'Hold', intent: (reason) => ({ kind: 'hold', reason: reason ?? '' }), reason: 'required' });
+  if (ask === undefined && snapshot.status === 'running') {
     for (const scope of rollbackScopes(snapshot))
       own.push({ label: `Roll back ${scopeWords(scope)}`, intent: () => ({ kind: 'rollback', scope }) });
   }

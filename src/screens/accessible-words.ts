@@ -1,6 +1,6 @@
 /** The run in sentences: what changed, what is asked, and what the screen shows in its views. */
 import { duration, limitWords, shortTime } from '../components/format.ts';
-import { phaseSign, serviceSign, stepSign, verdictSign } from '../components/states.ts';
+import { isHeld, phaseSign, serviceSign, stepSign, verdictSign } from '../components/states.ts';
 import { ASCII } from '../components/theme.ts';
 import type { Ask, RunSnapshot } from '../engine/run/model.ts';
 import { adviceOf } from './decision.ts';
@@ -48,7 +48,10 @@ export function changes(before: RunSnapshot | undefined, after: RunSnapshot): st
   out.push(...decisionChanges(before, after));
   if (after.cluster.state !== before?.cluster.state && (before !== undefined || after.cluster.state !== 'ok'))
     out.push(`Cluster data: ${after.cluster.state}, ${duration(after.cluster.ageMs)} old.`);
-  if (after.status === 'held' && before?.status !== 'held') out.push(`On hold: ${after.heldFor ?? ''}.`);
+  if (isHeld(after) && (before === undefined || !isHeld(before)))
+    out.push(`On hold: ${after.heldFor ?? 'no reason given'}. Nothing new is begun until somebody lets the run go on.`);
+  if (before !== undefined && isHeld(before) && !isHeld(after) && after.status !== 'ended')
+    out.push('The hold is lifted.');
   if (after.exportedTo !== undefined && after.exportedTo !== before?.exportedTo)
     out.push(`Record exported to ${after.exportedTo}.`);
   return out;

@@ -4,6 +4,7 @@
  * works, and a function that says why it can't be used now. No action mutates by itself: what changes anything opens a
  * prompt (prompt.ts).
  */
+import { isHeld } from '../components/states.ts';
 import type { Ask, RunSnapshot } from '../engine/run/model.ts';
 import { rollbackScopes, servicesAhead, type ViewId } from './screen.ts';
 
@@ -54,6 +55,8 @@ export interface Action {
   readonly keys: readonly string[];
   /** A word or two for the footer. */
   readonly label: string;
+  /** The same for a footer of less than 80 cells. */
+  readonly short?: string;
   /** A sentence for help and docs, imperative. */
   readonly help: string;
   /** Absent: everywhere. */
@@ -77,20 +80,24 @@ export const ACTIONS: readonly Action[] = [
     where: ['ask.confirm', 'ask.rollback', 'ask.reconcile'],
     footer: 1,
     unavailable: (snapshot) =>
-      snapshot?.ask?.kind === 'reconcile' && snapshot.ask.rows.some((row) => row.verdict === 'stop')
+      heldBefore(snapshot) ??
+      (snapshot?.ask?.kind === 'reconcile' && snapshot.ask.rows.some((row) => row.verdict === 'stop')
         ? 'the journal contradicts the cluster'
-        : undefined,
+        : undefined),
   },
   {
     id: 'approvePhase',
     keys: ['a'],
     label: 'approve the phase',
+    short: 'whole phase',
     help: "Approve this switch and the phase's other ones, each made as previewed; failures, warnings and decisions still ask.",
     where: ['ask.confirm'],
     footer: 2,
     unavailable: (snapshot) => {
       const ask = snapshot?.ask;
       if (ask?.kind !== 'confirm') return undefined;
+      const held = heldBefore(snapshot);
+      if (held !== undefined) return held;
       if (servicesAhead(snapshot, ask.stepId).length < 2) return 'no other service follows';
       return ask.typed === undefined ? undefined : 'it asks for a typed name';
     },
@@ -279,6 +286,7 @@ export const ACTIONS: readonly Action[] = [
     id: 'leave',
     keys: ['q'],
     label: 'leave, resumable',
+    short: 'leave',
     help: 'Leave the wizard; the run is parked and can be resumed.',
     footer: 31,
   },
@@ -314,6 +322,11 @@ export const ACTIONS: readonly Action[] = [
 function notOffered(snapshot: RunSnapshot | undefined, action: 'retry' | 'waive'): string | undefined {
   if (snapshot?.ask?.kind !== 'failure' || snapshot.ask.options.includes(action)) return undefined;
   return action === 'waive' ? 'this step cannot be waived' : 'trying again cannot help here';
+}
+
+/** What is approved while the run holds is not done, and would be asked for again. */
+function heldBefore(snapshot: RunSnapshot | undefined): string | undefined {
+  return snapshot?.ask?.kind === 'confirm' && isHeld(snapshot) ? 'the run is on hold' : undefined;
 }
 
 function nothingMoved(snapshot: RunSnapshot | undefined): string | undefined {

@@ -1,14 +1,14 @@
 /** The step that runs: where it stands in the checklist, what it does and has seen, the pools beneath. */
 
-import { progressBar } from '../components/bars.ts';
 import { checklist, checklistLine } from '../components/checklist.ts';
 import { previewLines } from '../components/diff.ts';
-import { evidenceLines, rolloutLines } from '../components/evidence.ts';
+import { evidenceLines, rolloutBar, rolloutLines } from '../components/evidence.ts';
 import { gateLines } from '../components/gates.ts';
 import { fitRows, type Line, padEnd, paragraph, span, truncateEnd, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
-import { guideNumber, stepSign } from '../components/states.ts';
+import { guideNumber, type Sign, stepSign } from '../components/states.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
+import { keyName } from './keys.ts';
 import { rule, split } from './layout.ts';
 import { courseLines } from './pools.ts';
 import type { Body, View } from './screen.ts';
@@ -63,7 +63,9 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
             : 'The first step has not begun.';
     return paragraph(text, width - 1, snapshot.status === 'held' ? 'warn' : 'muted', 1);
   }
-  const sign = stepSign(step, glyphs);
+  // Its step is open, and nothing of it is under way.
+  const sign: Sign =
+    snapshot.status === 'held' ? { glyph: glyphs.warn, word: 'on hold', tone: 'warn' } : stepSign(step, glyphs);
   const service = snapshot.services.find((one) => one.name === step.service);
   const head: Line = [
     span(` ${sign.glyph} `, sign.tone),
@@ -94,8 +96,17 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
       : [];
   const seen = [...evidenceLines(step.evidence, width, glyphs, step.service), ...watched];
   const cause = step.cause === undefined ? [] : paragraph(step.cause, width - 1, 'bad', 1);
+  const held =
+    snapshot.status === 'held'
+      ? paragraph(
+          `${glyphs.warn} On hold: ${snapshot.heldFor ?? 'no reason given'}. ${keyName(view.keymap.hold[0] ?? '')} lets it go on.`,
+          width - 1,
+          'warn',
+          1,
+        )
+      : [];
   const blocks = [
-    cause,
+    [...held, ...cause],
     [...rollout, ...othersSwitching(view, step.service, width)],
     seen,
     change,
@@ -125,6 +136,8 @@ function wholeRows(block: readonly Line[], rows: number): readonly Line[] {
   const goesOn = (line: Line | undefined) => line?.[0]?.text.trim() === '' && line[0].text.length > 1;
   let end = rows;
   while (end > 0 && goesOn(block[end])) end--;
+  // What goes away without what comes instead is not the change.
+  while (end > 0 && block[end - 1]?.[0]?.tone === 'remove') end--;
   while (
     end > 0 &&
     (block[end - 1]?.length === 0 || (block[end - 1]?.length === 1 && block[end - 1]?.[0]?.tone === 'title'))
@@ -152,7 +165,7 @@ function othersSwitching(view: View, own: string | undefined, width: number): Li
     const name = truncateMiddle(one.name, Math.max(10, Math.min(24, width - 40)), glyphs.more);
     return [
       span(` ${padEnd(name, Math.max(10, Math.min(24, width - 40)))} `),
-      span(progressBar(updated + available, desired * 2, 10, glyphs), 'info'),
+      span(one.rollout === undefined ? '' : rolloutBar(one.rollout, 10, glyphs), 'info'),
       span(` ${updated}/${desired} updated ${glyphs.dot} ${available}/${desired} available`, 'muted'),
     ];
   });

@@ -26,7 +26,16 @@ export function adviceOf(ask: Decide, now: number): { readonly text: string; rea
   // The engine says so with its next look; until then the clock of the screen is ahead of it.
   if (ask.recommendation === 'wait' && Date.parse(ask.soakUntil) <= now)
     return { text: 'the soak is over: the gates are looked at once more', tone: 'info' };
-  return ADVICE[ask.recommendation];
+  const { text, tone } = ADVICE[ask.recommendation];
+  // On a small terminal the gate itself may be out of sight.
+  const named = ask.gates.filter(
+    (gate) => gate.verdict === (ask.recommendation === 'rollback' ? 'fail' : 'inconclusive'),
+  );
+  const which =
+    ask.recommendation === 'rollback' || ask.recommendation === 'human'
+      ? named.map((gate) => gate.title).join(', ')
+      : '';
+  return { text: which === '' ? text : `${text} (${which})`, tone };
 }
 
 export function decisionScreen(view: View, ask: Decide): Body {

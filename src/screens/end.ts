@@ -22,7 +22,7 @@ function doneWords({ services }: RunSnapshot): { readonly text: string; readonly
   const others = services.filter((service) => service.state !== 'pooled').length;
   if (others === 0) return { text: 'Done: every service of the plan reaches PostgreSQL through PgBouncer', tone: 'ok' };
   return {
-    text: `Done, but ${others} of ${services.length} services ${others === 1 ? 'is' : 'are'} not proved to use PgBouncer`,
+    text: `Done, but not everywhere: ${services.length - others} of ${services.length} services are proved to use PgBouncer`,
     tone: 'warn',
   };
 }

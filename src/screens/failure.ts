@@ -30,7 +30,7 @@ function waysOf(
           },
         ]
       : []),
-    { action: 'leave' as const, text: 'leave; nothing is undone, the run can be resumed' },
+    { action: 'leave' as const, text: 'leave: nothing is undone, it can be resumed' },
   ];
 }
 

@@ -10,12 +10,15 @@ export function helpScreen(view: View): Body {
   const below = placeOf({ ...view.ui, view: 'home' }, snapshot);
   const own = actionsAt(below).filter((action) => action.where !== undefined);
   const common = actionsAt(below).filter((action) => action.where === undefined);
+  const column = width < 56 ? 8 : 16;
   const rowsOf = (action: Action): Line[] => {
     const why = action.unavailable?.(snapshot);
-    const keys = keymap[action.id].map(keyName).join(' ');
+    // On a narrow terminal one key of each is enough.
+    const names = keymap[action.id].map(keyName);
+    const keys = width < 56 ? (names[0] ?? '') : names.join(' ');
     const text = why === undefined ? action.help : `${action.help} Not now: ${why}.`;
-    return wrapWords(text, Math.max(10, width - 18)).map((row, index) => [
-      span(` ${padEnd(index === 0 ? keys : '', 16, glyphs.more)}`, why === undefined ? 'key' : 'muted'),
+    return wrapWords(text, Math.max(10, width - column - 2)).map((row, index) => [
+      span(` ${padEnd(index === 0 ? keys : '', column, glyphs.more)}`, why === undefined ? 'key' : 'muted'),
       span(row, why === undefined ? undefined : 'muted'),
     ]);
   };

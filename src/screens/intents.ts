@@ -1,5 +1,6 @@
 /** From an action to the question that asks for its confirmation; nothing is sent from here but a refusal. */
 import { limitWords } from '../components/format.ts';
+import { isHeld } from '../components/states.ts';
 import type { Ask, RollbackScope, RunSnapshot } from '../engine/run/model.ts';
 import type { Action } from './actions.ts';
 import type { Prompt } from './prompt.ts';
@@ -17,22 +18,19 @@ export function leave(ui: UiState, snapshot: RunSnapshot | undefined): Pressed {
 }
 
 export function hold(ui: UiState, snapshot: RunSnapshot | undefined): Pressed {
-  if (snapshot?.status === 'held') {
+  if (snapshot !== undefined && isHeld(snapshot)) {
     return ask(ui, {
       title: 'Go on?',
       detail: [`On hold: ${snapshot.heldFor ?? 'no reason given'}`],
       action: { kind: 'unhold' },
     });
   }
-  const open = snapshot?.ask;
   return ask(ui, {
     title: 'Hold the run?',
     detail: ['What is under way is finished; nothing new is begun until you let it go on.'],
     reason: 'required',
-    action:
-      open?.kind === 'decide'
-        ? { kind: 'answer', askId: open.id, answer: { kind: 'decide', action: 'hold' } }
-        : { kind: 'hold' },
+    // At a decision too: it stays open, with its gates, and is not answered by it.
+    action: { kind: 'hold' },
   });
 }
 
@@ -105,7 +103,7 @@ export function reconcileBack(open: Extract<Ask, { kind: 'reconcile' }>): Omit<P
 export function answer(ui: UiState, action: Action, open: Ask, scene: Scene): Pressed {
   if (action.id === 'approve' && open.kind === 'confirm') {
     return ask(ui, {
-      title: open.title,
+      title: open.title.endsWith('?') ? open.title : `${open.title}: make this change?`,
       detail: [open.preview.summary],
       ...(open.typed === undefined ? {} : { typed: open.typed }),
       action: { kind: 'answer', askId: open.id, answer: { kind: 'confirm', action: 'approve' } },
@@ -124,7 +122,7 @@ export function answer(ui: UiState, action: Action, open: Ask, scene: Scene): Pr
   }
   if (action.id === 'approve' && open.kind === 'rollback') {
     return ask(ui, {
-      title: open.title,
+      title: open.title.endsWith('?') ? open.title : `${open.title}?`,
       detail: [open.preview.summary],
       typed: open.typed,
       action: { kind: 'answer', askId: open.id, answer: { kind: 'rollback', action: 'approve' } },
@@ -156,7 +154,7 @@ export function answer(ui: UiState, action: Action, open: Ask, scene: Scene): Pr
   if (action.id === 'waive' && open.kind === 'failure') {
     return ask(ui, {
       title: 'Waive this failure?',
-      detail: ['The step stays red in the record, with your name and reason beside it.'],
+      detail: ['The step stays failed in the record, with your name and reason beside it.'],
       reason: 'required',
       action: { kind: 'answer', askId: open.id, answer: { kind: 'failure', action: 'waive' } },
     });

@@ -1,4 +1,5 @@
 /** What a key means where: the operator's keymap, the place one is at, conflicts, and how keys are written. */
+import { isHeld } from '../components/states.ts';
 import type { RunSnapshot } from '../engine/run/model.ts';
 import { ACTIONS, type Action, type ActionId, type Place } from './actions.ts';
 import { isWelcome, type UiState } from './screen.ts';
@@ -106,8 +107,9 @@ export function onlyWhere(action: Action): string {
 }
 
 /** The label as the footer shows it now; `hold` changes its meaning with the run. */
-export function labelOf(action: Action, snapshot: RunSnapshot | undefined): string {
-  if (action.id === 'hold' && snapshot?.status === 'held') return 'go on';
+export function labelOf(action: Action, snapshot: RunSnapshot | undefined, ui?: Pick<UiState, 'detail'>): string {
+  if (action.id === 'open' && ui?.detail) return 'list';
+  if (action.id === 'hold' && snapshot !== undefined && isHeld(snapshot)) return 'go on';
   if (action.id === 'leave' && snapshot?.status === 'ended') return 'leave';
   return action.label;
 }

@@ -3,7 +3,17 @@
  * on every screen and the notice row is always kept, so that nothing that happens moves the layout under the cursor.
  */
 import { header } from '../components/header.ts';
-import { beside, fitLine, fitRows, type Line, lineWidth, span, truncateEnd } from '../components/line.ts';
+import {
+  beside,
+  fitLine,
+  fitRows,
+  type Line,
+  lineWidth,
+  span,
+  truncateEnd,
+  truncateMiddle,
+  widthOf,
+} from '../components/line.ts';
 import { asciiLine } from '../components/paint.ts';
 import type { Glyphs } from '../components/theme.ts';
 import { waitingLine } from '../components/waiting.ts';
@@ -29,7 +39,7 @@ export function frameOf(view: View, body: Body, columns: number, rows: number): 
   const { snapshot, glyphs, now, ui } = view;
   const height = rows - chromeRows(rows);
   const rules = chromeRows(rows) === 6;
-  const prompt = ui.prompt === undefined ? [] : promptLines(ui.prompt, columns, glyphs).slice(0, height);
+  const prompt = ui.prompt === undefined ? [] : promptLines(ui.prompt, columns, glyphs, height);
   const main = [...fitRows(body.lines, height).slice(0, height - prompt.length), ...prompt];
   const lines: Line[] = [
     header(snapshot, now, columns, glyphs),
@@ -53,16 +63,20 @@ export function finish(lines: readonly Line[], columns: number, rows: number, gl
 function noticeLine(view: View, columns: number): Line {
   const { ui, snapshot, glyphs } = view;
   if (ui.filtering !== undefined)
-    return [span(' filter: ', 'key'), span(`${ui.filtering}_`), span('   Enter applies, Esc leaves', 'muted')];
+    return [span(' filter: ', 'key'), span(`${ui.filtering}_`), span('   Enter applies, Esc stops', 'muted')];
   const shown = ui.notice?.until === undefined || view.sinceMs < ui.notice.until;
   if (ui.notice !== undefined && shown && (ui.notice.at ?? '') === (snapshot.ask?.id ?? ''))
     return [span(` ${truncateEnd(ui.notice.text, columns - 2, glyphs.more)}`, ui.notice.tone)];
   // An ask that is open behind another view is announced here and nowhere else.
   if (snapshot.ask !== undefined && ui.view !== 'home') {
-    const title = snapshot.ask.kind === 'reconcile' ? 'the resume question' : snapshot.ask.title;
+    const { ask } = snapshot;
+    const title = ask.kind === 'reconcile' ? 'the resume question' : ask.title;
+    const said = ask.kind === 'failure' && ask.verdict === 'fail' ? 'FAILED' : 'you are asked';
+    const how = `  ${keyName(view.keymap.back[0] ?? 'escape')} shows it`;
+    const head = ` ${glyphs.warn} ${said}: `;
     return [
-      span(` ${glyphs.warn} you are asked: ${title}`, 'warn'),
-      span(`  ${keyName(view.keymap.back[0] ?? 'escape')} shows it`, 'muted'),
+      span(`${head}${truncateMiddle(title, columns - widthOf(head) - widthOf(how), glyphs.more)}`, 'warn'),
+      span(how, 'muted'),
     ];
   }
   const last = snapshot.messages[snapshot.messages.length - 1];
@@ -79,8 +93,9 @@ function noticeLine(view: View, columns: number): Line {
 function footer(view: View, columns: number): Line {
   const { snapshot, ui, keymap } = view;
   if (ui.prompt !== undefined) return [span(' Esc', 'key'), span(' stop, nothing is sent', undefined)];
-  // The promise stands in the help too; on a narrow terminal the keys are worth more.
-  const label = (action: Action) => (action.id === 'leave' && columns < 80 ? 'leave' : labelOf(action, snapshot));
+  // The promise of leaving stands in the help too; on a narrow terminal the keys are worth more.
+  const label = (action: Action) =>
+    columns < 80 ? (action.short ?? labelOf(action, snapshot, ui)) : labelOf(action, snapshot, ui);
   const hint = (action: Action): Line => {
     const off = action.unavailable?.(snapshot) !== undefined;
     return [
@@ -95,10 +110,23 @@ function footer(view: View, columns: number): Line {
   const { ask } = snapshot;
   const back = ask?.kind === 'decide' && ask.recommendation === 'rollback' ? 0.5 : 1;
   const asksBack = ask?.kind === 'failure' || ask?.kind === 'decide';
-  const place = (action: Action) => (asksBack && action.id === 'rollback' ? back : (action.footer ?? 0));
+  // And then why it failed, before a hold of what stands still anyway.
+  const why: Partial<Record<Action['id'], number>> = ask?.kind === 'failure' ? { doctor: 8, logs: 9 } : {};
+  const place = (action: Action) =>
+    asksBack && action.id === 'rollback' ? back : (why[action.id] ?? action.footer ?? 0);
   shown.sort((a, b) => place(a) - place(b));
-  const last = shown.filter((action) => action.id === 'help' || action.id === 'leave').map(hint);
-  let room = columns - last.reduce((sum, one) => sum + lineWidth(one), 0);
+  const ends = shown.filter((action) => action.id === 'help' || action.id === 'leave');
+  const wanted =
+    shown.find((action) => asksBack && action.id === 'rollback') ?? shown.find((action) => action.id === 'choose');
+  const least = [shown[0], wanted].flatMap((action, index, all) =>
+    action === undefined || all.indexOf(action) !== index ? [] : hint(action),
+  );
+  // `?` and `q` mean the same everywhere: they give up their words before the way back does.
+  const whole = ends.map(hint);
+  const last =
+    lineWidth(least) + lineWidth(whole.flat()) <= columns ? whole : ends.map((action) => hint(action).slice(0, 1));
+  if (last !== whole) last.push([span(' ')]);
+  let room = columns - lineWidth(last.flat());
   const others = shown.filter((action) => action.id !== 'help' && action.id !== 'leave');
   const first: Line[] = [];
   for (const action of others) {

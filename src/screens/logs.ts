@@ -18,7 +18,7 @@ export function logsScreen(view: View): Body {
   const head: Line[] = [
     [
       span(' Log', 'title'),
-      span(` ${glyphs.dot} ${kept.length} lines`, 'muted'),
+      span(` ${glyphs.dot} ${kept.length} ${kept.length === 1 ? 'line' : 'lines'}`, 'muted'),
       span(filter === '' ? '' : ` with "${truncateEnd(ui.logFilter, 24, glyphs.more)}"`, 'key'),
       span(
         follows ? ` ${glyphs.dot} following` : ` ${glyphs.dot} stopped, ${keyName(keymap.bottom[1] ?? 'end')} follows`,

@@ -260,7 +260,9 @@ test('an end that is not everywhere does not say so', () => {
     state: index === 0 ? ('switching' as const) : ('pooled' as const),
   }));
   const [first] = renderEndSummary({ ...done, services }, { width: 100 }).split('\n');
-  expect(first).toContain(`Done, but 1 of ${services.length} services is not proved`);
+  expect(first).toContain(
+    `Done, but not everywhere: ${services.length - 1} of ${services.length} services are proved to use PgBouncer`,
+  );
   expect(renderEndSummary({ ...done, services: services.slice(1) }, { width: 100 })).toContain('Done: every service');
 });
 

@@ -4,7 +4,7 @@
  * its handle.
  */
 import { type Instance, render } from 'ink';
-import { ASCII, isUtf8Locale, type ThemeName, themeOf, UNICODE } from '../components/theme.ts';
+import { ASCII, isUtf8Locale, type ThemeName, themeNameFor, themeOf, UNICODE } from '../components/theme.ts';
 import type { Result } from '../engine/result.ts';
 import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 import { showAccessible } from './accessible.ts';
@@ -61,7 +61,7 @@ export async function showWizard(options: WizardOptions): Promise<WizardResult> 
   const env = options.env ?? process.env;
   const ascii = options.ascii ?? !isUtf8Locale(env);
   const plain = options.color === 'never' || (env.NO_COLOR !== undefined && env.NO_COLOR !== '');
-  const theme = themeOf(plain ? 'none' : (options.theme ?? 'terminal'));
+  const theme = themeOf(plain ? 'none' : themeNameFor(options.theme, env));
   const linear = options.accessible || env.TERM === 'dumb';
   const shown = linear
     ? await showAccessible({ ...options, ascii: true })

@@ -2,7 +2,7 @@
 import { previewLines } from '../components/diff.ts';
 import { evidenceLines } from '../components/evidence.ts';
 import { fitRows, type Line, padEnd, paragraph, span, truncateMiddle } from '../components/line.ts';
-import { guideNumber, stepSign } from '../components/states.ts';
+import { guideNumber, type Sign, stepSign } from '../components/states.ts';
 import { windowAround } from '../components/window.ts';
 import type { StepView } from '../engine/run/model.ts';
 import { rule, split } from './layout.ts';
@@ -44,7 +44,8 @@ function listOf(view: View, selected: number, width: number, rows: number): Line
       span(` ${glyphs.dot} ${passed} of ${snapshot.steps.length} steps passed`, 'muted'),
     ],
     ...snapshot.steps.slice(start, end).map((step, index): Line => {
-      const sign = stepSign(step, glyphs);
+      const asked = snapshot.ask?.kind === 'confirm' && snapshot.ask.stepId === step.id;
+      const sign: Sign = asked ? { glyph: glyphs.decide, word: 'asked', tone: 'warn' } : stepSign(step, glyphs);
       const chosen = start + index === selected;
       const room = Math.max(8, width - 20);
       return [

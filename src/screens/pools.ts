@@ -7,6 +7,7 @@ import type { Glyphs, Tone } from '../components/theme.ts';
 import type { RunSnapshot } from '../engine/run/model.ts';
 import type { PoolTotals } from '../hooks/pool-totals.ts';
 import type { Body, View } from './screen.ts';
+import { wholeSpans } from './scrolled.ts';
 
 interface Metric {
   readonly title: string;
@@ -53,16 +54,19 @@ export function poolsScreen(view: View): Body {
   const from = history[0]?.at ?? Date.parse(snapshot.startedAt);
   const to = Math.max(from + 1000, history[history.length - 1]?.at ?? 0);
   const marks = switches(snapshot).filter((one) => one.at >= from && one.at <= to);
-  const head: Line = [
-    span(' Pools over the change', 'title'),
-    span(
-      width < 80
-        ? `   ${duration(to - from)}`
-        : `   ${shortTime(new Date(from).toISOString())} to ${shortTime(new Date(to).toISOString())} UTC ${glyphs.dot} ${duration(to - from)}`,
-      'muted',
-    ),
-    span(marks.length === 0 ? '' : `   ${glyphs.mark} a service switched`, 'accent'),
-  ];
+  const head: Line = wholeSpans(
+    [
+      span(' Pools over the change', 'title'),
+      span(
+        width < 80
+          ? `   ${duration(to - from)}`
+          : `   ${shortTime(new Date(from).toISOString())} to ${shortTime(new Date(to).toISOString())} UTC ${glyphs.dot} ${duration(to - from)}`,
+        'muted',
+      ),
+      span(marks.length === 0 ? '' : `   ${glyphs.mark} a service switched`, 'muted'),
+    ],
+    width,
+  );
   const attribution = height >= 26 ? attributionLines(view, Math.min(8, Math.floor(height * 0.2))) : [];
   const tableRows = height >= 40 ? 6 : 0;
   const room = height - 1 - 2 - attribution.length - tableRows;

@@ -225,7 +225,10 @@ function act(ui: UiState, action: Action, place: Place, scene: Scene): Pressed {
     case 'wrap':
       return stay({ ...ui, logWrap: !ui.logWrap });
     case 'export':
-      return { ui: { ...ui, notice: { text: 'export asked for', tone: 'info' } }, intents: [{ kind: 'export' }] };
+      return {
+        ui: { ...ui, notice: { text: 'the record is being written', tone: 'info' } },
+        intents: [{ kind: 'export' }],
+      };
     case 'suspend':
       return { ui, intents: [], effect: 'suspend' };
     case 'redraw':

@@ -101,7 +101,7 @@ function nextField(prompt: Prompt): PromptStep {
   if (prompt.stage === 'reason') {
     const given = prompt.text.trim();
     if (prompt.reason === 'required' && given.length < 3) {
-      return { kind: 'open', prompt, notice: 'a reason is needed, it goes into the record (Esc leaves)' };
+      return { kind: 'open', prompt, notice: 'a reason is needed, it goes into the record (Esc stops)' };
     }
     return {
       kind: 'open',
@@ -113,6 +113,6 @@ function nextField(prompt: Prompt): PromptStep {
   return {
     kind: 'open',
     prompt: { ...prompt, text: '' },
-    notice: `${prompt.text === '' ? 'type' : 'that is not'} ${prompt.typed} (Esc leaves)`,
+    notice: `${prompt.text === '' ? 'type' : 'that is not'} ${prompt.typed} (Esc stops)`,
   };
 }

@@ -1,11 +1,14 @@
 /** The change record: what it holds so far, where the journal is, its head hash, and the export. */
 import { labelled } from '../components/findings.ts';
-import { clockTime } from '../components/format.ts';
+import { clockTime, shortTime } from '../components/format.ts';
 import { type Line, span } from '../components/line.ts';
 import type { Body, View } from './screen.ts';
 import { scrolled } from './scrolled.ts';
 
 const FILES = ['record.json', 'record.md', 'checklist.csv', 'events.jsonl', 'SHA256SUMS'];
+
+/** `2026-11-23 20:55:49` of an RFC 3339 time in UTC. */
+const momentOf = (at: string): string => `${at.slice(0, 10)} ${shortTime(at)}`;
 
 export function recordScreen(view: View): Body {
   const { snapshot, width, glyphs, now } = view;
@@ -16,7 +19,7 @@ export function recordScreen(view: View): Body {
     ...labelled('where', `${snapshot.context} / ${snapshot.namespace}`, width, undefined),
     ...labelled(
       'time',
-      `${snapshot.startedAt} to now, ${clockTime(now - Date.parse(snapshot.startedAt))}`,
+      `${momentOf(snapshot.startedAt)} to ${snapshot.status === 'ended' ? momentOf(snapshot.now) : 'now'} UTC, ${clockTime(now - Date.parse(snapshot.startedAt))}`,
       width,
       undefined,
     ),

@@ -217,7 +217,7 @@ async function role(ctx: LookContext, notes: Notes): Promise<CapacityFacts | und
     notes.add({
       id: 'verifier-differs',
       symptom: 'pg_authid holds the verifier of another password',
-      cause: 'The password of the role was changed, and the services’ addresses were not (or the other way round)',
+      cause: "The password of the role was changed, and the services' addresses were not (or the other way round)",
       check: 'pg_authid.rolpassword against the password of the services',
       observed: 'the verifier was not made from it',
       fix: 'Set the password again with ALTER ROLE, or change it where the services take it from',

@@ -108,7 +108,7 @@ function maskedPatch(ops: readonly JsonPatchOp[]): string {
 
 function departures(sites: readonly Site[], plan: SwitchPlan): string[] {
   const said = [
-    'The guide’s kubectl set env writes every container and init container, and adds the variable where it never was; this changes only the places that hold the address.',
+    "The guide's kubectl set env writes every container and init container, and adds the variable where it never was; this changes only the places that hold the address.",
   ];
   if (plan.objects.some((o) => o.ref.kind === 'Secret')) {
     said.push('The guide puts the password in clear into the Deployment; here it goes into a new Secret.');

@@ -56,7 +56,7 @@ export function checkManifests(
     add(
       'image-version-unknown',
       'info',
-      `Which PgBouncer ${image} is can’t be told`,
+      `Which PgBouncer ${image} is can't be told`,
       `the settings are read as those of ${NEWEST.text}`,
       'Pin a version in the tag, or set pooler.version in the plan',
     );
@@ -141,7 +141,7 @@ export function checkManifests(
       'block',
       'No Service selects the pooler pods',
       `labels ${JSON.stringify(labels ?? {})}`,
-      'Add a Service with the pods’ labels as selector',
+      "Add a Service with the pods' labels as selector",
     );
   const pdb = objects.find(
     (object) => object.kind === 'PodDisruptionBudget' && matches(object.spec?.selector?.matchLabels, labels),
@@ -201,7 +201,7 @@ function checkImage(image: string, version: PgBouncerVersion | undefined, add: A
     add(
       'image-bitnami',
       'warn',
-      'The image is one of Bitnami’s',
+      "The image is one of Bitnami's",
       'it left the free catalogue in August 2025 and gets no updates',
       'Use another image',
     );
@@ -275,7 +275,7 @@ function checkShutdown(pod: KubeJson, container: KubeJson, version: PgBouncerVer
       'warn',
       `PgBouncer ${version.text} cuts every client at SIGTERM`,
       `the preStop hook leaves them ${sleep} s to go by themselves`,
-      'Let preStop sleep for the applications’ max_lifetime plus 15 s, or run 1.23 or later, which waits for them',
+      "Let preStop sleep for the applications' max_lifetime plus 15 s, or run 1.23 or later, which waits for them",
     );
   } else if (version && atLeast(version, 1, 23) && grace - sleep < 60) {
     add(
@@ -283,7 +283,7 @@ function checkShutdown(pod: KubeJson, container: KubeJson, version: PgBouncerVer
       'info',
       'Clients have little time to leave',
       `PgBouncer ${version.text} waits for them after SIGTERM, ${grace - sleep} s here, then they are cut`,
-      'Give the grace period the applications’ max_lifetime plus 30 s',
+      "Give the grace period the applications' max_lifetime plus 30 s",
     );
   }
 }

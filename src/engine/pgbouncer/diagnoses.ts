@@ -64,7 +64,7 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     severity: 'block',
     title: 'The HBA file of PgBouncer rejects the client',
     cause: 'No line admits this user, database and address',
-    check: 'the lines of auth_hba_file, the client’s address in SHOW CLIENTS or the log',
+    check: "the lines of auth_hba_file, the client's address in SHOW CLIENTS or the log",
     fix: 'Add a host line for the database and user, then RELOAD',
     command: 'RELOAD',
   },
@@ -228,7 +228,7 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     severity: 'info',
     title: 'A client connected and said nothing',
     cause: 'A TCP probe that stays open, a slow login, or a login that waits for an unreachable server',
-    check: 'the client’s address in the log',
+    check: "the client's address in the log",
     fix: 'Nothing, when it is a probe',
   },
   {
@@ -247,7 +247,7 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     title: 'The pooler went away',
     cause: 'The pod is ending or is not there yet',
     check: 'pods and events of the pooler',
-    fix: 'preStop sleep and a grace period longer than the applications’ max_lifetime',
+    fix: "preStop sleep and a grace period longer than the applications' max_lifetime",
   },
   {
     id: 'database-disabled',
@@ -278,7 +278,7 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     severity: 'info',
     title: 'A tool talks to the console with parameters',
     cause: 'The console speaks the simple protocol only',
-    check: 'the client’s application_name',
+    check: "the client's application_name",
     fix: 'Send the command as plain text',
   },
   {
@@ -320,7 +320,7 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     symptom: [/cannot execute .* in a read-only transaction/i],
     severity: 'block',
     title: 'Writes meet a read-only session',
-    cause: 'Another client’s SET default_transaction_read_only leaked (1.25 and older), or the server is a standby',
+    cause: "Another client's SET default_transaction_read_only leaked (1.25 and older), or the server is a standby",
     check: 'pg_is_in_recovery(), the version of PgBouncer',
     fix: 'SET LOCAL in the service that sets it; RECONNECT clears what leaked',
     command: 'RECONNECT',
@@ -343,7 +343,7 @@ export const DIAGNOSES: readonly Diagnosis[] = [
     title: 'PgBouncer refuses the client',
     cause:
       'A wrong password in the URL, a user that is not in the userlist, or an entry that PgBouncer takes for a plain password (a malformed verifier)',
-    check: 'the kind of the user’s entry in the userlist; whether the URL’s password is percent-encoded',
+    check: "the kind of the user's entry in the userlist; whether the URL's password is percent-encoded",
     fix: 'Correct the Secret or the URL, then RELOAD',
     command: 'RELOAD',
   },

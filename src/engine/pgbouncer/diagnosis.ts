@@ -45,7 +45,7 @@ function observed(row: Diagnosis, line: string, facts: DiagnosisFacts): { observ
     if (!atLeast(facts.poolerVersion, 1, 21)) {
       fix = `PgBouncer ${facts.poolerVersion.text} cannot keep them: run 1.21 or later, or turn prepared statements off in the driver; RECONNECT clears orphans`;
     } else if (setting !== undefined && setting !== '0') {
-      fix = 'max_prepared_statements is set, so this is PREPARE in SQL: use the protocol’s prepared statements instead';
+      fix = "max_prepared_statements is set, so this is PREPARE in SQL: use the protocol's prepared statements instead";
     }
   }
   if (row.id === 'startup-parameter') {

@@ -125,7 +125,7 @@ export function checkAgainstPlan(objects: readonly KubeObject[], expected: Expec
     add(
       'own-no-ini',
       'No ConfigMap or Secret with pgbouncer.ini is among the manifests',
-      'what the pooler serves can’t be checked; an image that writes it from environment variables is checked at p1.connectivity only',
+      "what the pooler serves can't be checked; an image that writes it from environment variables is checked at p1.connectivity only",
       'Bring pgbouncer.ini in a ConfigMap',
       'warn',
     );
@@ -228,7 +228,7 @@ function checkOwnIni(ini: ParsedIni, port: number | undefined, expected: Expecte
     add(
       'own-stats',
       `stats_users lacks ${expected.statsUser}`,
-      'the exporter’s password in the Secret is this user’s',
+      "the exporter's password in the Secret is this user's",
       `Set stats_users = ${expected.statsUser}`,
       'warn',
     );

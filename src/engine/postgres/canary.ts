@@ -229,7 +229,7 @@ async function advisory(a: Postgres, b: Postgres): Promise<CanaryCheck> {
     id: 'session-advisory-locks',
     title: 'session advisory locks',
     verdict: taken.ok && also.ok ? 'pass' : 'inconclusive',
-    observed: clean ? seen : `${seen} (the canary’s own lock stays until RECONNECT)`,
+    observed: clean ? seen : `${seen} (the canary's own lock stays until RECONNECT)`,
     expected: 'locks of a session are shared in a transaction pool',
   };
 }

@@ -58,7 +58,7 @@ export const DRIVERS: Readonly<Record<Driver, DriverFacts>> = {
     namedByDefault: false,
     without: 'no `name` in queries',
     always:
-      'statement_timeout, lock_timeout and idle_in_transaction_session_timeout are startup parameters and refused; query_timeout is the client’s own.',
+      "statement_timeout, lock_timeout and idle_in_transaction_session_timeout are startup parameters and refused; query_timeout is the client's own.",
   },
   'postgres.js': { title: 'postgres.js', namedByDefault: false, without: 'prepare: false' },
   prisma: {

@@ -43,7 +43,7 @@ const STATEMENT_HAZARDS: readonly StatementHazard[] = [
     id: 'sql-prepare',
     severity: 'block',
     title: 'PREPARE and EXECUTE in SQL fail behind a transaction pooler in every version',
-    fix: 'Use the protocol’s prepared statements (PgBouncer 1.21 and later), or none.',
+    fix: "Use the protocol's prepared statements (PgBouncer 1.21 and later), or none.",
     pattern: startsWith('(?:prepare\\s+(?!transaction)|execute\\s|deallocate\\s)'),
   },
   {

@@ -139,7 +139,7 @@ export async function findHazards(pg: Postgres, options: HazardOptions): Promise
   looked.push({
     check: 'startup parameters',
     state: 'not-possible',
-    note: 'no view shows them; the canary logs in with each service’s own URL instead',
+    note: "no view shows them; the canary logs in with each service's own URL instead",
   });
 
   const findings: Finding[] = [...drafts.values()].map(({ id, severity, title, fix, seen, services }) => {
@@ -272,6 +272,6 @@ function inspectDrivers(
     state: known.length > 0 ? 'done' : 'not-possible',
     note: keepsPreparedStatements(options.poolerVersion, 200)
       ? `PgBouncer ${options.poolerVersion.text} keeps them`
-      : `${known.length} services with a known driver; no view shows other sessions’ statements`,
+      : `${known.length} services with a known driver; no view shows other sessions' statements`,
   });
 }

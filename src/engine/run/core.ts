@@ -91,7 +91,8 @@ export class RunCore {
       namespace: state.cluster.namespace,
       planName: state.planName,
       startedAt: state.startedAt,
-      now: this.timestamp(),
+      // A run that has ended took as long as it took, whatever is done with its record afterwards.
+      now: this.state.endedAt ?? this.timestamp(),
       timeScale: state.timeScale,
       rehearsal: state.rehearsal,
       status: live.status,

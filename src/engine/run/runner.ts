@@ -127,7 +127,7 @@ async function betweenSteps(ports: RunnerPorts, first: RollbackScope | undefined
     core.live.set({
       status: 'held',
       heldFor: controls.held.reason,
-      waitingFor: { text: `you: on hold by ${controls.held.who}: ${controls.held.reason}`, since: core.timestamp() },
+      waitingFor: { text: `you: on hold, ${controls.held.reason} (${controls.held.who})`, since: core.timestamp() },
     });
     await controls.changed();
   }

@@ -180,7 +180,7 @@ function lastSteps(plan: Plan): Step[] {
       title: 'After 48 hours',
       phase: 'post',
       kind: 'document',
-      why: 'The size each application’s own pool should come down to, from the connections the run saw it use.',
+      why: "The size each application's own pool should come down to, from the connections the run saw it use.",
     }),
   ];
 }

@@ -70,7 +70,7 @@ export async function explainRefusal(
   if (known) return failure(known[1], known[2]);
   return failure(
     `${said}. PostgreSQL says the same for a wrong password, one whose VALID UNTIL has passed, and a role that does not exist`,
-    'Compare the password in the services’ addresses with the role (select rolvaliduntil from pg_roles); postgres.adminSecret in the plan lets the wizard tell which it is.',
+    "Compare the password in the services' addresses with the role (select rolvaliduntil from pg_roles); postgres.adminSecret in the plan lets the wizard tell which it is.",
   );
 }
 

@@ -240,7 +240,9 @@ export function rolloutResult(
         ? direction === 'forward'
           ? verdict.message
           : `nothing to roll out: ${cron ? 'a CronJob' : 'no replicas'}; the template is what counts`
-        : `${verdict.message}, ${verdict.progress.available}/${verdict.progress.desired} available, ${verdict.progress.old} old pods left, ${seconds} s`,
+        : verdict.outcome === 'drained'
+          ? `${verdict.message}, ${seconds} s`
+          : `${verdict.message}, ${verdict.progress.available}/${verdict.progress.desired} available, old pods left: ${verdict.progress.old}, ${seconds} s`,
     expected: cron ? 'the template of its next Jobs' : 'all pods of the new revision available, all old pods gone',
     data: {
       outcome: verdict.outcome,
