@@ -6,40 +6,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Lab, NAMESPACE, openLab, runsIn } from './crash/lab.ts';
-import { ACTS, LINES, MARK } from './hostile.ts';
+import { type Lab, openLab, runsIn } from './crash/lab.ts';
+import { ACTS, MARK } from './hostile.ts';
+import { speakHostile } from './hostile-pods.ts';
 
 let lab: Lab;
 beforeAll(async () => {
   lab = await openLab({ faults: ['crashloop:notification-service'] });
-  const { store, kubelet } = lab.cluster;
-  const real = kubelet.log.bind(kubelet);
-  kubelet.log = async function* (namespace, pod, container, options) {
-    if (pod.startsWith('notification-service')) for (const line of LINES) yield { at: new Date(), line };
-    yield* real(namespace, pod, container, options);
-  };
-  let serial = 0;
-  store.watch(({ resource, type, object }) => {
-    if (resource !== 'pods' || type !== 'ADDED' || !object.metadata.name.startsWith('notification-service')) return;
-    const { name, uid } = object.metadata;
-    queueMicrotask(() => {
-      for (const line of LINES.slice(0, -2)) {
-        serial++;
-        store.create('events', {
-          apiVersion: 'v1',
-          kind: 'Event',
-          metadata: { name: `hostile-${serial}`, namespace: NAMESPACE },
-          involvedObject: { kind: 'Pod', name, namespace: NAMESPACE, uid },
-          reason: 'Failed',
-          message: line,
-          type: 'Warning',
-          firstTimestamp: new Date().toISOString(),
-          lastTimestamp: new Date().toISOString(),
-          count: 1,
-        });
-      }
-    });
-  });
+  speakHostile(lab.cluster, /^notification-service/, /^notification-service/);
 });
 afterAll(() => lab?.close());
 

@@ -7,19 +7,8 @@ import { inspect } from 'node:util';
 
 export const MASK = '•••';
 
-export class Secret {
-  readonly #value: string;
-
-  constructor(value: string) {
-    this.#value = value;
-    remember(value);
-  }
-
-  /** The value itself. Call it where the value goes onto the wire, and nowhere else. */
-  reveal(): string {
-    return this.#value;
-  }
-
+/** What prints itself as dots, however it is printed. */
+export abstract class Unprintable {
   toString(): string {
     return MASK;
   }
@@ -30,6 +19,21 @@ export class Secret {
 
   [inspect.custom](): string {
     return MASK;
+  }
+}
+
+export class Secret extends Unprintable {
+  readonly #value: string;
+
+  constructor(value: string) {
+    super();
+    this.#value = value;
+    remember(value);
+  }
+
+  /** The value itself. Call it where the value goes onto the wire, and nowhere else. */
+  reveal(): string {
+    return this.#value;
   }
 }
 

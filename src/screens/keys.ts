@@ -2,7 +2,7 @@
 import { isHeld } from '../components/states.ts';
 import type { RunSnapshot } from '../engine/run/model.ts';
 import { ACTIONS, type Action, type ActionId, type Place } from './actions.ts';
-import { isWelcome, type UiState } from './screen.ts';
+import { isWelcome, type UiState, VIEWS } from './screen.ts';
 
 /** Keys of every action, defaults replaced by the operator's own. */
 export type Keymap = Readonly<Record<ActionId, readonly string[]>>;
@@ -26,17 +26,7 @@ export function keymapOf(overrides: Readonly<Record<string, readonly string[]>> 
 }
 
 const PLACES: readonly Place[] = [
-  'home',
-  'services',
-  'pools',
-  'plan',
-  'preflight',
-  'checklist',
-  'logs',
-  'doctor',
-  'record',
-  'rollback',
-  'help',
+  ...VIEWS,
   'end',
   'start',
   'welcome',

@@ -6,7 +6,7 @@ import { ACTIONS } from './actions.ts';
 import { conflictsOf, keymapOf } from './keys.ts';
 import { pasted, press } from './press.ts';
 import type { Pressed, Scene } from './scene.ts';
-import { FIRST_UI, type UiState } from './screen.ts';
+import { FIRST_UI, type UiState, VIEWS } from './screen.ts';
 import { SITUATIONS, type Situation } from './testing/situations.ts';
 import { bigSnapshot, withStep } from './testing/snapshot.ts';
 import { DEFAULT_KEYMAP, still } from './testing/still.ts';
@@ -289,25 +289,12 @@ test('no frame is taller or wider than its terminal, whatever the size, the view
   const big = bigSnapshot(120, 5, 40);
   const wide = { ...SITUATIONS.migrate(), context: '集群-très-lông-コンテキスト'.repeat(3), operator: '👩‍💻 operator' };
   const snapshots = [...Object.values(SITUATIONS).map((make) => make()), big, wide, undefined];
-  const views = [
-    'home',
-    'services',
-    'pools',
-    'plan',
-    'preflight',
-    'checklist',
-    'logs',
-    'doctor',
-    'record',
-    'rollback',
-    'help',
-  ] as const;
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 240 }),
       fc.integer({ min: 1, max: 70 }),
       fc.nat(snapshots.length - 1),
-      fc.constantFrom(...views),
+      fc.constantFrom(...VIEWS),
       fc.boolean(),
       (columns, rows, index, view, ascii) => {
         const lines = still({ snapshot: snapshots[index], columns, rows, ui: { view }, ascii });

@@ -7,18 +7,21 @@ import type { Keymap } from './keys.ts';
 import type { Prompt } from './prompt.ts';
 
 /** The views that keys switch between. `home` shows the open ask, the end, or the step that runs. */
-export type ViewId =
-  | 'home'
-  | 'services'
-  | 'pools'
-  | 'plan'
-  | 'preflight'
-  | 'checklist'
-  | 'logs'
-  | 'doctor'
-  | 'record'
-  | 'rollback'
-  | 'help';
+export const VIEWS = [
+  'home',
+  'services',
+  'pools',
+  'plan',
+  'preflight',
+  'checklist',
+  'logs',
+  'doctor',
+  'record',
+  'rollback',
+  'help',
+] as const;
+
+export type ViewId = (typeof VIEWS)[number];
 
 /** What the terminal is doing apart from the run. It is lost with the screen and nothing of the run is in it. */
 export interface UiState {

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Lab, NAMESPACE, openLab, runsIn } from '../crash/lab.ts';
 import { ACTS, LINES, MARK, NAME, OSC52 } from '../hostile.ts';
 import { type HostileApi, openHostileApi } from '../hostile-api.ts';
+import { speakHostile } from '../hostile-pods.ts';
 import { approveUntil, confirm } from './operator.ts';
 import { Terminal } from './terminal.ts';
 
@@ -21,34 +22,8 @@ const open: Terminal[] = [];
 
 beforeAll(async () => {
   lab = await openLab({ password: PASSWORD, faults: ['crashloop:notification-service'] });
-  const { store, kubelet } = lab.cluster;
-  const real = kubelet.log.bind(kubelet);
-  kubelet.log = async function* (namespace, pod, container, options) {
-    if (/^(notification-service|pgbouncer)/.test(pod)) for (const line of LINES) yield { at: new Date(), line };
-    yield* real(namespace, pod, container, options);
-  };
-  let serial = 0;
-  store.watch(({ resource, type, object }) => {
-    if (resource !== 'pods' || type !== 'ADDED' || !/^(notification|pgbouncer)/.test(object.metadata.name)) return;
-    const { name, uid } = object.metadata;
-    queueMicrotask(() => {
-      for (const line of LINES.slice(0, -2)) {
-        serial++;
-        store.create('events', {
-          apiVersion: 'v1',
-          kind: 'Event',
-          metadata: { name: `hostile-${serial}`, namespace: NAMESPACE },
-          involvedObject: { kind: 'Pod', name, namespace: NAMESPACE, uid },
-          reason: `Failed${OSC52}`,
-          message: line,
-          type: 'Warning',
-          firstTimestamp: new Date().toISOString(),
-          lastTimestamp: new Date().toISOString(),
-          count: 1,
-        });
-      }
-    });
-  });
+  const { store } = lab.cluster;
+  speakHostile(lab.cluster, /^(notification-service|pgbouncer)/, /^(notification|pgbouncer)/, `Failed${OSC52}`);
   api = await openHostileApi(lab.cluster.kubeconfigPath, join(lab.newHome(), 'kubeconfig'));
   // Somebody with such a name wrote one of ours.
   const identity = structuredClone(store.get('deployments.apps', NAMESPACE, 'identity-service')!);

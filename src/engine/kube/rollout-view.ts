@@ -35,6 +35,15 @@ const owns = (object: KubeObject, uid: string): boolean =>
 
 const isTerminal = (pod: KubeObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
+/** What the controller counts. */
+const replicasOf = (desired: number, status: Json) => ({
+  desired,
+  updated: status.updatedReplicas ?? 0,
+  ready: status.readyReplicas ?? 0,
+  available: status.availableReplicas ?? 0,
+  total: status.replicas ?? 0,
+});
+
 export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutView | undefined {
   const workload = objects.workload;
   if (!workload) return undefined;
@@ -53,13 +62,7 @@ export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutVi
       const revision: string | undefined = observed ? status.updateRevision : undefined;
       const isNew = (p: KubeObject) =>
         revision !== undefined && p.metadata.labels?.['controller-revision-hash'] === revision;
-      const numbers = {
-        desired,
-        updated: status.updatedReplicas ?? 0,
-        ready: status.readyReplicas ?? 0,
-        available: status.availableReplicas ?? 0,
-        total: status.replicas ?? 0,
-      };
+      const numbers = replicasOf(desired, status);
       // kubectl's own rule looks at readyReplicas and forgets minReadySeconds; ours does not.
       const settled =
         observed &&
@@ -104,13 +107,7 @@ export function viewOf(objects: RolloutObjects, match: TemplateMatch): RolloutVi
       const mine = living.filter((pod) => isOfSets(pod, workload, sets, objects.replicaSets));
       const targetUid: string | undefined = target?.metadata.uid;
       const isNew = (p: KubeObject) => targetUid !== undefined && owns(p, targetUid);
-      const numbers = {
-        desired,
-        updated: status.updatedReplicas ?? 0,
-        ready: status.readyReplicas ?? 0,
-        available: status.availableReplicas ?? 0,
-        total: status.replicas ?? 0,
-      };
+      const numbers = replicasOf(desired, status);
       const settled =
         workload.kind === 'Rollout'
           ? observed && status.phase === 'Healthy' && status.stableRS === status.currentPodHash

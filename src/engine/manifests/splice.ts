@@ -38,7 +38,7 @@ export function proposals(parsed: Parsed, spot: Spot, edit: Edit, move: Move): S
   if (spot.index === undefined) return insertions(parsed, spot, path, edit, move.to);
   if (!isSeq(list)) return [];
   const item = list.items[spot.index];
-  if (move.to === null) return removals(parsed.text, spot, path, list, spot.index, document);
+  if (move.to === null) return removals(parsed.text, path, list, spot.index, document);
   if (isAlias(item)) return one(rangeOf(item), flowText(move.to, false));
   if (isScalar(item)) {
     const old = spot.written === undefined ? [] : one(rangeOf(item), spot.written);
@@ -125,8 +125,12 @@ function spread(text: string, map: YAMLMap, keyStart: number, value: Json, quote
   const [start, end] = rangeOf(map);
   if (!quoted || !text.slice(start, end).includes('\n')) return flowText(value, quoted);
   const column = columnOf(text, keyStart);
-  const step = Math.max(1, column - /^[ \t]*/.exec(text.slice(lineStart(text, start)))![0].length);
-  const lines = JSON.stringify(value, null, step).split('\n');
+  return prettyJson(text, value, column, column - /^[ \t]*/.exec(text.slice(lineStart(text, start)))![0].length);
+}
+
+/** JSON over several lines, its first one in that column; an indentation of nothing is one blank. */
+function prettyJson(text: string, value: Json, column: number, step: number): string {
+  const lines = JSON.stringify(value, null, Math.max(1, step)).split('\n');
   return lines.map((line, at) => (at === 0 ? line : `${' '.repeat(column)}${line}`)).join(endOfLine(text));
 }
 
@@ -171,7 +175,7 @@ function insertions(
   if (beside === undefined) return [];
   const column = columnOf(text, rangeOf(beside.key)[0]);
   const inner = `${indent(itemText(entry, stepOf(text, container)), column + listStep(text, container), text)}${eol}`;
-  const at = pair === undefined ? contentEnd(text, pair ?? after?.value) : rangeOf(pair.key)[1];
+  const at = pair === undefined ? contentEnd(text, after?.value) : rangeOf(pair.key)[1];
   return afterLine(text, at, pair === undefined ? `${' '.repeat(column)}env:${eol}${inner}` : inner);
 }
 
@@ -196,15 +200,12 @@ function flowInsertion(text: string, list: YAMLSeq, entry: Json, first: boolean)
 function pretty(text: string, start: number, entry: Json, beside: YAMLMap): string {
   if (!text.slice(...rangeOf(beside)).includes('\n')) return flowText(entry, true);
   const column = columnOf(text, start);
-  const step = Math.max(1, columnOf(text, rangeOf(beside.items[0]?.key)[0]) - column);
-  const lines = JSON.stringify(entry, null, step).split('\n');
-  return lines.map((line, at) => (at === 0 ? line : `${' '.repeat(column)}${line}`)).join(endOfLine(text));
+  return prettyJson(text, entry, column, columnOf(text, rangeOf(beside.items[0]?.key)[0]) - column);
 }
 
 /** Takes an entry out, with its line; a list that it was alone in goes with it. */
 function removals(
   text: string,
-  spot: Spot,
   path: readonly (string | number)[],
   list: YAMLSeq,
   index: number,
@@ -228,7 +229,7 @@ function removals(
   if (list.items.length > 1) return one([lineStart(text, dash), end], '');
   const container = nodeAt(document, path.slice(0, -1));
   const pair = isMap(container) ? ownPair(container, String(path.at(-1))) : undefined;
-  if (!pair || spot.index === undefined) return [];
+  if (!pair) return [];
   return one([lineStart(text, rangeOf(pair.key)[0]), end], '');
 }
 

@@ -1,35 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { settings, version } from '../testing/pooler-settings.ts';
 import { checkIni } from './check-ini.ts';
 import { atLeast, parseVersion, renderHba, renderIni } from './config.ts';
-import type { PoolerSettings } from './config-types.ts';
 import { parseIni } from './ini-parse.ts';
 import { computeSizing } from './sizing.ts';
 import type { SizingFacts } from './sizing-types.ts';
-
-function version(text: string) {
-  const parsed = parseVersion(text);
-  if (!parsed.ok) throw new Error(parsed.error.message);
-  return parsed.value;
-}
-const settings: PoolerSettings = {
-  databases: [
-    {
-      name: 'nova',
-      host: 'postgres.nova.svc.cluster.local',
-      port: 5432,
-      dbname: 'nova',
-      forcedUser: 'nova_user',
-      poolSize: 20,
-      minPoolSize: 10,
-      reservePool: 3,
-      maxDbConnections: 23,
-    },
-  ],
-  clientUsers: ['nova_user'],
-  adminUser: 'admin',
-  statsUser: 'stats_user',
-  maxClientConn: 1000,
-};
 
 describe('versions', () => {
   test.each([

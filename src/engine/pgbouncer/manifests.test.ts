@@ -1,38 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../secret.ts';
+import { settings, version } from '../testing/pooler-settings.ts';
 import { checkManifests } from './check-manifests.ts';
 import { PATHS, parseVersion, renderHba, renderIni } from './config.ts';
-import type { KubeObject, PoolerManifestOptions, PoolerSettings } from './config-types.ts';
+import type { KubeObject, PoolerManifestOptions } from './config-types.ts';
 import { contentHash, exporterConnection, poolerObjects, poolerSecret } from './manifests.ts';
 
-const parsed = parseVersion('1.26.1');
-if (!parsed.ok) throw new Error('version');
-const settings: PoolerSettings = {
-  databases: [
-    {
-      name: 'nova',
-      host: 'postgres.nova.svc.cluster.local',
-      port: 5432,
-      dbname: 'nova',
-      forcedUser: 'nova_user',
-      poolSize: 20,
-      minPoolSize: 10,
-      reservePool: 3,
-      maxDbConnections: 23,
-    },
-  ],
-  clientUsers: ['nova_user'],
-  adminUser: 'admin',
-  statsUser: 'stats_user',
-  maxClientConn: 1000,
-};
+const LATEST = version('1.26.1');
 const options: PoolerManifestOptions = {
   namespace: 'nova',
   image: 'example.org/pgbouncer:1.26.1',
   exporterImage: 'example.org/pgbouncer-exporter:0.12.0',
   replicas: 2,
-  version: parsed.value,
-  ini: renderIni(parsed.value, settings),
+  version: LATEST,
+  ini: renderIni(LATEST, settings),
   hba: renderHba(settings),
   userlistSecretName: 'pgbouncer-userlist',
 };

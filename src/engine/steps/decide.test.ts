@@ -11,32 +11,38 @@ import type { StepContext } from './types.ts';
 
 const info = { id: 'p2.decide', guide: '-', title: 'Decision', phase: 'p2', kind: 'decide' as const };
 
+const silent = async () => fail('cluster-unreachable', 'the cluster is silent');
+
+/** A cluster and poolers that tell nothing of the one service that has moved. */
+const blind = () => ({
+  kube: { get: async () => fail('not-found', 'no such Secret'), list: silent },
+  fleet: { namespace: 'nova', service: () => undefined, podOwners: silent },
+  pooler: {
+    watch: () => {},
+    sample: async () => undefined,
+    pods: silent,
+    postgres: silent,
+    inspectors: silent,
+    activity: silent,
+  },
+  secrets: { role: generatePassword(), admin: generatePassword(), stats: generatePassword() },
+  state: () => ({ services: [{ name: 'auth-service', phase: 'p2', state: 'pooled' }], facts: {} }),
+  fact: () => {},
+  gates: () => {},
+  waitingFor: () => {},
+});
+
 test('going on beside gates that nobody could measure is waived by whoever allowed it, and no pass', async () => {
-  const silent = async () => fail('cluster-unreachable', 'the cluster is silent');
   const policy = { approve: 'all', onFailure: 'stop', onInconclusive: 'accept' } as const;
   const evidence: { check: string; verdict: Verdict; observed: string }[] = [];
   const ctx = {
     plan: loadedPlan({ ...NOVA_PLAN, pooler: { ...NOVA_PLAN.pooler, prometheus: {} } }, 'a test').plan,
-    kube: { get: async () => fail('not-found', 'no such Secret'), list: silent },
-    fleet: { namespace: 'nova', service: () => undefined, podOwners: silent },
-    pooler: {
-      watch: () => {},
-      sample: async () => undefined,
-      pods: silent,
-      postgres: silent,
-      inspectors: silent,
-      activity: silent,
-    },
-    secrets: { role: generatePassword(), admin: generatePassword(), stats: generatePassword() },
+    ...blind(),
     clock: { ...realClock(), sleep: async () => {} },
     signal: new AbortController().signal,
     asks: new AskBroker({ who: 'alice@bastion', policy, opened: () => {}, changed: () => {}, answered: () => {} }),
     policy,
     who: 'alice@bastion',
-    state: () => ({ services: [{ name: 'auth-service', phase: 'p2', state: 'pooled' }], facts: {} }),
-    fact: () => {},
-    gates: () => {},
-    waitingFor: () => {},
     decided: () => {},
     evidence: (one: (typeof evidence)[number]) => evidence.push(one),
   } as unknown as StepContext;
@@ -60,31 +66,16 @@ test('leaving in the middle of a soak ends the step with the reason, and nothing
   const listen = (reason: unknown) => unheard.push(reason);
   process.on('unhandledRejection', listen);
   const leave = new AbortController();
-  const silent = async () => fail('cluster-unreachable', 'the cluster is silent');
   let opened = () => {};
   const asked = new Promise<void>((resolve) => {
     opened = resolve;
   });
   const ctx = {
     plan: loadedPlan(NOVA_PLAN, 'a test').plan,
-    kube: { get: async () => fail('not-found', 'no such Secret'), list: silent },
-    fleet: { namespace: 'nova', service: () => undefined, podOwners: silent },
-    pooler: {
-      watch: () => {},
-      sample: async () => undefined,
-      pods: silent,
-      postgres: silent,
-      inspectors: silent,
-      activity: silent,
-    },
-    secrets: { role: generatePassword(), admin: generatePassword(), stats: generatePassword() },
+    ...blind(),
     clock: realClock(),
     signal: leave.signal,
     asks: new AskBroker({ who: 'alice@bastion', opened, changed: () => {}, answered: () => {} }),
-    state: () => ({ services: [{ name: 'auth-service', phase: 'p2', state: 'pooled' }], facts: {} }),
-    fact: () => {},
-    gates: () => {},
-    waitingFor: () => {},
   } as unknown as StepContext;
   const step = decideStep(info, '30m', ['auth-service']);
   const over = step.verify(ctx).then(ok, (reason: unknown) => reason);

@@ -4,7 +4,7 @@ import { ok } from '../result.ts';
 import { JUMP_MS } from '../run/clock.ts';
 import { overall } from '../run/gates.ts';
 import type { Answer, Ask, GateView, StepInfo } from '../run/model.ts';
-import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
+import { GateWatch, gateEvidence, gateFailure, gatesFor } from './gate-watch.ts';
 import { switchedOf } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
 import type { Step, StepContext, StepResult } from './types.ts';
@@ -240,10 +240,7 @@ async function conclude(
 function evidence(ctx: StepContext, views: readonly GateView[]): void {
   for (const view of views) {
     ctx.evidence({
-      check: `gate: ${view.title}`,
-      verdict: view.verdict,
-      observed: view.observed,
-      expected: view.limit,
+      ...gateEvidence(view),
       data: { looks: view.history.length, failed: view.history.filter((one) => one.verdict === 'fail').length },
     });
   }

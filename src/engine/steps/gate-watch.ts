@@ -8,7 +8,7 @@ import type { PlanService } from '../plan/schema.ts';
 import { ok, type Result } from '../result.ts';
 import { createGates, overall } from '../run/gates.ts';
 import type { FailureSample, GateId, GateSample, Gates, ResponseSample } from '../run/gates-types.ts';
-import type { GateView, PoolsView } from '../run/model.ts';
+import type { Evidence, GateView, PoolsView } from '../run/model.ts';
 import { Arrivals } from './arrival.ts';
 import { healthTarget } from './health-target.ts';
 import { lookAtPostgres, lookAtUse, podsByWorkload } from './looks.ts';
@@ -35,6 +35,14 @@ const SLOW_AT_LEAST_MS = 2000;
 const LEAST_BETWEEN_LOOKS_MS = 250;
 /** Services asked in one look; the others follow in the next ones. */
 const SERVICES_PER_LOOK = 3;
+
+/** A gate as evidence of the step that watched it. */
+export const gateEvidence = (view: GateView): Pick<Evidence, 'check' | 'verdict' | 'observed' | 'expected'> => ({
+  check: `gate: ${view.title}`,
+  verdict: view.verdict,
+  observed: view.observed,
+  expected: view.limit,
+});
 
 export interface Measured {
   readonly sample: GateSample;

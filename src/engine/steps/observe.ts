@@ -5,7 +5,7 @@ import type { PlanService } from '../plan/schema.ts';
 import { ok, type Result } from '../result.ts';
 import type { GateView, PoolsView, StepInfo } from '../run/model.ts';
 import { type Arrivals, arrivalKey, arrivalOf } from './arrival.ts';
-import { GateWatch, gateFailure, gatesFor } from './gate-watch.ts';
+import { GateWatch, gateEvidence, gateFailure, gatesFor } from './gate-watch.ts';
 import { lookAtLoadBalancer } from './load-balancer.ts';
 import { endpointText, type Look, lookAtHealth, lookAtPods, lookAtServices, withPods } from './looks.ts';
 import { switchedOf } from './not-switched.ts';
@@ -102,14 +102,7 @@ function judge(
   watch: GateWatch,
   service: string | undefined,
 ): StepResult {
-  for (const view of views) {
-    ctx.evidence({
-      check: `gate: ${view.title}`,
-      verdict: view.verdict,
-      observed: view.observed,
-      expected: view.limit,
-    });
-  }
+  for (const view of views) ctx.evidence(gateEvidence(view));
   if (views.some((view) => view.verdict === 'fail')) {
     return { verdict: 'fail', failure: gateFailure(views, watch.texts, service) };
   }

@@ -1,37 +1,28 @@
 /** The Deployment and ReplicaSet controllers on the real store; pods become Ready when the test says so. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createStore } from '../api/store.ts';
 import type { Json, KubeObject, ObjectStore } from '../contract.ts';
-import { ServiceIndex } from './service-index.ts';
-import { startControllers } from './start.ts';
+import { type ControllerLab, startLab } from './testing/lab.ts';
 
 const QUIET_MS = 15;
 let store: ObjectStore;
-let stop: () => void;
-let errors: unknown[];
+let lab: ControllerLab;
 let statuses: string[];
 
 beforeEach(() => {
-  store = createStore({ namespaces: ['rec'] });
-  errors = [];
+  lab = startLab();
+  store = lab.store;
   statuses = [];
   store.watch(({ resource, object }) => {
     if (resource !== 'deployments.apps') return;
     const line = summary(object);
     if (statuses.at(-1) !== line) statuses.push(line);
   });
-  const index = new ServiceIndex(store);
-  const controllers = startControllers(store, index, (_key, error) => errors.push(error));
-  stop = () => {
-    controllers();
-    index.close();
-  };
 });
 
 afterEach(() => {
-  stop();
+  lab.stop();
   vi.useRealTimers();
-  expect(errors).toEqual([]);
+  expect(lab.errors).toEqual([]);
 });
 
 /** `generation/observed spec replicas/updated/ready/available/unavailable conditions in their order`. */

@@ -1,27 +1,18 @@
 /** DaemonSets and Jobs on the real store. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createStore } from '../api/store.ts';
 import type { KubeObject, ObjectStore } from '../contract.ts';
-import { ServiceIndex } from './service-index.ts';
-import { startControllers } from './start.ts';
+import { type ControllerLab, startLab } from './testing/lab.ts';
 
 let store: ObjectStore;
-let stop: () => void;
-let errors: unknown[];
+let lab: ControllerLab;
 
 beforeEach(() => {
-  store = createStore({ namespaces: ['rec'] });
-  errors = [];
-  const index = new ServiceIndex(store);
-  const controllers = startControllers(store, index, (_key, error) => errors.push(error));
-  stop = () => {
-    controllers();
-    index.close();
-  };
+  lab = startLab();
+  store = lab.store;
 });
 afterEach(() => {
-  stop();
-  expect(errors).toEqual([]);
+  lab.stop();
+  expect(lab.errors).toEqual([]);
 });
 
 const template = (labels: object, value = '1') => ({
