@@ -19,7 +19,7 @@ const Row = memo(function Row({ text }: { text: string }) {
 
 /**
  * A whole frame as one Ink text: of 30 texts each frame costs thirty times React's and Yoga's care, though what is written
- * is the difference between two frames in either case (decision 9). Only a frame with a spinner in it has a text a row.
+ * is the difference between two frames in either case (decision 13). Only a frame with a spinner in it has a text a row.
  */
 export function Frame({ lines, theme, busyRow }: FrameProps) {
   const rows = lines.map((line) => paintLine(line, theme).trimEnd());
