@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { fail, ok, type Result } from '../engine/result.ts';
 import type { CheckpointEntry } from '../engine/run/checkpoint-types.ts';
+import { identityOf } from '../engine/run/core.ts';
 import { foldAll, phaseViews, type RunState } from '../engine/run/fold.ts';
 import { isRunning } from '../engine/run/journal-lock.ts';
 import { readJournal } from '../engine/run/journal-read.ts';
@@ -85,15 +86,8 @@ export function isResumable(entry: CheckpointEntry, hosts: readonly string[]): b
 export function snapshotOfState(run: Pick<FoundRun, 'state' | 'dir'>): RunSnapshot {
   const { state } = run;
   return {
-    runId: state.runId,
-    operator: state.operator,
-    context: state.cluster.context,
-    namespace: state.cluster.namespace,
-    planName: state.planName,
-    startedAt: state.startedAt,
+    ...identityOf(state),
     now: state.updatedAt,
-    timeScale: state.timeScale,
-    rehearsal: state.rehearsal,
     status: state.status === 'ended' || state.status === 'parked' ? 'ended' : state.status,
     outcome: state.status === 'parked' ? 'parked' : state.outcome,
     phases: phaseViews(state),

@@ -85,16 +85,9 @@ export class RunCore {
     const state = this.#state;
     const live = this.live.state;
     return {
-      runId: state.runId,
-      operator: state.operator,
-      context: state.cluster.context,
-      namespace: state.cluster.namespace,
-      planName: state.planName,
-      startedAt: state.startedAt,
+      ...identityOf(state),
       // A run that has ended took as long as it took, whatever is done with its record afterwards.
       now: this.state.endedAt ?? this.timestamp(),
-      timeScale: state.timeScale,
-      rehearsal: state.rehearsal,
       status: live.status,
       outcome: live.outcome ?? state.outcome,
       endedFor: live.status === 'ended' ? (state.status === 'parked' ? state.parkedFor : state.cause) : undefined,
@@ -118,6 +111,18 @@ export class RunCore {
     };
   }
 }
+
+/** What never changes of a run, as snapshots tell it. */
+export const identityOf = (state: RunState) => ({
+  runId: state.runId,
+  operator: state.operator,
+  context: state.cluster.context,
+  namespace: state.cluster.namespace,
+  planName: state.planName,
+  startedAt: state.startedAt,
+  timeScale: state.timeScale,
+  rehearsal: state.rehearsal,
+});
 
 function serviceView(service: RunState['services'][number], live: LiveView['state']): ServiceView {
   return {

@@ -142,6 +142,13 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
     }
   }
 
+  /** Who owns which field after a write. */
+  function fieldsAfter(before: KubeObject | undefined, after: KubeObject, write: ApiWrite) {
+    if (write.managedFields) return write.managedFields(after);
+    const { manager = 'unknown', subresource } = write;
+    return trackUpdate(before, after, { manager, operation: 'Update', time: timestamp(), subresource });
+  }
+
   function createAs(resource: string, input: KubeObject, write: ApiWrite): KubeObject {
     const definition = definitionOf(resource);
     const object = decoded(definition, input, write);
@@ -180,14 +187,7 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
       exceededQuota(definition, final, (name) => each(name, final.metadata.namespace));
     if (refused !== undefined) throw forbidden(definition, meta.name, refused);
     warnOfSecurity(final, write);
-    final.metadata.managedFields =
-      write.managedFields?.(final) ??
-      trackUpdate(undefined, final, {
-        manager: write.manager ?? 'unknown',
-        operation: 'Update',
-        time: timestamp(),
-        subresource: write.subresource,
-      });
+    final.metadata.managedFields = fieldsAfter(undefined, final, write);
     if (write.dryRun) return copy(final);
     commit('ADDED', resource, final);
     if (definition.resource === 'namespaces') furnish(final.metadata.name);
@@ -278,14 +278,7 @@ export function createStore(options: StoreOptions = {}): RehearsalStore {
     const generation = nextGeneration(definition, current, next, write.subresource);
     if (generation === undefined) delete next.metadata.generation;
     else next.metadata.generation = generation;
-    next.metadata.managedFields =
-      write.managedFields?.(next) ??
-      trackUpdate(current, next, {
-        manager: write.manager ?? 'unknown',
-        operation: 'Update',
-        time: timestamp(),
-        subresource: write.subresource,
-      });
+    next.metadata.managedFields = fieldsAfter(current, next, write);
     if (same(next, current)) return copy(current);
     if (write.dryRun) return copy(next);
     if (
