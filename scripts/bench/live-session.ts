@@ -28,6 +28,8 @@ const TICK_MS = 10;
 const REFRESH_S = 2;
 const POLLS = 9;
 const HEAP_EVERY_MS = 5000;
+/** By then the histories on the screen have their length (4 minutes, 12 at the chart's full grain), and what runs is compiled. */
+const SETTLED_MS = 12 * 60_000;
 const MB = 1024 * 1024;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -74,7 +76,7 @@ export async function measureLive(seconds: number, quick = false): Promise<Live>
       quick ? 2000 : 30_000,
     );
     await approveUntil(terminal, /left of 30 m/, 600_000, { phases: !quick });
-    await pause(quick ? 1000 : 60_000);
+    await pause(quick ? 1000 : SETTLED_MS);
     const began = performance.now();
     bytes = 0;
     while (performance.now() - began < seconds * 1000) {

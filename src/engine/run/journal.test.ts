@@ -187,6 +187,27 @@ test('after a failed fsync the lazy lines are written again, because the page ca
   ]);
 });
 
+test('lazy lines are on the disk every 64 KiB at the latest, whatever follows them', async () => {
+  const dir = newDir();
+  let onDisk = 0;
+  const files: JournalFiles = {
+    ...nodeFiles,
+    sync: (fd) => {
+      nodeFiles.sync(fd);
+      onDisk = nodeFiles.size(fd);
+    },
+  };
+  const journal = await begun(dir, files);
+  const longest = 64 * 1024;
+  for (let n = 0; n < 200; n++) {
+    expect(journal.append(note('x'.repeat(1000)), { durable: false }).ok).toBe(true);
+    expect(statSync(journalPath(dir)).size - onDisk).toBeLessThanOrEqual(longest);
+  }
+  expect(onDisk).toBeGreaterThan(2 * longest);
+  journal.close();
+  expect(linesIn(dir)).toHaveLength(201);
+});
+
 test('a read-only disk is an error before anything is opened', async () => {
   const files: JournalFiles = {
     ...nodeFiles,

@@ -169,6 +169,9 @@ function writeError(error: unknown, path: string): Result<never> {
   });
 }
 
+/** Bytes that may wait for an fsync: a soak of hours writes nothing but samples, and they are kept until then. */
+const MOST_PENDING = 64 * 1024;
+
 class FileJournal implements Journal {
   readonly runId: string;
   readonly path: string;
@@ -183,8 +186,8 @@ class FileJournal implements Journal {
   #size: number;
   /** Bytes that are on the disk for sure. */
   #durable: number;
-  /** Texts between `durable` and `size`: accepted, perhaps only in the page cache. */
-  #pending: Buffer[] = [];
+  /** Texts between `durable` and `size`: accepted, perhaps only in the page cache. Not as Buffers, which keep whole slabs alive. */
+  #pending: string[] = [];
   /** After a failed write or fsync the file may hold anything behind `durable`, and is written again from there. */
   #suspect = false;
   #closed = false;
@@ -216,12 +219,13 @@ class FileJournal implements Journal {
     if (!ready.ok) return ready;
     const { line, text } = makeLine(event, this.#events + 1, new Date(this.#now()).toISOString(), this.#head);
     const data = Buffer.from(`${text}\n`, 'utf8');
+    const durable = options.durable !== false || this.#size + data.length - this.#durable > MOST_PENDING;
     try {
       this.#repair();
       killPoint(() => `append ${labelOf(event)}`);
       this.#write(data, this.#size);
       killPoint(() => `written ${labelOf(event)}`);
-      if (options.durable !== false) {
+      if (durable) {
         this.#files.sync(this.#fd);
         killPoint(() => `synced ${labelOf(event)}`);
       }
@@ -235,8 +239,8 @@ class FileJournal implements Journal {
     this.#size += data.length;
     this.#events++;
     this.#head = line.hash;
-    if (options.durable === false) this.#pending.push(data);
-    else this.#settled();
+    if (durable) this.#settled();
+    else this.#pending.push(`${text}\n`);
     return ok(line);
   }
 
@@ -287,7 +291,7 @@ class FileJournal implements Journal {
     if (!this.#suspect) return;
     this.#files.truncate(this.#fd, this.#durable);
     if (this.#pending.length > 0) {
-      this.#write(Buffer.concat(this.#pending), this.#durable);
+      this.#write(Buffer.from(this.#pending.join(''), 'utf8'), this.#durable);
       this.#files.sync(this.#fd);
     }
     this.#settled();
