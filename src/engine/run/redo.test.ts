@@ -40,6 +40,14 @@ test('a service that was left out with a reason asks for no decision twice', () 
   expect([...stepsToRedo(stateWith('direct', 'skipped'), PLANNED)]).toEqual([]);
 });
 
+test('a switch that was accepted without a proof is due again when it was taken back later', () => {
+  expect([...stepsToRedo(stateWith('rolled-back', 'waived', 'pass'), PLANNED)]).toEqual([
+    'p2.cdn-service.migrate',
+    'p2.cdn-service.observe',
+    'p2.decide',
+  ]);
+});
+
 test('of a batch, whose services no step names, everything is due again', () => {
   const state = stateWith('rolled-back', 'pass');
   const batch = {

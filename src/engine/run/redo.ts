@@ -3,7 +3,7 @@ import type { RunState } from './fold.ts';
 
 /**
  * Ids of steps that passed for services that are not on the pooler any more: due again after a resume, and with them what the
- * phase says of all its services (checklist, decision). A service whose own steps were waived or skipped was left out by
+ * phase says of all its services (checklist, decision). A service none of whose own steps passed was left out by
  * somebody with a reason: nothing of it is due, and no decision of its phase is asked for twice because of it.
  */
 export function stepsToRedo(state: Pick<RunState, 'services' | 'steps'>, planned: readonly string[]): Set<string> {
@@ -17,9 +17,12 @@ export function stepsToRedo(state: Pick<RunState, 'services' | 'steps'>, planned
   );
   const names = new Set(due.map((service) => service.name));
   const phases = new Set(due.map((service) => service.phase));
+  // What nobody could measure and somebody accepted was done all the same, and has been undone since.
+  const isDone = ({ state: is, service }: (typeof steps)[number]) =>
+    is === 'pass' || (is === 'waived' && service !== undefined);
   return new Set(
     steps
-      .filter((step) => step.state === 'pass' && phases.has(step.phase))
+      .filter((step) => isDone(step) && phases.has(step.phase))
       .filter((step) => step.service === undefined || names.has(step.service))
       .map((step) => step.id),
   );
