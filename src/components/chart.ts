@@ -53,6 +53,16 @@ export function chartCells(width: number): number {
   return Math.max(1, width - AXIS - 1);
 }
 
+/**
+ * The end of a time axis of `cells` that begins at `from` and holds `last`: 1, 1.5, 2, 3, 4, 6, 8, 12 … seconds a cell. It stands still
+ * until the axis is full: what was drawn stays where it is, and a new sample draws its own cell.
+ */
+export function axisEnd(from: number, last: number, cells: number): number {
+  let cellMs = 1000;
+  for (let step = 0; from + cells * cellMs <= last; step++) cellMs *= step % 2 === 0 ? 3 / 2 : 4 / 3;
+  return from + cells * cellMs;
+}
+
 /** `rows + 1` lines: the title with the newest value, then the bars. */
 export function chart(points: readonly Point[], options: ChartOptions, glyphs: Glyphs): Line[] {
   const { width, rows, from, to } = options;

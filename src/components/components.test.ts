@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { progressBar, sparkline, stackedBar } from './bars.ts';
-import { bucket, chart } from './chart.ts';
+import { axisEnd, bucket, chart } from './chart.ts';
 import { clockTime, compact, duration, limitWords } from './format.ts';
 import { gateLines } from './gates.ts';
 import {
@@ -96,6 +96,21 @@ describe('pictures', () => {
       UNICODE,
     );
     expect(textOf(bar)).toBe(`a${'b'.repeat(15)}${'░'.repeat(4)}`);
+  });
+
+  test('an axis stands still until it is full, and is never less than two thirds full then', () => {
+    let end = axisEnd(0, 0, 60);
+    expect(end).toBe(60_000);
+    for (let last = 0; last < 5 * 3_600_000; last += 2000) {
+      const next = axisEnd(0, last, 60);
+      expect(next).toBeGreaterThan(last);
+      if (next !== end) expect([last >= end, (last / next) * 3 + 0.1 >= 2]).toEqual([true, true]);
+      end = next;
+    }
+    const points = Array.from({ length: 40 }, (_, n) => ({ at: n * 2000, value: (n * 7) % 11 }));
+    const drawn = (count: number) => bucket(points.slice(0, count), 0, axisEnd(0, (count - 1) * 2000, 60), 60);
+    // A sample more changes what comes after the one before it, and nothing to its left.
+    expect(drawn(39).slice(0, 50)).toEqual(drawn(40).slice(0, 50));
   });
 
   test('a chart keeps the worst value of each span of time', () => {

@@ -1,5 +1,5 @@
 /** The pools over the whole change: clients, waiting, active, latency, with a mark where each service switched. */
-import { chart, chartCells, type Point } from '../components/chart.ts';
+import { axisEnd, chart, chartCells, type Point } from '../components/chart.ts';
 import { duration, shortTime } from '../components/format.ts';
 import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
@@ -53,6 +53,7 @@ export function poolsScreen(view: View): Body {
     };
   const from = history[0]?.at ?? Date.parse(snapshot.startedAt);
   const to = Math.max(from + 1000, history[history.length - 1]?.at ?? 0);
+  const end = axisEnd(from, to, chartCells(width));
   const marks = switches(snapshot).filter((one) => one.at >= from && one.at <= to);
   const head: Line = wholeSpans(
     [
@@ -74,13 +75,13 @@ export function poolsScreen(view: View): Body {
   const rows = Math.max(1, Math.floor(room / shown.length) - 1);
   const charts = shown.flatMap((metric) => {
     const points: Point[] = pointsOf(history, metric);
-    return chart(points, { ...metric, width, rows, from, to, marks: marks.map((one) => one.at) }, glyphs);
+    return chart(points, { ...metric, width, rows, from, to: end, marks: marks.map((one) => one.at) }, glyphs);
   });
   return {
     lines: [
       head,
       ...fitRows(charts, shown.length * (rows + 1)),
-      markNames(marks, from, to, width, glyphs.more),
+      markNames(marks, from, end, width, glyphs.more),
       postgresLine(snapshot.pools.postgres, width, glyphs),
       ...(tableRows > 0 ? fitRows(poolTable(snapshot.pools, width, tableRows, glyphs), tableRows) : []),
       ...attribution,
@@ -94,7 +95,7 @@ export function courseLines(history: readonly PoolTotals[], width: number, rows:
   const last = history[history.length - 1];
   if (first === undefined || last === undefined) return fitRows([], rows);
   const from = first.at;
-  const to = Math.max(from + 1000, last.at);
+  const to = axisEnd(from, last.at, chartCells(width));
   const each = Math.floor(rows / 2);
   const charts = METRICS.filter((metric) => metric.title === 'clients' || metric.title === 'query time').flatMap(
     (metric) => chart(pointsOf(history, metric), { ...metric, width, rows: each - 1, from, to, marks: [] }, glyphs),
