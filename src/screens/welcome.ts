@@ -20,7 +20,10 @@ export function welcomeScreen(view: View): Body {
   const services = snapshot.services.length;
   const head: Line[] = [
     [
-      span(` ${services} services from PostgreSQL to PgBouncer`, 'title'),
+      span(
+        width < 56 ? ` ${services} services to PgBouncer` : ` ${services} services from PostgreSQL to PgBouncer`,
+        'title',
+      ),
       span(`   ${snapshot.context} / ${snapshot.namespace}`, 'muted'),
     ],
     ...gap,

@@ -98,7 +98,7 @@ async function askAndGoBack(
   if (consent === 'confirm') {
     core.live.set({
       status: 'asking',
-      waitingFor: { text: 'your confirmation', since: core.timestamp() },
+      waitingFor: { text: 'your answer', since: core.timestamp() },
     });
     const preview = await previewBack(ports, services, label);
     const answer = await ports.asks.put(

@@ -352,14 +352,12 @@ async function failed(
 
 async function ask(ports: RunnerPorts, question: Ask): Promise<Answer> {
   const { core } = ports;
-  core.live.set({ status: 'asking', waitingFor: { text: waitText(question), since: core.timestamp() } });
+  core.live.set({ status: 'asking', waitingFor: { text: 'your answer', since: core.timestamp() } });
   const answer = await ports.asks.put(question, ports.controls.signal);
   // Nobody is waited for any more; what is begins in a moment and says so itself.
   core.live.set({ status: 'running', waitingFor: { text: afterText(question), since: core.timestamp() } });
   return answer;
 }
-
-const waitText = (question: Ask): string => (question.kind === 'confirm' ? 'your confirmation' : 'your answer');
 
 const afterText = (question: Ask): string =>
   question.kind === 'confirm' ? `the first request of: ${question.title}` : 'the answer to be carried out';

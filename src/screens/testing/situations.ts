@@ -41,7 +41,7 @@ export const SITUATIONS = {
     const snapshot = snapshotAt('p1.secret', {
       status: 'asking',
       pools: { poolers: [], rows: [], history: [], everyMs: 2000 },
-      waitingFor: { text: 'your confirmation', since: at(41 * 60_000) },
+      waitingFor: { text: 'your answer', since: at(41 * 60_000) },
       ask: { id: 'ask-1', kind: 'confirm', stepId: 'p1.secret', title: 'Secret pgbouncer-userlist', preview: PREVIEW },
     });
     return withStep(snapshot, 'preflight', {
