@@ -1,6 +1,6 @@
 /** The run in sentences: what changed, what is asked, and what the screen shows in its views. */
 import { duration, limitWords, shortTime } from '../components/format.ts';
-import { isHeld, phaseSign, serviceSign, stepSign, verdictSign } from '../components/states.ts';
+import { guideNumber, isHeld, phaseSign, serviceSign, stepSign, verdictSign } from '../components/states.ts';
 import { ASCII } from '../components/theme.ts';
 import type { Ask, RunSnapshot } from '../engine/run/model.ts';
 import { adviceOf } from './decision.ts';
@@ -25,7 +25,7 @@ export function changes(before: RunSnapshot | undefined, after: RunSnapshot): st
     const moved = old?.state !== step.state;
     if (before !== undefined && moved)
       out.push(
-        `${step.guide === '-' ? '' : `${step.guide} `}${step.title}: ${stepSign(step, ASCII).word}${step.cause === undefined ? '' : `. Cause: ${step.cause}`}`,
+        `${guideNumber(step) === '' ? '' : `${guideNumber(step)} `}${step.title}: ${stepSign(step, ASCII).word}${step.cause === undefined ? '' : `. Cause: ${step.cause}`}`,
       );
     if (before === undefined && step.state === 'running') out.push(`Now: ${step.title}.`);
     const told = before === undefined ? step.evidence.length : (old?.evidence.length ?? 0);
