@@ -221,11 +221,12 @@ test('what a gate has seen is not cut while its limit or its history has room', 
     gate('longest query of the switched services', '0 ms, limit 2000 ms', 'at most 10 times the longest before'),
     gate('connections in PostgreSQL against the pools', '20, computed 20', 'within 2'),
   ];
-  for (const width of [100, 120, 160]) {
+  for (const width of [100, 120, 160, 200]) {
     const rows = gateLines(gates, width, UNICODE);
     for (const [index, row] of rows.entries()) {
       expect(lineWidth(row), `${width}`).toBeLessThanOrEqual(width);
       expect(textOf(row), `${width}`).toContain(gates[index]!.observed);
+      if (width >= 160) expect(textOf(row), `${width}`).toContain(gates[index]!.limit);
     }
   }
 });

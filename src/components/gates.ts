@@ -22,7 +22,8 @@ export function gateLines(gates: readonly GateView[], width: number, glyphs: Gly
     6,
     Math.min(width >= 160 ? 112 : 60, wanted, width >= 90 ? Math.max(SEEN_LEAST, Math.floor(rest * 0.55)) : rest),
   );
-  const limit = width >= 90 ? Math.max(0, Math.min(28, longest((gate) => gate.limit) + 2, rest - seen)) : 0;
+  const limit =
+    width >= 90 ? Math.max(0, Math.min(width >= 160 ? 64 : 28, longest((gate) => gate.limit) + 2, rest - seen)) : 0;
   const trail = history === 0 ? 0 : Math.min(40, history + rest - seen - limit);
   return gates.flatMap((gate): Line[] => {
     const sign = verdictSign(gate.verdict, glyphs);
