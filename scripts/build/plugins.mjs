@@ -60,6 +60,12 @@ export const inkByRows = {
       ['import ', `import { isPainted } from ${JSON.stringify(rowsModule)};\nimport `],
       ['const sanitizeAnsi = (text) => {', 'const sanitizeAnsi = (text) => {\n    if (isPainted(text)) return text;'],
     );
+    // What is left of a changed row is found character by character, unless every character is a code unit of one cell.
+    load(
+      /ink\/build\/line-update\.js$/,
+      ['import ', `import { SIMPLE_ROW } from ${JSON.stringify(rowsModule)};\nimport `],
+      ['const printableAscii = /^[ -~]*$/u;', 'const printableAscii = SIMPLE_ROW;'],
+    );
     // Ink keeps the measures of 4096 texts and the texts with them. Here a text is a whole frame, and each is a new one:
     // 16 MB an hour at 100 x 30, until there are 8192 of them.
     load(/ink\/build\/measure-text\.js$/, ['maxSize: 4096', 'maxSize: 8']);

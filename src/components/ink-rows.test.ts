@@ -1,9 +1,10 @@
 import { Terminal } from '@xterm/headless';
+import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { SITUATIONS, type Situation } from '../screens/testing/situations.ts';
 import { still } from '../screens/testing/still.ts';
-import { type Drawing, isPainted, quickly, rowsOf } from './ink-rows.ts';
+import { type Drawing, isPainted, quickly, rowsOf, SIMPLE_ROW } from './ink-rows.ts';
 import { paintLine } from './paint.ts';
 import { THEME_NAMES, themeOf } from './theme.ts';
 
@@ -128,6 +129,22 @@ describe('quickly', () => {
       expect(quickly(() => 77)(text)).toBe(77);
     },
   );
+
+  test('no simple character joins with another: each is one of a row, and one code unit', () => {
+    const simple = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((one) =>
+      SIMPLE_ROW.test(one),
+    );
+    expect(simple.length).toBeGreaterThan(1000);
+    const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...simple), { maxLength: 60 }), (cells) => {
+        const row = cells.join('');
+        expect([...segmenter.segment(row)].map(({ segment }) => segment)).toEqual(cells);
+        expect(SIMPLE_ROW.test(row)).toBe(true);
+        expect(SIMPLE_ROW.test(`${row}\u0301`)).toBe(false);
+      }),
+    );
+  });
 
   test('leaves a frame of several rows to the measure', () => {
     expect(isPainted('a\nb')).toBe(true);

@@ -2,7 +2,7 @@
  * A short way through Ink for frames that are rows already. Ink composes every frame from single cells, so that boxes may
  * overlap and be clipped: 12,000 objects for 200 x 60, taken apart and put together again for each key. Rows that span
  * the frame, one text each, need none of it, and text that holds nothing but simple characters and colours need not be
- * tokenised to be measured. The build puts this in front of Ink's own way (scripts/build/plugins.mjs); whatever is not such a
+ * tokenised to be measured, nor taken apart to find where it differs from what stands on the screen. The build puts this in front of Ink's own way (scripts/build/plugins.mjs); whatever is not such a
  * frame or text takes Ink's own way.
  */
 import { SIMPLE_CELLS } from './cells.ts';
@@ -40,6 +40,9 @@ export function rowsOf({ operations, height }: Drawing): { output: string; heigh
 const SGR = /\u001b\[[\d;]*m/g;
 /** Simple characters and the colours that `paintLine` writes. Unrolled, so that a text that does not match costs no more. */
 const PAINTED = new RegExp(`^${SIMPLE_CELLS}*(?:(?:\u001b\\[[\\d;]*m|\n)${SIMPLE_CELLS}*)*$`);
+
+/** A row without colours of which every code unit is a cell, and a character of its own: nothing joins with its neighbour. */
+export const SIMPLE_ROW = new RegExp(`^${SIMPLE_CELLS}*$`);
 
 /** A frame as we paint nearly all of them: nothing in it needs to be looked at character by character. */
 export function isPainted(text: string): boolean {
