@@ -171,6 +171,18 @@ export class OddFleet {
     this.#deployment('mounted-file', [this.app({ volumeMounts: [{ name: 'config', mountPath: '/etc/app' }] })], {
       pod: { volumes: [{ name: 'config', secret: { secretName: 'mounted' } }] },
     });
+    this.#deployment('two-in-one', [this.app({ args: [`--read=${this.url()} --write=${this.url()}`] })]);
+    // One Secret for two services: each mounts its own file, of which one holds two addresses.
+    this.#secret('shared', {
+      'left.yaml': `read: "${this.url()}"\nwrite: "${this.url('postgres.nova:5432')}"\n`,
+      'right.yaml': `database: "${this.url()}"\n`,
+    });
+    for (const side of ['left', 'right']) {
+      const secret = { secretName: 'shared', items: [{ key: `${side}.yaml`, path: 'app.yaml' }] };
+      this.#deployment(`shared-${side}`, [this.app({ volumeMounts: [{ name: 'config', mountPath: '/etc/app' }] })], {
+        pod: { volumes: [{ name: 'config', secret }] },
+      });
+    }
     this.#deployment(
       'with-migration',
       [this.literal()],
@@ -287,9 +299,6 @@ export class OddFleet {
         spec: { replicas: 0 },
       },
     );
-    out('two-in-one', /more than one address/, [this.app({ args: [`--read=${this.url()} --write=${this.url()}`] })], {
-      spec: { replicas: 0 },
-    });
     out('without-database', /takes the address/, [this.app({ env: [{ name: 'MODE', value: 'static' }] })]);
     out('stuck', /not healthy before/, [
       this.app({ image: 'shop/does-not-exist:2', env: [{ name: 'DATABASE_URL', value: this.url() }] }),

@@ -4,7 +4,7 @@
  */
 import { LEASE_NAME } from './lease.ts';
 import type { Need } from './option-types.ts';
-import { ownedName } from './owned-objects.ts';
+import { copyName, ownedName } from './owned-objects.ts';
 import { groupOf, KINDS, type Kind } from './refs.ts';
 import { runObjectName } from './run-state.ts';
 
@@ -169,15 +169,8 @@ function switching(needs: Needs, input: AccessInput): void {
     for (const name of workload.configMaps ?? []) needs.add(['get'], '', 'configmaps', look, { name });
     needs.add(['patch'], known.group, known.resource, workload.step, { name: workload.name });
     needs.add(['create'], '', 'secrets', workload.step);
-    // Is what is there what was sent? After an answer that got lost, and for a file that two workloads mount.
-    for (const name of [workload.name, ...(workload.secrets ?? [])])
-      needs.add(
-        ['get'],
-        '',
-        'secrets',
-        workload.step,
-        ofRun(input, (runId) => ownedName(name, runId)),
-      );
+    // Is what is there what was sent? After an answer that got lost.
+    for (const [plural, name] of madeFor(workload)) needs.add(['get'], '', plural, workload.step, ofRun(input, name));
     // A StatefulSet's stuck pod stays until it is deleted.
     if (workload.kind === 'StatefulSet') needs.add(['delete'], '', 'pods', `rollback of ${workload.name}`);
   }
@@ -213,9 +206,21 @@ function afterwards(needs: Needs, input: AccessInput): void {
   // A right to delete all Secrets is not worth it: without the names somebody else cleans up.
   if (!input.cleanup || input.runId === undefined) return;
   const clean = 'cleanup: remove what is kept of the run';
-  const made = [runObjectName(input.runId), ...input.workloads.map(({ name }) => ownedName(name, input.runId!))];
-  for (const name of made) {
-    needs.add(['delete'], '', 'secrets', clean, { ...fix, name });
-    needs.add(['delete'], '', 'configmaps', clean, { ...fix, name });
-  }
+  const { runId } = input;
+  for (const plural of ['secrets', 'configmaps'])
+    needs.add(['delete'], '', plural, clean, { ...fix, name: runObjectName(runId) });
+  for (const [plural, name] of input.workloads.flatMap(madeFor))
+    needs.add(['delete'], '', plural, clean, { ...fix, name: name(runId) });
+}
+
+/** What a switch may bring: the new addresses, and copies of mounted files. */
+function madeFor({ name, secrets = [], configMaps = [] }: AccessInput['workloads'][number]) {
+  const own = (runId: string) => ownedName(name, runId);
+  const copy = (object: string) => (runId: string) => copyName(object, name, runId);
+  return [
+    ['secrets', own],
+    ...secrets.map((object) => ['secrets', copy(object)] as const),
+    ...(configMaps.length > 0 ? [['configmaps', own] as const] : []),
+    ...configMaps.map((object) => ['configmaps', copy(object)] as const),
+  ] as const;
 }

@@ -1,7 +1,7 @@
 /** From a place in a pod template to what the operator reads about it. */
 import { sanitiseLine } from '../sanitise.ts';
 import { dottedDsn } from './dsn.ts';
-import type { Site } from './scan.ts';
+import type { Site } from './site.ts';
 import type { Consumer } from './workload-types.ts';
 
 export function toConsumer(site: Site, workload: string): Consumer {

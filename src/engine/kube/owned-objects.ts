@@ -3,7 +3,8 @@
  * files hold one. They bear the run's id, never change, and nobody else's object is edited.
  */
 import { ref } from './refs.ts';
-import type { Site } from './scan.ts';
+import type { Site } from './site.ts';
+import { type Part, SplicedText } from './spliced-text.ts';
 import type { Json, KubeObject, Ref } from './types.ts';
 
 export interface NewObject {
@@ -20,6 +21,13 @@ export const runSuffix = (runId: string): string =>
 
 export const ownedName = (workload: string, runId: string): string =>
   `${workload.slice(0, 240)}-pgb-${runSuffix(runId)}`;
+
+/**
+ * The copy of an object with a mounted file, one for each workload that mounts it: two workloads may change different keys,
+ * and one may go back while the other stays.
+ */
+export const copyName = (object: string, workload: string, runId: string): string =>
+  `${object.slice(0, 120)}-pgb-${runSuffix(runId)}-${workload.slice(0, 110)}`.replace(/[.-]+$/, '');
 
 /** Which run an object was made for. */
 export const RUN_LABEL = 'pgb-wizard.dev/run';
@@ -39,7 +47,7 @@ export class OwnedObjects {
   /** Text by key. */
   readonly #keys = { Secret: new Map<string, string>(), ConfigMap: new Map<string, string>() };
   /** Copies of whole objects for mounted files, by source object. */
-  readonly #copies = new Map<string, { ref: Ref; object: KubeObject; texts: Map<string, string> }>();
+  readonly #copies = new Map<string, { ref: Ref; object: KubeObject; texts: Map<string, SplicedText> }>();
 
   constructor(live: KubeObject, runId: string) {
     this.#live = live;
@@ -61,19 +69,19 @@ export class OwnedObjects {
     }
   }
 
-  /** Name of the copy of an object in which `key` holds this text; undefined when it holds another new one already. */
-  copyOf(object: KubeObject, kind: Kind, name: string, key: string, text: string): string | undefined {
+  /** Name of the copy of an object in which a part of the file `key` is another; the file is `whole` so far. */
+  copyWith(object: KubeObject, kind: Kind, name: string, key: string, whole: string, part: Part): string {
     const id = `${kind}/${name}`;
-    const copyName = ownedName(name, this.#runId);
     const copy = this.#copies.get(id) ?? {
-      ref: ref(kind, this.#live.metadata.namespace, copyName),
+      ref: ref(kind, this.#live.metadata.namespace, copyName(name, String(this.#live.metadata.name), this.#runId)),
       object,
-      texts: new Map<string, string>(),
+      texts: new Map<string, SplicedText>(),
     };
-    if (copy.texts.has(key)) return undefined;
+    const text = copy.texts.get(key) ?? new SplicedText(whole);
+    text.put(part);
     copy.texts.set(key, text);
     this.#copies.set(id, copy);
-    return copyName;
+    return copy.ref.name;
   }
 
   objects(): NewObject[] {
@@ -88,7 +96,7 @@ export class OwnedObjects {
     for (const { ref: of, object, texts } of this.#copies.values()) {
       const kind = object.kind as Kind;
       const data = { ...object.data };
-      for (const [key, text] of texts) data[key] = kind === 'Secret' ? base64(text) : text;
+      for (const [key, text] of texts) data[key] = kind === 'Secret' ? base64(text.text) : text.text;
       const manifest = this.#manifest(kind, of.name, data);
       if (object.binaryData) manifest.binaryData = object.binaryData;
       if (object.type) manifest.type = object.type;

@@ -1,7 +1,8 @@
 /** What a change of one workload would be: its sources read, its sites found, its edits planned. Nothing is sent. */
 import { fail, ok, type Result } from '../result.ts';
 import type { PlanSwitchOptions } from './option-types.ts';
-import { type Site, scanTemplate } from './scan.ts';
+import { scanTemplate } from './scan.ts';
+import type { Site } from './site.ts';
 import { readSources } from './sources.ts';
 import { planEdits, type SwitchPlan } from './switch-plan.ts';
 import { poolerTarget, type ResolvedTarget } from './target.ts';

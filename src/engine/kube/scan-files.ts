@@ -1,6 +1,6 @@
 /** Addresses in the files of a pod: the keys of mounted Secrets and ConfigMaps. */
 import { dsnsIn } from './dsns-in-text.ts';
-import type { Site } from './scan.ts';
+import type { Site } from './site.ts';
 import { isTarget, type ResolvedTarget } from './target.ts';
 import type { Json } from './types.ts';
 import type { ContainerRole } from './workload-types.ts';

@@ -8,8 +8,9 @@ import type { ContainerList, Edit } from './edits.ts';
 import { type EnvVariable, expand, references } from './environment.ts';
 import { templateOf } from './fingerprint.ts';
 import { type NewObject, OwnedObjects } from './owned-objects.ts';
-import type { Site } from './scan.ts';
+import type { Site } from './site.ts';
 import type { ReadSources } from './sources.ts';
+import { SplicedText } from './spliced-text.ts';
 import { isTarget, type ResolvedTarget, seenBy } from './target.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { Endpoint } from './workload-types.ts';
@@ -43,6 +44,8 @@ class Planner {
   readonly #values = new Map<Edit, { old: string; now: string }>();
   readonly #warnings: string[] = [];
   readonly #volumes = new Map<number, Json>();
+  /** By the argument's place. */
+  readonly #arguments = new Map<string, { edit: Edit; text: SplicedText }>();
 
   constructor(live: KubeObject, sources: ReadSources, target: ResolvedTarget, to: Endpoint, runId: string) {
     this.#live = live;
@@ -100,7 +103,8 @@ class Planner {
         return undefined;
       }
       case 'argument':
-        return this.#argument(site, place, rewritten, secret);
+        this.#argument(site, place, rewritten, secret);
+        return undefined;
       case 'file':
         return this.#file(site, place, rewritten);
     }
@@ -199,12 +203,7 @@ class Planner {
     return { kind: origin.kind === 'secretKeyRef' ? 'Secret' : 'ConfigMap', name: origin.name, key: origin.key };
   }
 
-  #argument(
-    site: Site,
-    place: Extract<Site['place'], { kind: 'argument' }>,
-    rewritten: string,
-    secret: boolean,
-  ): { why: string; next: string } | undefined {
+  #argument(site: Site, place: Extract<Site['place'], { kind: 'argument' }>, rewritten: string, secret: boolean): void {
     const element: string = site.raw;
     let text = rewritten;
     if (secret && references(site.text).length === 0) {
@@ -215,24 +214,23 @@ class Planner {
       this.#push(site, { kind: 'env', ...this.#where(site), name, index: -1, before: null, after }, value);
       text = `$(${name})`;
     }
+    const { field, index, start, end } = place;
+    // One edit an argument, with all the addresses in it.
+    const id = `${site.pointer}/${field}/${index}`;
+    const known = this.#arguments.get(id);
+    const spliced = known?.text ?? new SplicedText(element);
+    spliced.put({ start, end, now: text });
     const edit: Edit = {
       kind: 'argument',
       ...this.#where(site),
-      field: place.field,
-      index: place.index,
+      field,
+      index,
       before: element,
-      after: element.slice(0, place.start) + text + element.slice(place.end),
+      after: spliced.text,
     };
-    if (
-      this.#edits.some(
-        (e) =>
-          e.kind === 'argument' && e.container === edit.container && e.field === edit.field && e.index === edit.index,
-      )
-    ) {
-      return { why: 'it holds more than one address', next: 'Change this argument by hand, then look again.' };
-    }
+    if (known) this.#edits.splice(this.#edits.indexOf(known.edit), 1);
+    this.#arguments.set(id, { edit, text: spliced });
     this.#push(site, edit, rewritten);
-    return undefined;
   }
 
   #file(
@@ -243,19 +241,16 @@ class Planner {
     const { kind, name, key } = site.from!;
     const object = this.#sources.object(kind, name);
     if (!object) return { why: `${kind} ${name} is not readable`, next: 'Grant get on it, then look again.' };
-    const text = site.text.slice(0, place.start) + rewritten + site.text.slice(place.end);
-    const copyName = this.#owned.copyOf(object, kind, name, key, text);
-    if (copyName === undefined)
-      return { why: `${name}/${key} holds more than one address`, next: 'Change this file by hand, then look again.' };
+    const { start, end } = place;
+    const copy = this.#owned.copyWith(object, kind, name, key, site.text, { start, end, now: rewritten });
     const volume: Json = structuredClone(this.#volumes.get(place.volume) ?? site.raw);
     const part = place.source === undefined ? volume : volume.projected.sources[place.source];
-    if (kind === 'Secret' && place.source === undefined) part.secret.secretName = copyName;
-    else if (kind === 'Secret') part.secret.name = copyName;
-    else part.configMap.name = copyName;
+    if (kind === 'Secret' && place.source === undefined) part.secret.secretName = copy;
+    else if (kind === 'Secret') part.secret.name = copy;
+    else part.configMap.name = copy;
     this.#volumes.set(place.volume, volume);
-    this.#warnings.push(
-      `Volume ${site.raw.name} will mount ${kind} ${copyName}, a copy of ${name} with the new address.`,
-    );
+    const mount = `Volume ${site.raw.name} will mount ${kind} ${copy}, a copy of ${name} with the new address.`;
+    if (!this.#warnings.includes(mount)) this.#warnings.push(mount);
     return undefined;
   }
 

@@ -7,7 +7,7 @@ import { type Edit, editName } from './edits.ts';
 import type { PlanSwitchOptions } from './option-types.ts';
 import { isHostOrPort } from './redact.ts';
 import { workloadId } from './refs.ts';
-import type { Site } from './scan.ts';
+import type { Site } from './site.ts';
 import type { SwitchPlan } from './switch-plan.ts';
 import type { Json, JsonPatchOp, KubeObject } from './types.ts';
 

@@ -1,10 +1,13 @@
 /** How a container is brought to its end: the hook before it, SIGTERM, the grace period, SIGKILL. */
 import type { KubeObject } from '../contract.ts';
+import type { EventRecorder } from '../controllers/events.ts';
 import { runInPod } from './exec.ts';
 import type { PodContainer } from './pod-container.ts';
 import type { PodPlace } from './programs.ts';
 
 const DEFAULT_GRACE_SECONDS = 30;
+/** As the kubelet: SIGTERM is worth this much even when the hook took all the time there was. */
+const LEAST_AFTER_HOOK_MS = 2_000;
 
 /** How long a pod may take to end, ms. */
 export const graceOf = (pod: KubeObject): number =>
@@ -19,7 +22,7 @@ export function stopRun({ run }: PodContainer, grace: number): Promise<unknown> 
 }
 
 /** The container's `preStop`, for `grace` ms at most; `failed` is told why it did not end well. */
-export async function runPreStop(
+async function runPreStop(
   container: PodContainer,
   place: PodPlace,
   grace: number,
@@ -39,4 +42,24 @@ export async function runPreStop(
     tty: false,
     signal: AbortSignal.timeout(grace),
   }).catch((error: Error) => failed(error.message));
+}
+
+/** A container of a pod that goes: its probes end, then the hook, then the process; the hook's time counts towards the grace. */
+export async function stopContainer(
+  container: PodContainer,
+  pod: KubeObject,
+  place: PodPlace,
+  events: EventRecorder,
+): Promise<void> {
+  if (!container.run) return;
+  for (const stop of container.stopProbes) stop();
+  container.stopProbes = [];
+  const { name } = container.spec;
+  events.event(pod, 'Normal', 'Killing', `Stopping container ${name}`, `spec.containers{${name}}`);
+  const grace = graceOf(pod);
+  const begun = Date.now();
+  await runPreStop(container, place, grace, (message) =>
+    events.event(pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`),
+  );
+  await stopRun(container, Math.max(LEAST_AFTER_HOOK_MS, grace - (Date.now() - begun)));
 }

@@ -52,6 +52,10 @@ test('split variables are put together with their credentials', () => {
 
 test('arguments and mounted files are looked at when the environment has nothing', () => {
   expect(findDatabase(new Map(), ['--database-url=postgres://u:p@postgres/nova'])?.from).toBe('args');
+  expect(findDatabase(new Map(), ['exec app --read=postgres://u:p@postgres/nova --log=json'])).toMatchObject({
+    database: 'nova',
+    from: 'args',
+  });
   expect(findDatabase(new Map(), [], ['db:\n  url: "postgres://u:p@postgres:5432/nova"\n'])).toMatchObject({
     host: 'postgres',
     from: 'file',

@@ -22,6 +22,8 @@ const FIRST = [
   'DSN',
 ];
 
+const URL_IN_TEXT = /(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\/[^\s"'`<>]+/;
+
 export function findDatabase(
   env: ReadonlyMap<string, string>,
   args: readonly string[] = [],
@@ -34,7 +36,7 @@ export function findDatabase(
     if (parsed) return withCredentials({ ...parsed, from: name }, env);
   }
   for (const text of args) {
-    const parsed = parseDatabase(text.replace(/^--?[\w.-]+[= ]/, ''));
+    const parsed = parseDatabase(URL_IN_TEXT.exec(text)?.[0] ?? text.replace(/^--?[\w.-]+[= ]/, ''));
     if (parsed) return withCredentials({ ...parsed, from: 'args' }, env);
   }
   for (const prefix of ['PG', 'DB_', 'DATABASE_', 'POSTGRES_', 'POSTGRESQL_']) {
@@ -54,9 +56,7 @@ export function findDatabase(
     );
   }
   for (const text of files) {
-    const inside =
-      text.match(/(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\/[^\s"'`<>]+/)?.[0] ??
-      text.match(/(?:^|\s)((?:host|Host|Server)\s*=.*)/m)?.[1];
+    const inside = URL_IN_TEXT.exec(text)?.[0] ?? text.match(/(?:^|\s)((?:host|Host|Server)\s*=.*)/m)?.[1];
     const parsed = inside ? parseDatabase(inside) : undefined;
     if (parsed) return withCredentials({ ...parsed, from: 'file' }, env);
   }

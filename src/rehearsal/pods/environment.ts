@@ -3,7 +3,8 @@
  * third_party/forked/golang/expansion: service links, then `envFrom` in order, then `env` in order with `$(VAR)` expanded
  * in literal values only.
  */
-import type { Json, KubeObject } from '../contract.ts';
+import type { Json, KubeObject, ObjectStore } from '../contract.ts';
+import { fieldOf } from './volumes.ts';
 
 export interface EnvironmentSource {
   secret(name: string): Record<string, string> | undefined;
@@ -134,8 +135,24 @@ export function serviceLinks(services: readonly KubeObject[]): Map<string, strin
   return links;
 }
 
+/** What a pod at `ip` may take its environment from, read of the store when it is asked for. */
+export function environmentSources(
+  pod: KubeObject,
+  ip: string,
+  from: { store: ObjectStore; hostIP: string; servicesIn(namespace: string): readonly KubeObject[] },
+): EnvironmentSource {
+  const namespace = pod.metadata.namespace as string;
+  return {
+    secret: (name) => secretData(from.store.get('secrets', namespace, name)),
+    configMap: (name) => from.store.get('configmaps', namespace, name)?.data as Record<string, string> | undefined,
+    field: (path) => (path === 'status.podIP' ? ip : path === 'status.hostIP' ? from.hostIP : fieldOf(pod, path)),
+    services: from.servicesIn(namespace),
+    enableServiceLinks: pod.spec?.enableServiceLinks !== false,
+  };
+}
+
 /** `data` of a Secret as text. */
-export function secretData(secret: KubeObject | undefined): Record<string, string> | undefined {
+function secretData(secret: KubeObject | undefined): Record<string, string> | undefined {
   if (!secret) return undefined;
   return Object.fromEntries(
     Object.entries(secret.data ?? {}).map(([key, value]) => [

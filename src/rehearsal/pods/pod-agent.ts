@@ -10,9 +10,9 @@ import { type EventRecorder, now } from '../controllers/events.ts';
 import { freePort } from './addresses.ts';
 import type { ContainerContext, Machine } from './container.ts';
 import { StartError } from './container.ts';
-import { graceOf, runPreStop, stopRun } from './container-end.ts';
+import { graceOf, stopContainer, stopRun } from './container-end.ts';
 import { startProbes } from './container-probes.ts';
-import { effectiveEnvironment, secretData } from './environment.ts';
+import { effectiveEnvironment, environmentSources } from './environment.ts';
 import { pullImage } from './image-pull.ts';
 import { STARTERS } from './images.ts';
 import { PodContainer } from './pod-container.ts';
@@ -20,7 +20,6 @@ import { PodTimers } from './pod-timers.ts';
 import { mentions, PodVolumes } from './pod-volumes.ts';
 import type { PodPlace } from './programs.ts';
 import { podStatus } from './status.ts';
-import { fieldOf } from './volumes.ts';
 import { crashLoop, notLocated } from './waiting-states.ts';
 
 export interface AgentOptions {
@@ -256,15 +255,7 @@ export class PodAgent {
   }
 
   #environment(container: PodContainer) {
-    const { store } = this.#options;
-    return effectiveEnvironment(container.spec, this.namespace, {
-      secret: (name) => secretData(store.get('secrets', this.namespace, name)),
-      configMap: (name) => store.get('configmaps', this.namespace, name)?.data as Record<string, string> | undefined,
-      field: (path) =>
-        path === 'status.podIP' ? this.ip : path === 'status.hostIP' ? this.#options.hostIP : fieldOf(this.#pod, path),
-      services: this.#options.servicesIn(this.namespace),
-      enableServiceLinks: this.#pod.spec?.enableServiceLinks !== false,
-    });
+    return effectiveEnvironment(container.spec, this.namespace, environmentSources(this.#pod, this.ip, this.#options));
   }
 
   async #publish(containerPort: number): Promise<number> {
@@ -355,24 +346,9 @@ export class PodAgent {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#timers.clear();
-    const grace = graceOf(this.#pod);
-    const begun = Date.now();
-    const stopped = [...this.containers, ...this.initContainers].map(async (container) => {
-      if (!container.run) return;
-      for (const stop of container.stopProbes) stop();
-      container.stopProbes = [];
-      this.#options.events.event(
-        this.#pod,
-        'Normal',
-        'Killing',
-        `Stopping container ${container.spec.name}`,
-        `spec.containers{${container.spec.name}}`,
-      );
-      await runPreStop(container, this.place(container), grace, (message) =>
-        this.#options.events.event(this.#pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`),
-      );
-      await stopRun(container, Math.max(2_000, grace - (Date.now() - begun)));
-    });
+    const stopped = [...this.containers, ...this.initContainers].map((container) =>
+      stopContainer(container, this.#pod, this.place(container), this.#options.events),
+    );
     await Promise.all(stopped);
     const failed = this.containers.some((container) => (container.state.terminated?.exitCode ?? 137) !== 0);
     for (const container of this.containers) if (!container.state.terminated) container.state = notLocated();
