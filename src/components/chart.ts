@@ -3,10 +3,9 @@ import { compact } from './format.ts';
 import { type Line, padStart, type Span, span } from './line.ts';
 import type { Glyphs, Tone } from './theme.ts';
 
-export interface Point {
+export interface Measured {
+  /** ms since the epoch. */
   readonly at: number;
-  /** NaN where nothing was measured. */
-  readonly value: number;
   /** Samples are missing between the point before and this one: a gap is drawn as a gap. */
   readonly gap?: boolean;
 }
@@ -15,13 +14,21 @@ export interface Point {
  * The worst value in each of `cells` equal spans of time from `from` to `to`. A span between two points that belong together
  * has the value of the first (there are more cells than samples); NaN where nothing is known.
  */
-export function bucket(points: readonly Point[], from: number, to: number, cells: number): number[] {
+export function bucket<T extends Measured>(
+  points: readonly T[],
+  reading: (point: T) => number,
+  from: number,
+  to: number,
+  cells: number,
+): number[] {
   const out = new Array<number>(cells).fill(Number.NaN);
   const span = Math.max(1, to - from);
   let last = -1;
   let before = Number.NaN;
-  for (const { at, value, gap } of points) {
+  for (const point of points) {
+    const { at, gap } = point;
     if (at < from || at > to) continue;
+    const value = reading(point);
     const cell = Math.min(cells - 1, Math.floor(((at - from) / span) * cells));
     if (!gap && last >= 0) for (let between = last + 1; between < cell; between++) out[between] = before;
     const known = out[cell] ?? Number.NaN;
@@ -34,10 +41,12 @@ export function bucket(points: readonly Point[], from: number, to: number, cells
 
 const AXIS = 7;
 
-export interface ChartOptions {
+export interface ChartOptions<T extends Measured> {
   readonly title: string;
   readonly unit: string;
   readonly tone: Tone;
+  /** NaN where nothing was measured. */
+  readonly of: (point: T) => number;
   readonly width: number;
   /** Rows of the bars; the title takes one more. */
   readonly rows: number;
@@ -64,12 +73,13 @@ export function axisEnd(from: number, last: number, cells: number): number {
 }
 
 /** `rows + 1` lines: the title with the newest value, then the bars. */
-export function chart(points: readonly Point[], options: ChartOptions, glyphs: Glyphs): Line[] {
+export function chart<T extends Measured>(points: readonly T[], options: ChartOptions<T>, glyphs: Glyphs): Line[] {
   const { width, rows, from, to } = options;
   const cells = chartCells(width);
-  const values = bucket(points, from, to, cells);
+  const values = bucket(points, options.of, from, to, cells);
   const top = Math.max(1, ...values.filter(Number.isFinite));
-  const newest = points[points.length - 1]?.value;
+  const last = points[points.length - 1];
+  const newest = last === undefined ? Number.NaN : options.of(last);
   const steps = glyphs.sparks.length;
   const marked = new Set(
     options.marks.map((at) =>
@@ -79,10 +89,7 @@ export function chart(points: readonly Point[], options: ChartOptions, glyphs: G
   const out: Line[] = [
     [
       span(` ${options.title}`, 'title'),
-      span(
-        ` ${newest === undefined || Number.isNaN(newest) ? 'not measured' : `${compact(newest)}${options.unit}`}`,
-        options.tone,
-      ),
+      span(` ${Number.isNaN(newest) ? 'not measured' : `${compact(newest)}${options.unit}`}`, options.tone),
       span(options.limit === undefined ? '' : ` ${glyphs.dot} ${options.limit}`, 'muted'),
     ],
   ];
@@ -90,11 +97,17 @@ export function chart(points: readonly Point[], options: ChartOptions, glyphs: G
     const base = (rows - 1 - row) * steps;
     const label = row === 0 ? compact(top) : row === rows - 1 ? '0' : '';
     const cellsOfRow: Span[] = [span(`${padStart(label, AXIS - 1)}${glyphs.v}`, 'muted')];
+    // Most of a chart is empty: equal cells are counted, and written at once.
     let run = '';
     let runTone: Tone | undefined;
-    const flush = () => {
+    let same = '';
+    let count = 0;
+    const flush = (tone: Tone | undefined) => {
+      run += same.repeat(count);
+      if (tone === runTone) return;
       if (run !== '') cellsOfRow.push(span(run, runTone));
       run = '';
+      runTone = tone;
     };
     for (let cell = 0; cell < cells; cell++) {
       const value = values[cell] ?? Number.NaN;
@@ -109,11 +122,14 @@ export function chart(points: readonly Point[], options: ChartOptions, glyphs: G
               ? glyphs.dot
               : ' ';
       const tone: Tone = here > 0 ? options.tone : marked.has(cell) ? 'accent' : 'muted';
-      if (tone !== runTone) flush();
-      runTone = tone;
-      run += glyph;
+      if (glyph === same && tone === runTone) count += 1;
+      else {
+        flush(tone);
+        same = glyph;
+        count = 1;
+      }
     }
-    flush();
+    flush(undefined);
     out.push(cellsOfRow);
   }
   return out;

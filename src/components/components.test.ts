@@ -19,6 +19,8 @@ import { asciiLine, paintLine } from './paint.ts';
 import { ASCII, isUtf8Locale, THEME_NAMES, themeOf, UNICODE } from './theme.ts';
 import { windowAround, windowAt } from './window.ts';
 
+const reading = (point: { value: number }) => point.value;
+
 describe('widths', () => {
   test('glyphs of the themes are one cell, wide characters two, combining ones none', () => {
     for (const glyph of Object.values(UNICODE).flat()) {
@@ -108,23 +110,23 @@ describe('pictures', () => {
       end = next;
     }
     const points = Array.from({ length: 40 }, (_, n) => ({ at: n * 2000, value: (n * 7) % 11 }));
-    const drawn = (count: number) => bucket(points.slice(0, count), 0, axisEnd(0, (count - 1) * 2000, 60), 60);
+    const drawn = (count: number) => bucket(points.slice(0, count), reading, 0, axisEnd(0, (count - 1) * 2000, 60), 60);
     // A sample more changes what comes after the one before it, and nothing to its left.
     expect(drawn(39).slice(0, 50)).toEqual(drawn(40).slice(0, 50));
   });
 
   test('a chart keeps the worst value of each span of time', () => {
     const points = [1, 9, 2, 3].map((value, n) => ({ at: n * 10, value }));
-    expect(bucket(points, 0, 40, 2)).toEqual([9, 3]);
+    expect(bucket(points, reading, 0, 40, 2)).toEqual([9, 3]);
     const apart = [
       { at: 0, value: 1 },
       { at: 20, value: 2 },
       { at: 50, value: 3, gap: true },
     ];
-    expect(bucket(apart, 0, 60, 6)).toEqual([1, 1, 2, Number.NaN, Number.NaN, 3]);
+    expect(bucket(apart, reading, 0, 60, 6)).toEqual([1, 1, 2, Number.NaN, Number.NaN, 3]);
     const lines = chart(
       points,
-      { title: 't', unit: '', tone: 'ok', width: 20, rows: 3, from: 0, to: 30, marks: [] },
+      { title: 't', unit: '', tone: 'ok', of: reading, width: 20, rows: 3, from: 0, to: 30, marks: [] },
       UNICODE,
     );
     expect(lines).toHaveLength(4);

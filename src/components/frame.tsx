@@ -1,6 +1,6 @@
 import { Box, Text } from 'ink';
 import Spinner from 'ink-spinner';
-import { memo } from 'react';
+import { memo, useMemo } from 'react';
 import type { Line } from './line.ts';
 import { paintLine } from './paint.ts';
 import type { Theme } from './theme.ts';
@@ -17,12 +17,25 @@ const Row = memo(function Row({ text }: { text: string }) {
   return <Text wrap="truncate">{text === '' ? ' ' : text}</Text>;
 });
 
+/** Lines to text; a line that stands in the next frame too, as the same object, is painted once. */
+function usePainted(theme: Theme): (line: Line) => string {
+  return useMemo(() => {
+    const known = new WeakMap<Line, string>();
+    return (line) => {
+      const text = known.get(line) ?? paintLine(line, theme).trimEnd();
+      known.set(line, text);
+      return text;
+    };
+  }, [theme]);
+}
+
 /**
  * A whole frame as one Ink text: of 30 texts each frame costs thirty times React's and Yoga's care, though what is written
  * is the difference between two frames in either case (decision 13). Only a frame with a spinner in it has a text a row.
  */
 export function Frame({ lines, theme, busyRow }: FrameProps) {
-  const rows = lines.map((line) => paintLine(line, theme).trimEnd());
+  const painted = usePainted(theme);
+  const rows = lines.map(painted);
   if (busyRow === undefined) return <Row text={rows.join('\n')} />;
   return (
     <Box flexDirection="column">

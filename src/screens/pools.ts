@@ -1,7 +1,7 @@
 /** The pools over the whole change: clients, waiting, active, latency, with a mark where each service switched. */
-import { axisEnd, chart, chartCells, type Point } from '../components/chart.ts';
+import { axisEnd, chart, chartCells } from '../components/chart.ts';
 import { duration, shortTime } from '../components/format.ts';
-import { fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
+import { fitLine, fitRows, type Line, padEnd, padStart, span, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
 import type { Glyphs, Tone } from '../components/theme.ts';
 import type { RunSnapshot } from '../engine/run/model.ts';
@@ -24,14 +24,6 @@ const METRICS: readonly Metric[] = [
   { title: 'query time', unit: ' ms', tone: 'accent', limit: 'alert above 5 s', of: (totals) => totals.queryMs },
 ];
 
-function pointsOf(history: readonly PoolTotals[], metric: Metric): Point[] {
-  return history.map((totals) => ({
-    at: totals.at,
-    value: metric.of(totals),
-    ...(totals.gap ? { gap: true } : {}),
-  }));
-}
-
 /** When each service was switched: the end of its migrate step. */
 function switches(snapshot: RunSnapshot): { readonly service: string; readonly at: number }[] {
   return snapshot.steps.flatMap((step) =>
@@ -39,6 +31,17 @@ function switches(snapshot: RunSnapshot): { readonly service: string; readonly a
       ? [{ service: step.service, at: Date.parse(step.finishedAt) }]
       : [],
   );
+}
+
+const drawn = new WeakMap<readonly PoolTotals[], { readonly key: string; readonly lines: readonly Line[] }>();
+
+/** The charts of a history, drawn once: a tick a second moves the clocks beside them, and nothing in them. */
+function remembered(history: readonly PoolTotals[], key: string, draw: () => readonly Line[]): readonly Line[] {
+  const known = drawn.get(history);
+  if (known?.key === key) return known.lines;
+  const lines = draw();
+  drawn.set(history, { key, lines });
+  return lines;
 }
 
 export function poolsScreen(view: View): Body {
@@ -73,14 +76,21 @@ export function poolsScreen(view: View): Body {
   const room = height - 1 - 2 - attribution.length - tableRows;
   const shown = METRICS.slice(0, Math.max(1, Math.min(4, Math.floor(room / 3))));
   const rows = Math.max(1, Math.floor(room / shown.length) - 1);
-  const charts = shown.flatMap((metric) => {
-    const points: Point[] = pointsOf(history, metric);
-    return chart(points, { ...metric, width, rows, from, to: end, marks: marks.map((one) => one.at) }, glyphs);
-  });
+  const charts = remembered(
+    history,
+    `${width} ${rows} ${shown.length} ${marks.map((one) => one.at)} ${glyphs.ascii}`,
+    () =>
+      fitRows(
+        shown.flatMap((metric) =>
+          chart(history, { ...metric, width, rows, from, to: end, marks: marks.map((one) => one.at) }, glyphs),
+        ),
+        shown.length * (rows + 1),
+      ).map((line) => fitLine(line, width)),
+  );
   return {
     lines: [
       head,
-      ...fitRows(charts, shown.length * (rows + 1)),
+      ...charts,
       markNames(marks, from, end, width, glyphs.more),
       postgresLine(snapshot.pools.postgres, width, glyphs),
       ...(tableRows > 0 ? fitRows(poolTable(snapshot.pools, width, tableRows, glyphs), tableRows) : []),
@@ -98,7 +108,7 @@ export function courseLines(history: readonly PoolTotals[], width: number, rows:
   const to = axisEnd(from, last.at, chartCells(width));
   const each = Math.floor(rows / 2);
   const charts = METRICS.filter((metric) => metric.title === 'clients' || metric.title === 'query time').flatMap(
-    (metric) => chart(pointsOf(history, metric), { ...metric, width, rows: each - 1, from, to, marks: [] }, glyphs),
+    (metric) => chart(history, { ...metric, width, rows: each - 1, from, to, marks: [] }, glyphs),
   );
   return fitRows(charts, rows);
 }

@@ -91,21 +91,14 @@ async function compareThenRun({ runner, options, kube, fleet, fights, ledger }: 
     const change = service.state === 'pooled' ? fleet.original(service.name) : undefined;
     if (change) fights.add(change);
   }
-  if (answer.action === 'rollback-all') return runPlan(runner, { kind: 'all' });
+  const steps = runner.steps.map(({ info }) => info.id);
+  const again: RunnerPorts = { ...runner, redo: stepsToRedo(core.state, steps) };
+  if (answer.action === 'rollback-all') return runPlan(again, { kind: 'all' });
   // All of it is back already, and only the last line was not written: there is nothing left to decide.
   if (pending?.done && options.rollback === undefined && (options.policy || pending.scope.kind !== 'service')) {
     return { outcome: 'rolled-back', cause: describeScope(pending.scope) };
   }
-  return runPlan(
-    {
-      ...runner,
-      redo: stepsToRedo(
-        core.state,
-        runner.steps.map(({ info }) => info.id),
-      ),
-    },
-    back,
-  );
+  return runPlan(again, back);
 }
 
 /** A run that is over is not begun anew without a human; what the one who asked can do instead. */

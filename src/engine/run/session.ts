@@ -29,7 +29,6 @@ import type { Intent, PoolsView, RunHandle, RunSnapshot } from './model.ts';
 import { watchSurroundings } from './monitors.ts';
 import type { RunOptions } from './options.ts';
 import { recordDir, runDir } from './paths.ts';
-import { stepsToRedo } from './redo.ts';
 import { resumeRun } from './resume.ts';
 import { type RunEnd, type RunnerPorts, runPlan } from './runner.ts';
 import { contextOf } from './step-context.ts';
@@ -161,12 +160,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     ...(options.stopAfter ? { stopAfter: options.stopAfter } : {}),
     typedName: `${kube.ref.context}/${kube.ref.namespace}`,
     steps: ports.steps,
-    redo: ports.resumed
-      ? stepsToRedo(
-          core.state,
-          ports.steps.map(({ info }) => info.id),
-        )
-      : new Set(),
+    redo: new Set(),
     context,
     share,
     diagnose: (failure, ctx) => diagnoseFailure(failure, ctx),
