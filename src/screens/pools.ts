@@ -33,13 +33,30 @@ function switches(snapshot: RunSnapshot): { readonly service: string; readonly a
   );
 }
 
+interface Area {
+  readonly width: number;
+  /** Rows of each chart's bars. */
+  readonly rows: number;
+  readonly from: number;
+  readonly to: number;
+  readonly marks: readonly number[];
+}
+
 const drawn = new WeakMap<readonly PoolTotals[], { readonly key: string; readonly lines: readonly Line[] }>();
 
-/** The charts of a history, drawn once: a tick a second moves the clocks beside them, and nothing in them. */
-function remembered(history: readonly PoolTotals[], key: string, draw: () => readonly Line[]): readonly Line[] {
+/** Charts one above the other, drawn once a sample: a tick a second moves the clocks beside them, and nothing in them. */
+function chartsOf(
+  history: readonly PoolTotals[],
+  metrics: readonly Metric[],
+  area: Area,
+  glyphs: Glyphs,
+): readonly Line[] {
+  const key = JSON.stringify([metrics.map(({ title }) => title), area, glyphs.ascii]);
   const known = drawn.get(history);
   if (known?.key === key) return known.lines;
-  const lines = draw();
+  const lines = metrics
+    .flatMap((metric) => chart(history, { ...metric, ...area }, glyphs))
+    .map((line) => fitLine(line, area.width));
   drawn.set(history, { key, lines });
   return lines;
 }
@@ -76,17 +93,7 @@ export function poolsScreen(view: View): Body {
   const room = height - 1 - 2 - attribution.length - tableRows;
   const shown = METRICS.slice(0, Math.max(1, Math.min(4, Math.floor(room / 3))));
   const rows = Math.max(1, Math.floor(room / shown.length) - 1);
-  const charts = remembered(
-    history,
-    `${width} ${rows} ${shown.length} ${marks.map((one) => one.at)} ${glyphs.ascii}`,
-    () =>
-      fitRows(
-        shown.flatMap((metric) =>
-          chart(history, { ...metric, width, rows, from, to: end, marks: marks.map((one) => one.at) }, glyphs),
-        ),
-        shown.length * (rows + 1),
-      ).map((line) => fitLine(line, width)),
-  );
+  const charts = chartsOf(history, shown, { width, rows, from, to: end, marks: marks.map((one) => one.at) }, glyphs);
   return {
     lines: [
       head,
@@ -107,9 +114,8 @@ export function courseLines(history: readonly PoolTotals[], width: number, rows:
   const from = first.at;
   const to = axisEnd(from, last.at, chartCells(width));
   const each = Math.floor(rows / 2);
-  const charts = METRICS.filter((metric) => metric.title === 'clients' || metric.title === 'query time').flatMap(
-    (metric) => chart(history, { ...metric, width, rows: each - 1, from, to, marks: [] }, glyphs),
-  );
+  const shown = METRICS.filter((metric) => metric.title === 'clients' || metric.title === 'query time');
+  const charts = chartsOf(history, shown, { width, rows: each - 1, from, to, marks: [] }, glyphs);
   return fitRows(charts, rows);
 }
 

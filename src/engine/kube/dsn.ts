@@ -3,6 +3,7 @@
  * rewrite changes those bytes and nothing else: no re-encoding, no reordering, no lost parameter.
  */
 import { MASK, Secret, scrub } from '../secret.ts';
+import { type Splice, spliced } from '../spliced.ts';
 import { parsePairs } from './dsn-pairs.ts';
 import { parseUrl } from './dsn-url.ts';
 import type { DsnForm, Endpoint } from './workload-types.ts';
@@ -56,15 +57,15 @@ export function rewriteDsn(dsn: Dsn, isTarget: (endpoint: Endpoint) => boolean, 
   if (dsn.fixed !== undefined) return undefined;
   const matches = dsn.hosts.map((h) => isTarget(h));
   if (!matches.includes(true)) return undefined;
-  const edits: { span: Span; text: string }[] = [];
+  const edits: Splice[] = [];
   const host = to.host.includes(':') && dsn.ports.kind === 'inline' ? `[${to.host}]` : to.host;
   for (const [index, at] of dsn.hosts.entries()) {
     if (!matches[index]) continue;
-    edits.push({ span: at.hostSpan, text: host });
+    edits.push({ ...at.hostSpan, text: host });
     if (dsn.ports.kind !== 'inline') continue;
-    if (at.portSpan) edits.push({ span: at.portSpan, text: String(to.port) });
+    if (at.portSpan) edits.push({ ...at.portSpan, text: String(to.port) });
     else if (to.port !== at.port || to.port !== DEFAULT_PORT) {
-      edits.push({ span: { start: at.hostSpan.end, end: at.hostSpan.end }, text: `:${to.port}` });
+      edits.push({ start: at.hostSpan.end, end: at.hostSpan.end, text: `:${to.port}` });
     }
   }
   if (dsn.ports.kind === 'list') {
@@ -74,12 +75,12 @@ export function rewriteDsn(dsn: Dsn, isTarget: (endpoint: Endpoint) => boolean, 
     if (span) {
       // A list as long as the hosts keeps its length, a single shared number stays one where it can.
       const wasList = dsn.text.slice(span.start, span.end).includes(',');
-      edits.push({ span, text: wasList ? ports.join(',') : text });
+      edits.push({ ...span, text: wasList ? ports.join(',') : text });
     } else if (text !== String(DEFAULT_PORT)) {
-      edits.push({ span: { start: insertAt, end: insertAt }, text: `${insertBefore}${text}` });
+      edits.push({ start: insertAt, end: insertAt, text: `${insertBefore}${text}` });
     }
   }
-  return applyEdits(dsn.text, edits);
+  return spliced(dsn.text, edits);
 }
 
 /** The DSN with its passwords as dots. */
@@ -87,22 +88,10 @@ export const maskDsn = (dsn: Dsn): string => scrub(dottedDsn(dsn));
 
 /** The same before the scrubber, for `sanitiseLine`, which scrubs. */
 export const dottedDsn = (dsn: Dsn): string =>
-  applyEdits(
+  spliced(
     dsn.text,
-    dsn.passwordSpans.map((span) => ({ span, text: MASK })),
+    dsn.passwordSpans.map((span) => ({ ...span, text: MASK })),
   );
-
-function applyEdits(text: string, edits: { span: Span; text: string }[]): string {
-  const [only, second] = edits;
-  if (only && !second) return text.slice(0, only.span.start) + only.text + text.slice(only.span.end);
-  let out = text;
-  // From the end; at the same place the host (added first) must stay left of its port.
-  const ordered = edits
-    .map((edit, order) => ({ ...edit, order }))
-    .sort((a, b) => b.span.start - a.span.start || b.order - a.order);
-  for (const { span, text: insert } of ordered) out = out.slice(0, span.start) + insert + out.slice(span.end);
-  return out;
-}
 
 const passwords = new Map<string, Secret>();
 

@@ -1,7 +1,8 @@
 /** What a switch makes of its own: one Secret, and copies of what is mounted. */
 import { expect, test } from 'vitest';
 import { changeOf, liveOf, sourcesOf } from '../manifests/testing/changes.ts';
-import { ownedName } from './owned-objects.ts';
+import { neededAccess } from './access-needs.ts';
+import { copyName, ownedName } from './owned-objects.ts';
 import type { Json } from './types.ts';
 
 const RUN = '7f3a1b2c';
@@ -84,4 +85,45 @@ test('an argument with several addresses is one edit, and none of their password
     PGB_DSN: url('a', 'pgbouncer:6432'),
     PGB_DSN_2: url('b', 'pgbouncer:6432'),
   });
+});
+
+test('names stay names however long what they are made of is', () => {
+  const long = `${'a'.repeat(109)}.${'b'.repeat(9)}.${'c'.repeat(120)}-${'d'.repeat(12)}`;
+  expect(long).toHaveLength(253);
+  for (const name of [ownedName(long, RUN), copyName(long, long, RUN)]) {
+    expect(name.length).toBeLessThanOrEqual(253);
+    expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+  }
+});
+
+test('what a switch makes may be read again and cleaned up with the rights that are asked for', () => {
+  const volumes = [
+    { name: 'config', secret: { secretName: 'files' } },
+    { name: 'more', configMap: { name: 'maps' } },
+  ];
+  const env = [
+    { name: 'DATABASE_URL', value: url('literal') },
+    { name: 'PLAIN', valueFrom: { configMapKeyRef: { name: 'maps', key: 'dsn' } } },
+  ];
+  const sources = sourcesOf({ files: { dsn: url('mounted') } }, { maps: { dsn: 'postgresql://u@postgres:5432/nova' } });
+  const { objects } = changeOf(mounting('auth', volumes, { env }), sources);
+  expect(objects).toHaveLength(4);
+  const needs = neededAccess({
+    namespace: 'nova',
+    runId: RUN,
+    workloads: [{ kind: 'Deployment', name: 'auth', step: 'p2.auth', secrets: ['files'], configMaps: ['maps'] }],
+    secrets: [],
+    userlist: { name: 'userlist', step: 'p1' },
+    applies: [],
+    jobs: [],
+    serverMinor: 36,
+    portForwardStep: 'p1',
+    logStep: 'p2',
+    cleanup: true,
+  });
+  for (const { ref } of objects) {
+    const resource = ref.kind === 'Secret' ? 'secrets' : 'configmaps';
+    const verbs = needs.filter((need) => need.resource === resource && need.name === ref.name).map((need) => need.verb);
+    expect(verbs, `${ref.kind} ${ref.name}`).toEqual(expect.arrayContaining(['get', 'delete']));
+  }
 });

@@ -2,9 +2,9 @@
  * The Secrets and ConfigMaps that a change brings: one of each kind with the new addresses, and copies of the objects whose
  * files hold one. They bear the run's id, never change, and nobody else's object is edited.
  */
+import { type Splice, spliced } from '../spliced.ts';
 import { ref } from './refs.ts';
 import type { Site } from './site.ts';
-import { type Part, SplicedText } from './spliced-text.ts';
 import type { Json, KubeObject, Ref } from './types.ts';
 
 export interface NewObject {
@@ -19,15 +19,17 @@ export const runSuffix = (runId: string): string =>
     .replace(/[^a-z0-9]/g, '')
     .slice(0, 8) || 'run';
 
-export const ownedName = (workload: string, runId: string): string =>
-  `${workload.slice(0, 240)}-pgb-${runSuffix(runId)}`;
+/** A part of a name, which may be long; what is cut must not end in what a name may not hold before a dash. */
+const part = (name: string, characters: number): string => name.slice(0, characters).replace(/[.-]+$/, '');
+
+export const ownedName = (workload: string, runId: string): string => `${part(workload, 240)}-pgb-${runSuffix(runId)}`;
 
 /**
  * The copy of an object with a mounted file, one for each workload that mounts it: two workloads may change different keys,
  * and one may go back while the other stays.
  */
 export const copyName = (object: string, workload: string, runId: string): string =>
-  `${object.slice(0, 120)}-pgb-${runSuffix(runId)}-${workload.slice(0, 110)}`.replace(/[.-]+$/, '');
+  `${part(object, 120)}-pgb-${runSuffix(runId)}-${part(workload, 110)}`;
 
 /** Which run an object was made for. */
 export const RUN_LABEL = 'pgb-wizard.dev/run';
@@ -39,6 +41,12 @@ export const ownedLabels = (runId: string): Record<string, string> => ({
 
 type Kind = 'Secret' | 'ConfigMap';
 
+interface ChangedFile {
+  readonly whole: string;
+  /** By their start: a Secret that is mounted twice brings each of its addresses twice. */
+  readonly splices: Map<number, Splice>;
+}
+
 export class OwnedObjects {
   /** Of the Secret and the ConfigMap with the new addresses. */
   readonly name: string;
@@ -47,7 +55,7 @@ export class OwnedObjects {
   /** Text by key. */
   readonly #keys = { Secret: new Map<string, string>(), ConfigMap: new Map<string, string>() };
   /** Copies of whole objects for mounted files, by source object. */
-  readonly #copies = new Map<string, { ref: Ref; object: KubeObject; texts: Map<string, SplicedText> }>();
+  readonly #copies = new Map<string, { ref: Ref; object: KubeObject; files: Map<string, ChangedFile> }>();
 
   constructor(live: KubeObject, runId: string) {
     this.#live = live;
@@ -69,17 +77,17 @@ export class OwnedObjects {
     }
   }
 
-  /** Name of the copy of an object in which a part of the file `key` is another; the file is `whole` so far. */
-  copyWith(object: KubeObject, kind: Kind, name: string, key: string, whole: string, part: Part): string {
+  /** Name of the copy of an object in which one more stretch of the file `key`, `whole` in the original, is another. */
+  copyWith(object: KubeObject, kind: Kind, name: string, key: string, whole: string, splice: Splice): string {
     const id = `${kind}/${name}`;
     const copy = this.#copies.get(id) ?? {
       ref: ref(kind, this.#live.metadata.namespace, copyName(name, String(this.#live.metadata.name), this.#runId)),
       object,
-      texts: new Map<string, SplicedText>(),
+      files: new Map<string, ChangedFile>(),
     };
-    const text = copy.texts.get(key) ?? new SplicedText(whole);
-    text.put(part);
-    copy.texts.set(key, text);
+    const file = copy.files.get(key) ?? { whole, splices: new Map() };
+    file.splices.set(splice.start, splice);
+    copy.files.set(key, file);
     this.#copies.set(id, copy);
     return copy.ref.name;
   }
@@ -93,10 +101,13 @@ export class OwnedObjects {
       for (const [key, text] of this.#keys[kind]) data[key] = kind === 'Secret' ? base64(text) : text;
       objects.push({ ref: ref(kind, namespace, this.name), manifest: this.#manifest(kind, this.name, data) });
     }
-    for (const { ref: of, object, texts } of this.#copies.values()) {
+    for (const { ref: of, object, files } of this.#copies.values()) {
       const kind = object.kind as Kind;
       const data = { ...object.data };
-      for (const [key, text] of texts) data[key] = kind === 'Secret' ? base64(text.text) : text.text;
+      for (const [key, { whole, splices }] of files) {
+        const text = spliced(whole, [...splices.values()]);
+        data[key] = kind === 'Secret' ? base64(text) : text;
+      }
       const manifest = this.#manifest(kind, of.name, data);
       if (object.binaryData) manifest.binaryData = object.binaryData;
       if (object.type) manifest.type = object.type;

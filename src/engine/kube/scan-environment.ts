@@ -28,6 +28,7 @@ export function environmentSites(container: Json, env: EffectiveEnv, where: Wher
   }
   return found;
 }
+
 /** A variable that holds a whole DSN. When its literal takes the host from other variables, those are the places. */
 function dsnSite(
   container: Json,

@@ -1,6 +1,4 @@
-/**
- * Where a pod template holds the target's address. Pure: sources are handed in.
- */
+/** Where a pod template holds the target's address. Pure: sources are handed in. */
 import { dsnsIn } from './dsns-in-text.ts';
 import { type EffectiveEnv, type EnvironmentSources, effectiveEnvironment, references } from './environment.ts';
 import { templateOf, templatePath } from './fingerprint.ts';
@@ -80,6 +78,7 @@ function fieldOf(object: KubeObject, path: string): string | undefined {
     }
   }
 }
+
 function argumentSites(container: Json, env: EffectiveEnv, where: Where, target: ResolvedTarget): Site[] {
   const sites: Site[] = [];
   for (const field of ['command', 'args'] as const) {

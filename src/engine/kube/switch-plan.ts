@@ -3,6 +3,7 @@
  * a shared Secret or ConfigMap is never edited; a literal password leaves the template.
  */
 import { fail, ok, type Result } from '../result.ts';
+import { type Splice, spliced } from '../spliced.ts';
 import { parseDsn, rewriteDsn } from './dsn.ts';
 import type { ContainerList, Edit } from './edits.ts';
 import { type EnvVariable, expand, references } from './environment.ts';
@@ -10,7 +11,6 @@ import { templateOf } from './fingerprint.ts';
 import { type NewObject, OwnedObjects } from './owned-objects.ts';
 import type { Site } from './site.ts';
 import type { ReadSources } from './sources.ts';
-import { SplicedText } from './spliced-text.ts';
 import { isTarget, type ResolvedTarget, seenBy } from './target.ts';
 import type { Json, KubeObject } from './types.ts';
 import type { Endpoint } from './workload-types.ts';
@@ -44,8 +44,8 @@ class Planner {
   readonly #values = new Map<Edit, { old: string; now: string }>();
   readonly #warnings: string[] = [];
   readonly #volumes = new Map<number, Json>();
-  /** By the argument's place. */
-  readonly #arguments = new Map<string, { edit: Edit; text: SplicedText }>();
+  /** By their places: one edit an argument, with all the addresses in it. */
+  readonly #arguments = new Map<string, { edit: Extract<Edit, { kind: 'argument' }>; splices: Splice[] }>();
 
   constructor(live: KubeObject, sources: ReadSources, target: ResolvedTarget, to: Endpoint, runId: string) {
     this.#live = live;
@@ -64,6 +64,7 @@ class Planner {
         });
       }
     }
+    for (const { edit } of this.#arguments.values()) this.#edits.push(edit);
     this.#volumeEdits();
     return ok({ edits: this.#edits, objects: this.#owned.objects(), warnings: this.#warnings, values: this.#values });
   }
@@ -204,7 +205,6 @@ class Planner {
   }
 
   #argument(site: Site, place: Extract<Site['place'], { kind: 'argument' }>, rewritten: string, secret: boolean): void {
-    const element: string = site.raw;
     let text = rewritten;
     if (secret && references(site.text).length === 0) {
       const name = this.#freeName(site, 'PGB_DSN');
@@ -215,22 +215,11 @@ class Planner {
       text = `$(${name})`;
     }
     const { field, index, start, end } = place;
-    // One edit an argument, with all the addresses in it.
     const id = `${site.pointer}/${field}/${index}`;
-    const known = this.#arguments.get(id);
-    const spliced = known?.text ?? new SplicedText(element);
-    spliced.put({ start, end, now: text });
-    const edit: Edit = {
-      kind: 'argument',
-      ...this.#where(site),
-      field,
-      index,
-      before: element,
-      after: spliced.text,
-    };
-    if (known) this.#edits.splice(this.#edits.indexOf(known.edit), 1);
-    this.#arguments.set(id, { edit, text: spliced });
-    this.#push(site, edit, rewritten);
+    const before: string = site.raw;
+    const splices = [...(this.#arguments.get(id)?.splices ?? []), { start, end, text }];
+    const after = spliced(before, splices);
+    this.#arguments.set(id, { edit: { kind: 'argument', ...this.#where(site), field, index, before, after }, splices });
   }
 
   #file(
@@ -242,7 +231,7 @@ class Planner {
     const object = this.#sources.object(kind, name);
     if (!object) return { why: `${kind} ${name} is not readable`, next: 'Grant get on it, then look again.' };
     const { start, end } = place;
-    const copy = this.#owned.copyWith(object, kind, name, key, site.text, { start, end, now: rewritten });
+    const copy = this.#owned.copyWith(object, kind, name, key, site.text, { start, end, text: rewritten });
     const volume: Json = structuredClone(this.#volumes.get(place.volume) ?? site.raw);
     const part = place.source === undefined ? volume : volume.projected.sources[place.source];
     if (kind === 'Secret' && place.source === undefined) part.secret.secretName = copy;

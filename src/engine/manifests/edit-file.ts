@@ -3,9 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Edit } from '../kube/edits.ts';
 import { templatePath } from '../kube/fingerprint.ts';
 import type { Json } from '../kube/types.ts';
+import { type Splice, spliced } from '../spliced.ts';
 import { type ManifestObject, nodeAt, type Parsed, parseFile } from './documents.ts';
 import { applied, listPath, type Move, standing, valueAt } from './entry.ts';
-import { proposals, type Splice, type Spot } from './splice.ts';
+import { proposals, type Spot } from './splice.ts';
 
 /** An edit that has a place in this file: which of its objects, and what for. */
 export interface PlacedEdit {
@@ -132,14 +133,6 @@ const spotOf = (parsed: Parsed, one: PlacedEdit, index: number | undefined): Spo
   index,
   ...(one.written === undefined ? {} : { written: one.written }),
 });
-
-function spliced(text: string, splices: readonly Splice[]): string {
-  let out = text;
-  for (const { start, end, text: now } of splices.toSorted((a, b) => b.start - a.start)) {
-    out = out.slice(0, start) + now + out.slice(end);
-  }
-  return out;
-}
 
 function sortedByPlace(text: string, edits: readonly PlacedEdit[]): PlacedEdit[] {
   const parsed = parseFile(text);

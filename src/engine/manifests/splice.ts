@@ -7,14 +7,9 @@ import { isAlias, isMap, isScalar, isSeq, Scalar, stringify, type YAMLMap, type 
 import type { Edit } from '../kube/edits.ts';
 import { canonicalJson } from '../kube/fingerprint.ts';
 import type { Json } from '../kube/types.ts';
+import type { Splice } from '../spliced.ts';
 import { nodeAt, ownPair, type Parsed } from './documents.ts';
 import { listPath, type Move, valueAt } from './entry.ts';
-
-export interface Splice {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
 
 /** Where an edit goes: a pod template inside a document, and the entry's place in its list. */
 export interface Spot {
