@@ -25,7 +25,7 @@ exec sh /tmp/start.sh
 const APP = `
 const { spawn } = require('node:child_process');
 const env = process.env;
-const argument = process.argv.slice(2).map((text) => text.replace(/^--database=/, ''))[0];
+const argument = /postgresql:\\S+/.exec(process.argv.slice(2).join(' '))?.[0];
 const file = env.CONFIG_FILE ? /url: *"?([^"\\s]+)/.exec(require('node:fs').readFileSync(env.CONFIG_FILE, 'utf8'))[1] : undefined;
 let address = env.DATABASE_URL || argument || file;
 if (env.SPRING_DATASOURCE_URL) {
@@ -165,6 +165,24 @@ export function clusterObjects({ namespace, image, password, rehearsal }) {
     spread('subpath', [{ name: 'CONFIG_FILE', value: '/etc/app.yaml' }], (container, spec) =>
       mounted({ mountPath: '/etc/app.yaml', subPath: 'application.yaml' }, container, spec),
     ),
+    spread('two-in-one', [], (container) => {
+      const both = `--read=${url} --write=${url}`;
+      if (rehearsal) container.args = [both];
+      else container.command.push(both);
+    }),
+    // One Secret, which nobody may change, for two services: each mounts its own file.
+    ...['left', 'right'].map((side) =>
+      spread(`shared-${side}`, [{ name: 'CONFIG_FILE', value: '/config/app.yaml' }], (container, spec) => {
+        const items = [{ key: `${side}.yaml`, path: 'app.yaml' }];
+        container.volumeMounts = [...(container.volumeMounts ?? []), { name: 'config', mountPath: '/config' }];
+        spec.volumes = [...(spec.volumes ?? []), { name: 'config', secret: { secretName: 'shared', items } }];
+      }),
+    ),
+    spread('projected', [{ name: 'CONFIG_FILE', value: '/config/right.yaml' }], (container, spec) => {
+      const sources = [{ secret: { name: 'shared' } }, { configMap: { name: 'mounted' } }];
+      container.volumeMounts = [...(container.volumeMounts ?? []), { name: 'config', mountPath: '/config' }];
+      spec.volumes = [...(spec.volumes ?? []), { name: 'config', projected: { sources } }];
+    }),
     spread('migrating', literal, (container, spec) => {
       const { readinessProbe: _, ports: _ports, ...init } = container;
       spec.initContainers = [
@@ -187,6 +205,10 @@ export function clusterObjects({ namespace, image, password, rehearsal }) {
     secret('postgres-credentials', { username: 'nova_user', password }),
     secret('keyed-db', { url }),
     secret('prefixed-db', { URL: url }),
+    {
+      ...secret('shared', { 'left.yaml': `url: "${url}"\nreplica: "${url}"\n`, 'right.yaml': `url: "${url}"\n` }),
+      immutable: true,
+    },
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('mounted'), data: config },
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('app'), data: { 'app.js': APP } },
     {
@@ -224,6 +246,10 @@ export const SERVICES = [
   { name: 'argument', kind: 'Deployment', end: 'pooled' },
   { name: 'mounted', kind: 'Deployment', end: 'pooled' },
   { name: 'subpath', kind: 'Deployment', end: 'pooled' },
+  { name: 'two-in-one', kind: 'Deployment', end: 'pooled' },
+  { name: 'shared-left', kind: 'Deployment', end: 'pooled' },
+  { name: 'shared-right', kind: 'Deployment', end: 'pooled' },
+  { name: 'projected', kind: 'Deployment', end: 'pooled' },
   { name: 'migrating', kind: 'Deployment', end: 'pooled' },
   { name: 'everywhere', kind: 'DaemonSet', end: 'pooled' },
   { name: 'at-zero', kind: 'Deployment', end: 'pooled' },
