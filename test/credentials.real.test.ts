@@ -39,12 +39,21 @@ beforeAll(async () => {
   if (!made.ok) throw new Error(made.error.message);
 });
 afterEach(async () => {
+  await hba(['local all all trust', 'host all all all scram-sha-256']);
   await at.sql(`alter role nova_user login password '${password}' valid until 'infinity'`);
   await forget();
 });
 afterAll(async () => {
   await at?.close();
 });
+
+const hba = async (lines: readonly string[]) => {
+  const rows = lines.map((line) => `('${line}')`).join(',');
+  await at.sql(
+    `do $$ begin execute format('copy (select * from (values ${rows.replaceAll("'", "''")}) v) to %L', current_setting('hba_file')); end $$`,
+  );
+  await at.sql('select pg_reload_conf()');
+};
 
 const direct = (end: { services: readonly { state: string }[] }) =>
   end.services.every((service) => service.state === 'direct');
@@ -64,6 +73,41 @@ describe('what is wrong with the role is said before any service moves', () => {
       /VALID UNTIL has passed, and a role that does not exist/,
     );
     expect(direct(end)).toBe(true);
+  });
+
+  test('changed under running pods: who holds the old one is named, and the run has the one that PostgreSQL takes', async () => {
+    const services = ['auth-service', 'communication-service', 'user-service'];
+    const today = 'the-password-of-today';
+    const set = async (text: string) => {
+      for (const service of services) {
+        const url = base64(`postgresql://nova_user:${text}@postgres:5432/nova`);
+        const done = await at.kube.patch(ref('Secret', 'nova', `${service}-database`), [
+          { op: 'replace', path: '/data/DATABASE_URL', value: url },
+        ]);
+        if (!done.ok) throw new Error(done.error.message);
+      }
+    };
+    await at.sql(`alter role nova_user password '${today}'`);
+    await set(today);
+    const end = await at.run({ stopAfter: 'p1' });
+    const skipping = await at.run({ stopAfter: 'p1', onBlocked: 'skip' });
+    await set(password);
+    const { cause } = stepOf(end, 'preflight');
+    expect(cause, story(end)).toMatch(/identity-service.*PostgreSQL refuses the password of nova_user in DATABASE_URL/);
+    expect(cause).not.toMatch(/auth-service|communication-service|user-service/);
+    expect(direct(end)).toBe(true);
+    // More addresses hold the old one; the one that is left is the one that is tried.
+    const proved = stepOf(skipping, 'p1.credentials').evidence.find((one) => one.check === 'password of nova_user');
+    expect(proved?.observed, story(skipping)).toMatch(/^in the addresses of 3 services/);
+  });
+
+  test('let in without a password, as from inside of the pod of the official image: nothing is said to be proved', async () => {
+    await hba(['local all all trust', 'host all all 127.0.0.0/8 trust', 'host all all all scram-sha-256']);
+    const end = await at.run({ stopAfter: 'p1.credentials' });
+    const step = stepOf(end, 'p1.credentials');
+    expect(step.state, story(end)).toBe('pass');
+    expect(step.evidence.map((one) => one.check)).not.toContain('password of nova_user');
+    expect(end.messages.map((one) => one.text).join('\n')).toMatch(/without asking for a password/);
   });
 
   test('a password that has expired', async () => {
@@ -97,20 +141,11 @@ describe('what is wrong with the role is said before any service moves', () => {
     const pods = await at.kube.list({ apiVersion: 'v1', plural: 'pods', kind: 'Pod', namespace: 'nova' });
     if (!pods.ok) throw new Error(pods.error.message);
     const addresses = pods.value.items.map((pod) => pod.status.podIP as string);
-    const lines = [
+    await hba([
       'local all all trust',
       ...['127.0.0.1', ...addresses].map((ip) => `host all all ${ip}/32 scram-sha-256`),
-    ];
-    const hba = async (text: readonly string[]) => {
-      const rows = text.map((line) => `('${line}')`).join(',');
-      await at.sql(
-        `do $$ begin execute format('copy (select * from (values ${rows.replaceAll("'", "''")}) v) to %L', current_setting('hba_file')); end $$`,
-      );
-      await at.sql('select pg_reload_conf()');
-    };
-    await hba(lines);
+    ]);
     const end = await at.run({ stopAfter: 'p1' });
-    await hba(['local all all trust', 'host all all all scram-sha-256']);
     expect(stepOf(end, 'p1.connectivity').cause ?? story(end)).toMatch(/pg_hba\.conf has no line for the address/);
     expect(direct(end)).toBe(true);
   });

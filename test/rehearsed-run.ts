@@ -22,6 +22,7 @@ export interface RehearsedCluster {
     resume?: string;
     timeScale?: number;
     onFailure?: 'stop' | 'rollback-all';
+    onBlocked?: 'stop' | 'skip';
     rollback?: RollbackScope;
     watch?: (snapshot: RunSnapshot) => void;
   }): Promise<RunSnapshot>;
@@ -45,7 +46,7 @@ export async function rehearsedCluster(options: ClusterOptions = {}): Promise<Re
   return {
     cluster,
     kube,
-    async run({ plan = {}, stopAfter, resume, timeScale = 600, onFailure = 'stop', rollback, watch } = {}) {
+    async run({ plan = {}, stopAfter, resume, timeScale = 600, onFailure = 'stop', onBlocked, rollback, watch } = {}) {
       const handle = await startRun({
         kube: { kubeconfig: cluster.kubeconfigPath, namespace: 'nova' },
         loadedPlan: loadedPlan({ ...NOVA_PLAN, ...plan }, 'a test'),
@@ -54,7 +55,7 @@ export async function rehearsedCluster(options: ClusterOptions = {}): Promise<Re
         host: 'host',
         toolVersion: '0.0.0',
         secrets: {},
-        policy: { approve: 'all', onFailure, onInconclusive: 'accept' },
+        policy: { approve: 'all', onFailure, onInconclusive: 'accept', ...(onBlocked ? { onBlocked } : {}) },
         timeScale,
         rehearsal: true,
         ...(stopAfter ? { stopAfter } : {}),

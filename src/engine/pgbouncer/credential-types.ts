@@ -31,6 +31,8 @@ export interface ArrangementFacts {
   readonly canAlterRole: boolean;
   /** May create a SECURITY DEFINER function owned by a superuser. */
   readonly canCreateAuthQuery: boolean;
+  /** A role is a superuser or may replicate: the lookup function gives nobody its verifier. */
+  readonly rolePowerful?: boolean;
   /** Policy of the team: may the clear password stand in a Kubernetes Secret that only the pooler mounts? Default true. */
   readonly plaintextInSecretAllowed?: boolean;
   /** Most roles that the services use in one database; more than one makes a forced user wrong. */

@@ -143,6 +143,7 @@ describe('the choice of the arrangement', () => {
   test('no password: the stored verifier, then auth_query', () => {
     expect(kind({ passwordKnown: false, canReadVerifier: true, storedAs: 'scram' })).toBe('same-verifier');
     expect(kind({ passwordKnown: false, canCreateAuthQuery: true })).toBe('auth-query');
+    expect(kind({ passwordKnown: false, canCreateAuthQuery: true, rolePowerful: true })).toBe('not-eligible');
   });
   test('no plain text allowed, role may be changed: ALTER ROLE', () => {
     expect(kind({ plaintextInSecretAllowed: false, canAlterRole: true })).toBe('alter-role');

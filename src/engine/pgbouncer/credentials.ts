@@ -128,6 +128,11 @@ export function chooseArrangement(facts: ArrangementFacts): Result<Arrangement> 
   );
   if (notAsked('auth-query')) {
     refuse('auth-query', `The plan asks for ${facts.wanted}.`);
+  } else if (facts.rolePowerful) {
+    refuse(
+      'auth-query',
+      'The role is a superuser or may replicate, and the lookup gives out no verifier of such a role.',
+    );
   } else if (facts.canCreateAuthQuery) {
     if (facts.storedAs === 'scram' || facts.storedAs === undefined || facts.storedAs === 'unknown') {
       return choose('auth-query', 'none');

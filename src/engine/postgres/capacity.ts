@@ -18,6 +18,7 @@ select current_setting('max_connections')::int as max_connections,
 
 const ROLE = `
 select r.rolconnlimit::int as role_limit, r.rolvaliduntil::text as valid_until, r.rolcanlogin as can_login,
+       r.rolsuper or r.rolreplication as powerful,
        coalesce(r.rolvaliduntil < now(), false) as expired
 from pg_roles r where r.rolname = $1`;
 
@@ -69,6 +70,7 @@ export async function readCapacity(
     canCreateAuthQuery: row.superuser === true,
     roleConnectionLimit: Number(role.value[0]!.role_limit),
     databaseConnectionLimit: Number(database.value[0]!.database_limit),
+    roleIsPowerful: role.value[0]!.powerful === true,
     roleCanLogin: role.value[0]!.can_login === true,
     roleExpired: role.value[0]!.expired === true,
     databaseAllowsConnections: database.value[0]!.allowed === true,

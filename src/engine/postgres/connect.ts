@@ -31,11 +31,12 @@ export async function openPostgres(options: PostgresOptions): Promise<Result<Pos
     parse,
   });
   if (!session.ok) return session;
-  const { query, close, onNotification } = session.value;
+  const { query, close, onNotification, passwordAsked } = session.value;
   return ok({
     query,
     onNotification,
     close,
+    passwordAsked,
     get open() {
       return session.value.open;
     },

@@ -3,6 +3,7 @@
  * PgBouncer's console. One query at a time, every wait bounded, every failure a `Result`. A query that times out closes
  * the session: over a port-forward nobody can tell a slow server from a dead stream.
  */
+import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, err, fail, ok, type Result, type WizardError, wizardError } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
@@ -33,6 +34,8 @@ export interface Session {
   query(text: string, values?: readonly unknown[], name?: string): Promise<Result<readonly SessionRow[]>>;
   /** Asynchronous notifications (LISTEN), channel names. */
   onNotification(listener: (channel: string) => void): void;
+  /** Did the server ask for the password? Where it trusts the address, whatever was given was let in. */
+  readonly passwordAsked: boolean;
   readonly open: boolean;
   close(): Promise<void>;
 }
@@ -61,6 +64,9 @@ function asSocket(stream: Duplex): Duplex {
   };
   return Object.assign(stream, socket);
 }
+
+/** What pg calls the server's ways to ask for a password; without one of them `AuthenticationOk` comes first. */
+const PASSWORD_REQUESTS = ['authenticationCleartextPassword', 'authenticationMD5Password', 'authenticationSASL'];
 
 const AUTH =
   /authentication failed|login rejected|^not allowed$|no pg_hba\.conf entry|wrong password type|role ".*" does not exist|is not permitted to log in|no such user|bouncer config error/i;
@@ -154,6 +160,12 @@ async function attempt(options: SessionOptions, tls: boolean): Promise<Result<Se
   // pg adds PGOPTIONS of the operator's shell to the startup packet, which PgBouncer refuses ("unsupported startup parameter").
   (client as unknown as { connectionParameters: { options?: string } }).connectionParameters.options = undefined;
 
+  let passwordAsked = false;
+  for (const request of PASSWORD_REQUESTS)
+    (client as unknown as { connection: EventEmitter }).connection.once(request, () => {
+      passwordAsked = true;
+    });
+
   let alive = true;
   let lastError: unknown;
   client.on('error', (error) => {
@@ -207,6 +219,7 @@ async function attempt(options: SessionOptions, tls: boolean): Promise<Result<Se
     onNotification(listener) {
       client.on('notification', (message) => listener(message.channel));
     },
+    passwordAsked,
     get open() {
       return alive;
     },

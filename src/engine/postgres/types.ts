@@ -33,6 +33,8 @@ export interface Postgres {
   onNotification(listener: (channel: string) => void): void;
   /** `version()` and `server_version_num`. */
   version(): Promise<Result<{ readonly text: string; readonly number: number }>>;
+  /** Did the server ask for the password? Where pg_hba.conf trusts the address, any password was let in. */
+  readonly passwordAsked: boolean;
   readonly open: boolean;
   close(): Promise<void>;
 }
@@ -90,6 +92,8 @@ export interface CapacityFacts {
   readonly canAlterRole: boolean;
   /** Superuser: may create the SECURITY DEFINER function of auth_query. */
   readonly canCreateAuthQuery: boolean;
+  /** A superuser, as the first role of PostgreSQL's official image is, or one that may replicate: auth_query serves neither. */
+  readonly roleIsPowerful: boolean;
   readonly roleCanLogin: boolean;
   readonly roleExpired: boolean;
   readonly databaseAllowsConnections: boolean;

@@ -54,6 +54,7 @@ export function chooseForRun(
     ...(storedAs ? { storedAs } : {}),
     canAlterRole: all((one) => one.capacity?.canAlterRole),
     canCreateAuthQuery: all((one) => one.capacity?.canCreateAuthQuery),
+    rolePowerful: facts.some((one) => one.capacity?.roleIsPowerful === true),
     serviceRoles: Math.max(...[...rolesByDatabase(plan).values()].map((roles) => roles.length)),
     // In manifests of the operator's own the file says whether a role is forced.
     hba: own?.ini ? databasesOf(plan).every((database) => entryFor(own.ini!, database)?.has('user')) && own.hba : true,

@@ -5,11 +5,17 @@
  */
 import type { Discovery } from '../kube/workload-types.ts';
 import { checkPassword, generatePassword } from '../pgbouncer/credentials.ts';
-import { rolesOf } from '../plan/logins.ts';
+import { loginsOf, rolesOf } from '../plan/logins.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Secret } from '../secret.ts';
+import { type PasswordProof, provePassword } from './password-proof.ts';
 import { learn, secretsOf } from './run-secrets.ts';
 import type { LookContext } from './types.ts';
+
+export const GIVEN = 'given by the operator';
+
+/** What looks like the place of a password, a template's or a shell's. It may be one all the same. */
+export const PLACEHOLDER = /\$[({]|\{\{|%\(|^\$\w+$|^<.*>$/;
 
 /**
  * Every password of the role in the services' addresses, the most used first. An address without a user may be of the
@@ -30,19 +36,33 @@ export function rolePasswords(
       seen.set(value, entry);
     }
   }
-  return [...seen.values()].sort((a, b) => b.services.length - a.services.length);
+  const rank = ({ secret }: { secret: Secret }) => Number(PLACEHOLDER.test(secret.reveal()));
+  return [...seen.values()].sort((a, b) => rank(a) - rank(b) || b.services.length - a.services.length);
+}
+
+const ORDER: readonly PasswordProof[] = ['taken', 'unknown', 'refused'];
+
+/** Where the addresses hold several passwords of a role, the one that PostgreSQL takes comes first. */
+async function provedPasswords(ctx: LookContext, found: Discovery, role: string) {
+  const { plan } = ctx;
+  const held = rolePasswords(found, role, role !== plan.postgres.role);
+  if (held.length < 2) return held;
+  const login = loginsOf(plan).find((one) => one.role === role)!;
+  const proved = [];
+  for (const one of held) proved.push({ ...one, proof: await provePassword(ctx, login, one.secret) });
+  return proved.sort((a, b) => ORDER.indexOf(a.proof) - ORDER.indexOf(b.proof));
 }
 
 /** Puts the passwords of the plan's roles into the run's secrets: the operator's when given, else those in the services' addresses. */
-export function takeRolePassword(ctx: LookContext, found: Discovery): Result<void> {
+export async function takeRolePassword(ctx: LookContext, found: Discovery): Promise<Result<void>> {
   const { secrets, plan } = ctx;
   for (const role of rolesOf(plan)) {
     const known = secretsOf(secrets, plan, role);
     if (known.password) {
-      if (known.from === undefined) learn(secrets, plan, role, { from: 'given by the operator' });
+      if (known.from === undefined) learn(secrets, plan, role, { from: GIVEN });
       continue;
     }
-    const [best, ...others] = rolePasswords(found, role, role !== plan.postgres.role);
+    const [best, ...others] = await provedPasswords(ctx, found, role);
     if (!best) {
       return fail('secret-missing', `no address of a service holds the password of ${role}`, {
         cause: 'the services take it from a place the wizard cannot read, or log in as another role',

@@ -10,7 +10,8 @@ import { Secret } from '../secret.ts';
 import { chooseForRun, LOOKUP_ROLE, prepareArrangement, roleEntries } from './arrangement.ts';
 import { takeConsolePasswords, takeRolePassword } from './credentials-source.ts';
 import { ownManifests } from './own-manifests.ts';
-import { explainRefusal, type RoleFacts, readRoleFacts } from './role-facts.ts';
+import { proofOf } from './password-proof.ts';
+import { explainRefusal, NOT_THE_ONE, type RoleFacts, readRoleFacts } from './role-facts.ts';
 import { learn, type RoleSecrets, rolesWithout, secretsOf } from './run-secrets.ts';
 import type { LookContext, Step, StepContext, StepFailure } from './types.ts';
 
@@ -27,20 +28,15 @@ export const credentials: Step = {
     const { plan, secrets } = ctx;
     const ready = await ensureSecrets(ctx);
     if (!ready.ok) return ready;
-    for (const role of rolesOf(plan))
-      ctx.evidence({
-        check: `password of ${role}`,
-        verdict: 'pass',
-        observed: `${secretsOf(secrets, plan, role).from}`,
-        expected: 'the one PostgreSQL knows',
-      });
-    const facts: RoleFacts[] = [];
+    const facts: (RoleFacts & { role: string })[] = [];
     for (const login of loginsOf(plan)) {
       const refused = await tryLogin(ctx, login);
       if (!refused.ok) return refused;
       if (refused.value) return ok({ verdict: 'fail', failure: refused.value });
       const seen = await readRoleFacts(ctx, login);
-      facts.push(seen);
+      const wrong = facts.some((one) => one.role === login.role) ? undefined : await judgePassword(ctx, login, seen);
+      if (wrong) return ok({ verdict: 'fail', failure: wrong });
+      facts.push({ ...seen, role: login.role });
       if (seen.problem)
         ctx.message('warn', `postgres.adminSecret could not be used: ${seen.problem}. The run goes on without it.`);
       if (seen.verifier) {
@@ -99,6 +95,34 @@ async function tryLogin(ctx: StepContext, login: Login): Promise<Result<StepFail
   return ok(undefined);
 }
 
+/** Is the password the role's? A login tells only where PostgreSQL asked for it. Answers with the failure when it is not. */
+async function judgePassword(ctx: StepContext, login: Login, seen: RoleFacts): Promise<StepFailure | undefined> {
+  const session = await ctx.pooler.postgres(login);
+  const { password, from } = secretsOf(ctx.secrets, ctx.plan, login.role);
+  if (!session.ok || !password) return undefined;
+  const told = seen.matches === undefined ? undefined : seen.matches ? 'taken' : 'refused';
+  const proof = told ?? (await proofOf(session.value, login.role, password));
+  if (proof === 'unknown') {
+    ctx.message(
+      'warn',
+      `PostgreSQL let ${login.role} in without asking for a password (trust in pg_hba.conf for connections from inside of its pod): the password, ${from}, is proved through the pooler at p1.connectivity.`,
+    );
+    return undefined;
+  }
+  const taken = proof === 'taken';
+  ctx.evidence({
+    check: `password of ${login.role}`,
+    verdict: taken ? 'pass' : 'fail',
+    observed: `${from}`,
+    expected: 'the one PostgreSQL knows',
+  });
+  if (taken) return undefined;
+  return {
+    cause: `PostgreSQL refuses ${login.role}: the password ${from} is not the one whose verifier pg_authid holds`,
+    hint: NOT_THE_ONE,
+  };
+}
+
 /** Fills in what is missing of the run's passwords: after a resume they are read from the cluster's Secret again. */
 export async function ensureSecrets(ctx: LookContext): Promise<Result<void>> {
   const { plan, secrets } = ctx;
@@ -115,11 +139,11 @@ export async function ensureSecrets(ctx: LookContext): Promise<Result<void>> {
   if (rolesWithout(secrets, plan).length > 0) {
     const found = ctx.fleet.discovery ? ok(ctx.fleet.discovery) : await ctx.fleet.discover(ctx.signal);
     if (!found.ok) return found;
-    const taken = takeRolePassword(ctx, found.value);
+    const taken = await takeRolePassword(ctx, found.value);
     if (!taken.ok) {
       // Every service is switched, and the Secret holds no clear password: their addresses still do.
       const pooled = await ctx.fleet.discoverPooled(ctx.signal);
-      if (!pooled.ok || !takeRolePassword(ctx, pooled.value).ok) return taken;
+      if (!pooled.ok || !(await takeRolePassword(ctx, pooled.value)).ok) return taken;
     }
   }
   const taken = takeConsolePasswords(ctx, stored);

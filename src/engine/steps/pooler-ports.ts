@@ -200,11 +200,17 @@ export class PoolerPorts {
   }
 
   async #openPostgres(login: Login): Promise<Result<Postgres>> {
-    const { plan, secrets, signal } = this.#options;
+    const { plan, secrets } = this.#options;
     const { password } = secretsOf(secrets, plan, login.role);
     if (!password) return fail('secret-missing', `the password of ${login.role} is not known yet`);
+    return this.sessionWith(login, password);
+  }
+
+  /** A session of its own past the pooler, with any password. The caller closes it. */
+  async sessionWith(login: Login, password: Secret): Promise<Result<Postgres>> {
     const route = await this.#route();
     if (!route.ok) return route;
+    const { signal } = this.#options;
     return openPostgres({ ...route.value, user: login.role, password, database: login.database, signal });
   }
 

@@ -38,11 +38,11 @@ async function whoConnects(ctx: StepContext, found: Discovery): Promise<void> {
 
 /** PostgreSQL: reachable, room, hazards. */
 export async function database(ctx: StepContext, found: Discovery): Promise<StepFailure | undefined> {
-  let password = takeRolePassword(ctx, found);
+  let password = await takeRolePassword(ctx, found);
   if (!password.ok) {
     // A fleet that is on the pooler already: its addresses there hold the same password.
     const pooled = await ctx.fleet.discoverPooled(ctx.signal);
-    if (pooled.ok && takeRolePassword(ctx, pooled.value).ok) password = ok(undefined);
+    if (pooled.ok && (await takeRolePassword(ctx, pooled.value)).ok) password = ok(undefined);
   }
   if (!password.ok) {
     ctx.evidence({ check: 'password of the role', verdict: 'fail', observed: password.error.message });

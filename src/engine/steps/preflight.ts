@@ -9,6 +9,7 @@ import { checkPermissions } from './permissions.ts';
 import { NO_IMAGE, poolerImage, workloadIdOf } from './plan-facts.ts';
 import { database } from './preflight-database.ts';
 import { networkPolicies } from './preflight-network.ts';
+import { findStalePasswords, type StalePasswords } from './stale-passwords.ts';
 import type { Step, StepContext, StepFailure, StepResult } from './types.ts';
 
 export const preflight: Step = {
@@ -40,7 +41,8 @@ export const preflight: Step = {
     ]);
     if (!planned.ok) return refused ? ok(sumUp(failures)) : planned;
     note(await checkCertificates(ctx, found.value));
-    note(services(ctx, found.value));
+    ctx.waitingFor('whether PostgreSQL takes the passwords that the addresses hold');
+    note(services(ctx, found.value, await findStalePasswords(ctx, found.value)));
     owners(ctx, found.value);
     await networkPolicies(ctx, found.value);
     note(await database(ctx, found.value));
@@ -112,7 +114,7 @@ async function image(ctx: StepContext): Promise<StepFailure | undefined> {
 }
 
 /** Every service of the plan: it is there, it reaches PostgreSQL directly, and it can be moved as it is now. */
-function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
+function services(ctx: StepContext, found: Discovery, stale: StalePasswords): StepFailure | undefined {
   const planned = ctx.fleet.services();
   const skipped = planned.filter((service) => service.skip !== undefined);
   const wanted = planned.filter((service) => service.skip === undefined);
@@ -123,7 +125,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
   for (const service of wanted) {
     const workload = found.workloads.find((one) => one.id === workloadIdOf(service));
     if (workload) {
-      const reasons = blockersOf(ctx.plan, workload);
+      const reasons = [...blockersOf(ctx.plan, workload), ...(stale.blocked.get(workload.id) ?? [])];
       if (reasons.length > 0) blocked[service.name] = reasons.join(' ');
       for (const finding of workload.findings) {
         if (finding.severity === 'warn')
@@ -138,6 +140,7 @@ function services(ctx: StepContext, found: Discovery): StepFailure | undefined {
     if (other?.pooled) pooledBefore[service.name] = other.reason;
     else blocked[service.name] = other ? other.reason : 'not found';
   }
+  for (const text of stale.warnings) ctx.message('warn', text);
   // Once each, with everybody it is true of: thirty services that say the same are one thing to know.
   // What it is about comes first: of a long list of names a narrow line shows nothing else.
   for (const [text, of] of warnings) ctx.message('warn', `${text} (${of.join(', ')})`);

@@ -40,6 +40,9 @@ export async function readRoleFacts(ctx: LookContext, login: Login = loginsOf(ct
   };
 }
 
+export const NOT_THE_ONE =
+  'Give the password that the role really has (--role-password-file), or set it with ALTER ROLE; then retry.';
+
 /** The failure to show when PostgreSQL refused the role (`said` are its words). */
 export async function explainRefusal(
   ctx: LookContext,
@@ -60,7 +63,7 @@ export async function explainRefusal(
   if (facts.matches === false) {
     return failure(
       `the password ${secretsOf(ctx.secrets, ctx.plan, role).from ?? 'at hand'} is not the one whose verifier pg_authid holds`,
-      'Give the password that the role really has (--role-password-file), or set it with ALTER ROLE; then retry.',
+      NOT_THE_ONE,
     );
   }
   if (facts.problem && /has no role/i.test(facts.problem)) {
@@ -68,8 +71,9 @@ export async function explainRefusal(
   }
   const known = KNOWN.find(([pattern]) => pattern.test(said));
   if (known) return failure(known[1], known[2]);
+  const { from } = secretsOf(ctx.secrets, ctx.plan, role);
   return failure(
-    `${said}. PostgreSQL says the same for a wrong password, one whose VALID UNTIL has passed, and a role that does not exist`,
+    `${said}${from === undefined ? '' : ` (the one ${from})`}. PostgreSQL says the same for a wrong password, one whose VALID UNTIL has passed, and a role that does not exist`,
     "Compare the password in the services' addresses with the role (select rolvaliduntil from pg_roles); postgres.adminSecret in the plan lets the wizard tell which it is.",
   );
 }
