@@ -118,6 +118,7 @@ export function describe(ask: Ask, now: number, back = false): string[] {
     case 'reconcile':
       return [
         'Resume the run? Nothing has been done yet.',
+        ...(ask.rows.length === 0 ? ['No service was switched: there is nothing to compare.'] : []),
         ...ask.rows.map(
           (row) => `${row.what}. Journal says: ${row.journal}. Cluster says: ${row.cluster}. Will do: ${row.willDo}.`,
         ),

@@ -131,7 +131,7 @@ export function answer(ui: UiState, action: Action, open: Ask, scene: Scene): Pr
   if (action.id === 'approve' && open.kind === 'reconcile') {
     return ask(ui, {
       title: 'Go on as shown?',
-      detail: ['Each row is done as its last column says.'],
+      detail: [open.rows.length > 0 ? 'Each row is done as its last column says.' : 'The run goes on where it stood.'],
       ...(open.typed === undefined ? {} : { typed: open.typed }),
       action: { kind: 'answer', askId: open.id, answer: { kind: 'reconcile', action: 'continue' } },
     });

@@ -25,6 +25,8 @@ export function reconcileScreen(view: View, ask: Extract<Ask, { kind: 'reconcile
   const agreeing = ask.rows.filter((row) => row.verdict === 'agrees');
   // What does not agree is what one is asked about.
   const rows = [...ask.rows.filter((row) => row.verdict !== 'agrees'), ...agreeing];
+  if (rows.length === 0)
+    return { lines: scrolled(view, head, [[span(' No service was switched: there is nothing to compare.')]], ask.id) };
   const content = width >= 80 ? table(rows, width) : stacked(rows, width);
   return {
     lines: scrolled(

@@ -118,7 +118,7 @@ function services(ctx: StepContext, found: Discovery, stale: StalePasswords): St
   const planned = ctx.fleet.services();
   const skipped = planned.filter((service) => service.skip !== undefined);
   const wanted = planned.filter((service) => service.skip === undefined);
-  const blocked: Record<string, string> = {};
+  const reasonsOf: Record<string, readonly string[]> = {};
   const staysDirect: Record<string, string> = {};
   const pooledBefore: Record<string, string> = {};
   const warnings = new Map<string, string[]>();
@@ -126,7 +126,7 @@ function services(ctx: StepContext, found: Discovery, stale: StalePasswords): St
     const workload = found.workloads.find((one) => one.id === workloadIdOf(service));
     if (workload) {
       const reasons = [...blockersOf(ctx.plan, workload), ...(stale.blocked.get(workload.id) ?? [])];
-      if (reasons.length > 0) blocked[service.name] = reasons.join(' ');
+      if (reasons.length > 0) reasonsOf[service.name] = reasons;
       for (const finding of workload.findings) {
         if (finding.severity === 'warn')
           warnings.set(finding.text, [...(warnings.get(finding.text) ?? []), service.name]);
@@ -138,14 +138,15 @@ function services(ctx: StepContext, found: Discovery, stale: StalePasswords): St
     const other = found.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
     // Moved by an earlier run, or by hand: nothing is left to do for it, and nothing of it is this run's to take back.
     if (other?.pooled) pooledBefore[service.name] = other.reason;
-    else blocked[service.name] = other ? other.reason : 'not found';
+    else reasonsOf[service.name] = [other ? other.reason : 'not found'];
   }
   for (const text of stale.warnings) ctx.message('warn', text);
   // Once each, with everybody it is true of: thirty services that say the same are one thing to know.
   // What it is about comes first: of a long list of names a narrow line shows nothing else.
   for (const [text, of] of warnings) ctx.message('warn', `${text} (${of.join(', ')})`);
-  const names = Object.keys(blocked);
-  const told = byReason(blocked)
+  const names = Object.keys(reasonsOf);
+  const blocked = Object.fromEntries(Object.entries(reasonsOf).map(([name, reasons]) => [name, reasons.join(' ')]));
+  const told = byReason(reasonsOf)
     .map(([reason, of]) => `${of.join(', ')}: ${reason}`)
     .join('; ');
   const there = Object.keys(pooledBefore);
@@ -206,11 +207,12 @@ function services(ctx: StepContext, found: Discovery, stale: StalePasswords): St
   };
 }
 
-/** Who has the same reason, once each: a database that is down makes one reason of thirty. */
-function byReason(blocked: Readonly<Record<string, string>>): [string, string[]][] {
+/** Who has the same reason, once each, what most have first: a database that is down makes one reason of thirty. */
+function byReason(reasonsOf: Readonly<Record<string, readonly string[]>>): [string, string[]][] {
   const out = new Map<string, string[]>();
-  for (const [name, reason] of Object.entries(blocked)) out.set(reason, [...(out.get(reason) ?? []), name]);
-  return [...out];
+  for (const [name, reasons] of Object.entries(reasonsOf))
+    for (const reason of reasons) out.set(reason, [...(out.get(reason) ?? []), name]);
+  return [...out].sort(([, a], [, b]) => b.length - a.length);
 }
 
 function owners(ctx: StepContext, found: Discovery): void {

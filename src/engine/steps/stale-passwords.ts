@@ -59,7 +59,7 @@ async function wrongOnes(ctx: LookContext, found: Discovery, login: Login): Prom
 function reason(ctx: LookContext, role: string, bad: readonly Consumer[], proof: PasswordProof): string {
   const where = [...new Set(bad.map((one) => one.name))].join(', ');
   if (proof === 'refused')
-    return `PostgreSQL refuses the password of ${role} in ${where}: pods that still run live on sessions from before it was changed, and no new one could log in, neither at the pooler nor back on PostgreSQL. Give it the password of today, and let that roll out, first.`;
+    return `PostgreSQL refuses the password of ${role} in ${where}: running pods live on sessions from before it was changed, and no new one could log in, at the pooler or back on PostgreSQL. Give it the password of today, and roll that out, first.`;
   const { from } = secretsOf(ctx.secrets, ctx.plan, role);
   const whose = from === GIVEN ? 'the one that was given' : 'most of the others';
   return `The password of ${role} in ${where} is another one than ${whose}, and the pooler takes one only: give all of them the same first.`;
