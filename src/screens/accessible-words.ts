@@ -5,6 +5,7 @@ import { ASCII } from '../components/theme.ts';
 import type { Ask, RunSnapshot } from '../engine/run/model.ts';
 import { adviceOf } from './decision.ts';
 import { findingsOf } from './doctor.ts';
+import { emptyLog } from './logs.ts';
 import { isBack } from './screen.ts';
 
 /** What changed from one snapshot to the next, as lines; the first call tells where the run stands. */
@@ -145,7 +146,7 @@ export const LOOKS: readonly {
         : describe(snapshot.ask, Date.parse(snapshot.now), isBack(snapshot)),
   },
   { letter: 'p', what: 'pools and connections', lines: poolWords },
-  { letter: 'l', what: 'the newest log lines', lines: logWords },
+  { letter: 'l', what: 'the newest log lines; followed from the first time on', lines: logWords },
   { letter: 'd', what: 'the doctor', lines: doctorWords },
   { letter: 'c', what: 'the checklist', lines: checklistWords },
   { letter: 'w', what: 'every step of the plan', lines: planWords },
@@ -169,8 +170,8 @@ function poolWords({ pools }: RunSnapshot): string[] {
   ];
 }
 
-function logWords({ logLines }: RunSnapshot): string[] {
-  if (logLines.length === 0) return ['No log line yet: this step follows no log, or nothing was written.'];
+function logWords({ logLines, following }: RunSnapshot): string[] {
+  if (logLines.length === 0) return [emptyLog({ following })];
   return logLines.slice(-20).map((row) => `${row.source}: ${row.text}`);
 }
 

@@ -98,8 +98,10 @@ function converse(
       offer(snapshot);
     };
     const unsubscribe = handle.subscribe(update);
+    let unfollow: (() => void) | undefined;
     const finish = (leftBy: AccessibleResult['leftBy'], signal?: AccessibleResult['signal']) => {
       unsubscribe();
+      unfollow?.();
       options.signal?.removeEventListener('abort', onAbort);
       resolve({ snapshot: handle.snapshot(), leftBy, ...(signal === undefined ? {} : { signal }) });
     };
@@ -120,9 +122,10 @@ function converse(
       }
       if (text === 'm') offer(snapshot);
       else if (text === '?') for (const look of LOOKS) say(`${look.letter}: ${look.what}.`);
-      else if (LOOKS.some((look) => look.letter === text))
+      else if (LOOKS.some((look) => look.letter === text)) {
+        if (text === 'l') unfollow ??= handle.followLogs();
         for (const row of LOOKS.find((look) => look.letter === text)?.lines(snapshot) ?? []) say(row);
-      else if (/^\d+$/.test(text)) {
+      } else if (/^\d+$/.test(text)) {
         const choice = menu[Number(text) - 1];
         if (choice === undefined) say(`There is no ${text}. Type m for the list.`);
         else if (choice.safe) handle.send(choice.intent(undefined));

@@ -221,7 +221,7 @@ export const ACTIONS: readonly Action[] = [
     id: 'logs',
     keys: ['l'],
     label: 'logs',
-    help: 'Log lines the current step follows.',
+    help: 'Logs of the poolers and of the services under way, live.',
     footer: 12,
     unavailable: noRun,
   },

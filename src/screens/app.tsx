@@ -113,6 +113,9 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
     // Ink draws everything again after a suspension; an empty one is a redraw.
     bridge.redraw = () => void suspendTerminal(() => undefined).catch(() => undefined);
   }, [bridge, suspendTerminal]);
+  // Only while somebody looks: streams of logs are not what a run needs.
+  const readsLogs = ui.view === 'logs' && handle !== undefined;
+  useEffect(() => (readsLogs ? handle?.followLogs() : undefined), [readsLogs, handle]);
   const due = dueOf(snapshot, now);
   const told = useRef(new Told());
   const lastKey = useRef(Number.NEGATIVE_INFINITY);

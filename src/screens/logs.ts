@@ -1,5 +1,6 @@
-/** Log lines that the current step follows; already sanitised by the engine, and once more here. */
+/** Logs of what is under way, followed while this screen is open; sanitised by the engine, and once more here. */
 import { type Line, paragraph, span, truncateEnd, truncateMiddle, widthOf, wrapWords } from '../components/line.ts';
+import type { RunSnapshot } from '../engine/run/model.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
 import { keyName } from './keys.ts';
 import type { Body, View } from './screen.ts';
@@ -9,9 +10,10 @@ export function logsScreen(view: View): Body {
   const { snapshot, ui, width, glyphs, keymap } = view;
   const filter = ui.logFilter.toLowerCase();
   const { ask } = snapshot;
-  // A step that failed follows nothing any more; what came with its failure is its log.
+  // The pods of a step that failed may be gone: what came with its failure is their log.
   const last = ask?.kind === 'failure' ? ask.logTail.map((text) => ({ source: ask.service ?? '', text })) : [];
-  const all = snapshot.logLines.length > 0 ? snapshot.logLines : last;
+  const told = new Set(last.map((row) => row.text));
+  const all = [...last, ...snapshot.logLines.filter((row) => !told.has(row.text))];
   const kept = all.filter((row) => filter === '' || `${row.source} ${row.text}`.toLowerCase().includes(filter));
   const follows = ui.scroll.logs === undefined;
   const source = width >= 90 ? 24 : 8;
@@ -21,7 +23,9 @@ export function logsScreen(view: View): Body {
       span(` ${glyphs.dot} ${kept.length} ${kept.length === 1 ? 'line' : 'lines'}`, 'muted'),
       span(filter === '' ? '' : ` with "${truncateEnd(ui.logFilter, 24, glyphs.more)}"`, 'key'),
       span(
-        follows ? ` ${glyphs.dot} following` : ` ${glyphs.dot} stopped, ${keyName(keymap.bottom[1] ?? 'end')} follows`,
+        follows
+          ? ` ${glyphs.dot} following${width >= 80 ? followed(snapshot, glyphs.more) : ''}`
+          : ` ${glyphs.dot} stopped, ${keyName(keymap.bottom[1] ?? 'end')} follows`,
         follows ? 'ok' : 'warn',
       ),
       span(ui.logWrap ? ` ${glyphs.dot} wrapped` : '', 'muted'),
@@ -39,11 +43,26 @@ export function logsScreen(view: View): Body {
       span(part, tone),
     ]);
   });
-  const none =
-    filter === '' ? 'No line yet: this step follows no log, or nothing was written.' : 'No line holds that text.';
+  const none = filter === '' ? emptyLog(snapshot) : 'No line holds that text.';
   return {
     lines: scrolled(view, head, content.length === 0 ? paragraph(none, width - 1, 'muted', 1) : content, 'logs', {
       follow: true,
     }),
   };
+}
+
+/** ` cart-7d4b9-x2x1z and 3 more`: whose logs they are. */
+function followed({ following }: Pick<RunSnapshot, 'following'>, more: string): string {
+  const [first, ...others] = following?.sources ?? [];
+  if (first === undefined) return '';
+  return ` ${truncateMiddle(first, 30, more)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
+}
+
+/** Why there is no line. */
+export function emptyLog({ following }: Pick<RunSnapshot, 'following'>): string {
+  if (following === undefined) return 'Looking for the pods of what is under way.';
+  if (following.problem !== undefined) return `The pods can't be listed: ${following.problem}`;
+  const { sources } = following;
+  if (sources.length === 0) return 'Nothing to follow: no pooler runs yet, and no service is on its way.';
+  return `Nothing was written yet by ${sources.join(', ')}.`;
 }

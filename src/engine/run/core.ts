@@ -104,6 +104,7 @@ export class RunCore {
       checklist: state.checklist,
       messages: state.messages,
       logLines: live.logLines,
+      following: live.following,
       lock: live.lock,
       cluster: live.cluster,
       journal: { path: this.journal.path, events: this.journal.events, headHash: this.journal.head },

@@ -28,6 +28,7 @@ export interface LiveState {
   /** Live connections of each service's pods, by service. */
   readonly connections: Readonly<Record<string, Pick<ServiceView, 'direct' | 'pooled' | 'replicas'>>>;
   readonly logLines: RunSnapshot['logLines'];
+  readonly following?: RunSnapshot['following'];
   readonly lock?: RunSnapshot['lock'];
   readonly cluster: RunSnapshot['cluster'];
   readonly exportedTo?: string;
@@ -60,9 +61,16 @@ export class LiveView {
   }
 
   addLogLines(source: string, lines: readonly string[]): void {
-    if (lines.length === 0) return;
-    const added = lines.map((text) => ({ source, text }));
-    this.set({ logLines: [...this.#state.logLines, ...added].slice(-LOG_LINES_KEPT) });
+    this.addLogRows(lines.map((text) => ({ source, text })));
+  }
+
+  addLogRows(rows: RunSnapshot['logLines']): void {
+    if (rows.length > 0) this.set({ logLines: [...this.#state.logLines, ...rows].slice(-LOG_LINES_KEPT) });
+  }
+
+  /** For the next step. Somebody who reads the log keeps the lines. */
+  forgetStep(): void {
+    this.set({ gates: [], ...(this.#state.following ? {} : { logLines: [] }) });
   }
 
   setRollout(service: string, progress: RolloutProgress): void {

@@ -337,8 +337,10 @@ export interface RunSnapshot {
     readonly level: 'info' | 'warn' | 'error';
     readonly text: string;
   }[];
-  /** Newest last, bounded: the log lines the current step follows, sanitised. */
+  /** Newest last, bounded: what steps read of logs, and what is followed while somebody looks; sanitised. */
   readonly logLines: readonly { readonly source: string; readonly text: string }[];
+  /** Whose logs are followed now; absent while nobody looks. `problem`: why it could not be found out. */
+  readonly following?: { readonly sources: readonly string[]; readonly problem?: string };
   readonly lock?: { readonly holder: string; readonly mine: boolean; readonly ageMs: number };
   readonly cluster: {
     readonly state: 'ok' | 'stale' | 'unreachable';
@@ -358,6 +360,8 @@ export interface RunHandle {
   subscribe(listener: () => void): () => void;
   /** `by`: who says it, when it is not the operator of the run (a second terminal). */
   send(intent: Intent, by?: string): void;
+  /** Follows the logs of what is under way into `logLines`, until the answer is called. */
+  followLogs(): () => void;
   /** Resolves when the run has ended or is parked; never rejects. */
   readonly ended: Promise<RunSnapshot>;
 }

@@ -154,7 +154,8 @@ async function runStep(ports: RunnerPorts, step: Step): Promise<Turn> {
   const signal = controls.signal;
   const ctx = ports.context(id, signal);
   core.record({ type: 'step.started', id, attempt });
-  core.live.set({ status: 'running', logLines: [], gates: [] });
+  core.live.set({ status: 'running' });
+  core.live.forgetStep();
   ctx.waitingFor(`what the cluster says: ${step.info.title}`);
   try {
     const before = controls.takeContest();

@@ -9,6 +9,7 @@ import type { Result } from '../result.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { diagnoseFailure } from '../steps/diagnose-failure.ts';
 import { Fleet } from '../steps/fleet.ts';
+import { logsToFollow } from '../steps/followed-logs.ts';
 import { PoolerPorts } from '../steps/pooler-ports.ts';
 import type { RunSecrets } from '../steps/run-secrets.ts';
 import { SeenPods } from '../steps/seen-pods.ts';
@@ -25,6 +26,7 @@ import type { Journal } from './journal-types.ts';
 import { LastWords } from './last-words.ts';
 import { LedgerKeeper } from './ledger.ts';
 import { LiveView } from './live.ts';
+import { LogFeed } from './log-feed.ts';
 import type { Intent, PoolsView, RunHandle, RunSnapshot } from './model.ts';
 import { watchSurroundings } from './monitors.ts';
 import type { RunOptions } from './options.ts';
@@ -150,6 +152,19 @@ export function openSession(ports: SessionPorts): RunHandle {
       signal,
     );
 
+  const logs = new LogFeed({
+    kube,
+    namespace: kube.ref.namespace,
+    live,
+    clock,
+    signal: background.signal,
+    wanted: (signal) => {
+      const { ask } = live.state;
+      const asked = ask !== undefined && 'service' in ask ? ask.service : undefined;
+      return logsToFollow({ kube, fleet, pooler, seen, state: core.state, asked }, signal);
+    },
+  });
+
   const runner: RunnerPorts = {
     core,
     controls,
@@ -246,6 +261,7 @@ export function openSession(ports: SessionPorts): RunHandle {
     snapshot: () => core.snapshot(),
     subscribe: (listener) => live.subscribe(listener),
     send: (intent, by) => take(intent, by),
+    followLogs: () => logs.watch(),
     ended,
   };
 

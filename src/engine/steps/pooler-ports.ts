@@ -79,7 +79,7 @@ export class PoolerPorts {
   }
 
   /** The same from the watch of the pods, as fresh as that is; listed where it is not alive. */
-  async #podsSeen(): Promise<Result<PoolerPod[]>> {
+  async seenPods(): Promise<Result<PoolerPod[]>> {
     const seen = await this.#options.seen?.items();
     if (!seen) return this.pods();
     if (!this.#service || performance.now() - this.#service.readAt > SELECTOR_MS) {
@@ -133,7 +133,7 @@ export class PoolerPorts {
     if (this.#watcher || !secrets.admin || signal.aborted) return;
     this.#watcher = createPoolWatcher({
       poolers: async (fresh) => {
-        const pods = fresh ? await this.pods() : await this.#podsSeen();
+        const pods = fresh ? await this.pods() : await this.seenPods();
         if (!pods.ok) throw new Error(pods.error.message);
         return pods.value.filter((pod) => pod.ready).map((pod) => ({ pod: pod.name, connect: this.connect(pod.name) }));
       },

@@ -12,7 +12,7 @@ const BYSTANDER =
   /^(istio-proxy|istio-init|linkerd-proxy|envoy|envoy-sidecar|vault-agent|consul-dataplane|cloud-sql-proxy|datadog-agent|otel.*|fluent-?bit|filebeat|promtail)$/;
 
 /** The containers of a pod whose log tells about the database: those that were switched, else all but known side-cars. */
-export function talkingContainers(ctx: StepContext, service: string, pod: KubeObject): string[] {
+export function talkingContainers(ctx: Pick<StepContext, 'fleet'>, service: string, pod: KubeObject): string[] {
   const names: string[] = (pod.spec?.containers ?? []).map((one: { name: string }) => one.name);
   const switched = new Set(ctx.fleet.original(service)?.sources.map((one) => one.container) ?? []);
   const own = names.filter((name) => switched.has(name));

@@ -25,6 +25,7 @@ export function fakeHandle(first: RunSnapshot): FakeHandle {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    followLogs: () => () => undefined,
     send(intent) {
       sent.push(intent);
     },

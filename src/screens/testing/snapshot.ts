@@ -118,6 +118,7 @@ export function snapshotAt(currentId: string | undefined, more: Partial<RunSnaps
       { at: at(40 * 60_000), level: 'info', text: 'identity-service is pooled: 2 clients, 0 direct connections' },
       { at: at(41 * 60_000), level: 'warn', text: 'notification-service: the new pod was restarted once' },
     ],
+    following: { sources: ['pgbouncer-7d4b9-4kkq2', 'identity-service-6f9c-x2x1z'] },
     logLines: Array.from({ length: 40 }, (_, n) => ({
       source: 'notification-service-6f9d7c5b44-x2x4k',
       text: `level=info msg="request served" path=/notify n=${n} duration=${(n * 7) % 31}ms`,
