@@ -24,7 +24,7 @@ export function logsScreen(view: View): Body {
       span(filter === '' ? '' : ` with "${truncateEnd(ui.logFilter, 24, glyphs.more)}"`, 'key'),
       span(
         follows
-          ? ` ${glyphs.dot} following${width >= 80 ? followed(snapshot, glyphs.more) : ''}`
+          ? followed(snapshot, width, glyphs)
           : ` ${glyphs.dot} stopped, ${keyName(keymap.bottom[1] ?? 'end')} follows`,
         follows ? 'ok' : 'warn',
       ),
@@ -51,11 +51,12 @@ export function logsScreen(view: View): Body {
   };
 }
 
-/** ` cart-7d4b9-x2x1z and 3 more`: whose logs they are. */
-function followed({ following }: Pick<RunSnapshot, 'following'>, more: string): string {
+/** ` · following cart-7d4b9-x2x1z and 3 more`; nothing where there is nothing to follow. */
+function followed({ following }: RunSnapshot, width: number, { dot, more }: View['glyphs']): string {
   const [first, ...others] = following?.sources ?? [];
-  if (first === undefined) return '';
-  return ` ${truncateMiddle(first, 30, more)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
+  if (following !== undefined && first === undefined) return '';
+  const whose = first === undefined || width < 80 ? '' : ` ${truncateMiddle(first, 30, more)}`;
+  return ` ${dot} following${whose}${whose !== '' && others.length > 0 ? ` and ${others.length} more` : ''}`;
 }
 
 /** Why there is no line. */

@@ -61,6 +61,9 @@ export class LiveView {
   }
 
   addLogLines(source: string, lines: readonly string[]): void {
+    // Of a log that is followed every line comes anyway.
+    const followed = this.#state.following?.sources ?? [];
+    if (followed.some((one) => source === one || source.startsWith(`${one}/`))) return;
     this.addLogRows(lines.map((text) => ({ source, text })));
   }
 

@@ -106,6 +106,7 @@ test('the next step takes the lines of the one before away, unless somebody read
   const { logs, live } = feed([]);
   live.addLogLines('cart', ['read me']);
   live.set({ following: { sources: ['cart'] } });
+  live.addLogLines('cart/app', ['which the stream brings too']);
   live.forgetStep();
   expect(texts(live)).toEqual(['cart: read me']);
   live.set({ following: undefined });
