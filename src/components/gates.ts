@@ -10,6 +10,9 @@ const FIXED = 12;
 /** `20, computed 20` and `0 of 21 (0.0 %)` fit. */
 const SEEN_LEAST = 20;
 
+/** The panel beside the steps of a terminal of 200 columns. */
+const WIDE = 140;
+
 export function gateLines(gates: readonly GateView[], width: number, glyphs: Glyphs): Line[] {
   if (gates.length === 0) return [[span(' no gate is measured here', 'muted')]];
   const longest = (pick: (gate: GateView) => string) => Math.max(...gates.map((gate) => widthOf(pick(gate))));
@@ -20,10 +23,10 @@ export function gateLines(gates: readonly GateView[], width: number, glyphs: Gly
   const wanted = longest((gate) => gate.observed) + 1;
   const seen = Math.max(
     6,
-    Math.min(width >= 160 ? 112 : 60, wanted, width >= 90 ? Math.max(SEEN_LEAST, Math.floor(rest * 0.55)) : rest),
+    Math.min(width >= WIDE ? 112 : 60, wanted, width >= 90 ? Math.max(SEEN_LEAST, Math.floor(rest * 0.55)) : rest),
   );
   const limit =
-    width >= 90 ? Math.max(0, Math.min(width >= 160 ? 64 : 28, longest((gate) => gate.limit) + 2, rest - seen)) : 0;
+    width >= 90 ? Math.max(0, Math.min(width >= WIDE ? 64 : 28, longest((gate) => gate.limit) + 2, rest - seen)) : 0;
   const trail = history === 0 ? 0 : Math.min(40, history + rest - seen - limit);
   return gates.flatMap((gate): Line[] => {
     const sign = verdictSign(gate.verdict, glyphs);
