@@ -16,7 +16,7 @@ export function logsScreen(view: View): Body {
   const all = [...last, ...snapshot.logLines.filter((row) => !told.has(row.text))];
   const kept = all.filter((row) => filter === '' || `${row.source} ${row.text}`.toLowerCase().includes(filter));
   const follows = ui.scroll.logs === undefined;
-  const source = width >= 90 ? 24 : 8;
+  const source = width >= 160 ? 40 : width >= 90 ? 24 : 8;
   const head: Line[] = [
     [
       span(' Log', 'title'),
