@@ -91,6 +91,19 @@ describe('answers by line', () => {
     expect((await end()).leftBy).toBe('leave');
   });
 
+  test('the logs are followed from the first look on, once, until the end', async () => {
+    const { handle, see, say, end } = talk('confirm');
+    await see('1. Approve');
+    say('l');
+    await vi.waitFor(() => expect(handle.readers()).toBe(1));
+    say('l');
+    say('?');
+    await see('the newest log lines');
+    expect(handle.readers()).toBe(1);
+    await end();
+    expect(handle.readers()).toBe(0);
+  });
+
   test('an empty line and a wrong name change nothing', async () => {
     const { handle, see, say, end } = talk('rollbackAsk');
     await see('2. Approve the rollback');

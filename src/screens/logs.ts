@@ -13,9 +13,10 @@ export function logsScreen(view: View): Body {
   // The pods of a step that failed may be gone: what came with its failure is their log.
   const last = ask?.kind === 'failure' ? ask.logTail.map((text) => ({ source: ask.service ?? '', text })) : [];
   const told = new Set(last.map((row) => row.text));
-  const all = [...last, ...snapshot.logLines.filter((row) => !told.has(row.text))];
-  const kept = all.filter((row) => filter === '' || `${row.source} ${row.text}`.toLowerCase().includes(filter));
   const follows = ui.scroll.logs === undefined;
+  const lines = follows ? snapshot.logLines : (ui.logStopped ?? snapshot.logLines);
+  const all = [...last, ...lines.filter((row) => !told.has(row.text))];
+  const kept = all.filter((row) => filter === '' || `${row.source} ${row.text}`.toLowerCase().includes(filter));
   const source = width >= 160 ? 40 : width >= 90 ? 24 : 8;
   const head: Line[] = [
     [
@@ -25,7 +26,7 @@ export function logsScreen(view: View): Body {
       span(
         follows
           ? followed(snapshot, width, glyphs)
-          : ` ${glyphs.dot} stopped, ${keyName(keymap.bottom[1] ?? 'end')} follows`,
+          : ` ${glyphs.dot} stopped, ${keyName(keymap.bottom[1] ?? 'end')} follows${newer(snapshot.logLines, lines)}`,
         follows ? 'ok' : 'warn',
       ),
       span(ui.logWrap ? ` ${glyphs.dot} wrapped` : '', 'muted'),
@@ -57,6 +58,13 @@ function followed({ following }: RunSnapshot, width: number, { dot, more }: View
   if (following !== undefined && first === undefined) return '';
   const whose = first === undefined || width < 80 ? '' : ` ${truncateMiddle(first, 30, more)}`;
   return ` ${dot} following${whose}${whose !== '' && others.length > 0 ? ` and ${others.length} more` : ''}`;
+}
+
+/** ` (12 newer)` behind the last of the lines that are shown. */
+function newer(now: RunSnapshot['logLines'], shown: RunSnapshot['logLines']): string {
+  const last = shown.at(-1);
+  const count = last === undefined ? now.length : now.length - 1 - now.lastIndexOf(last);
+  return count === 0 ? '' : ` (${count} newer)`;
 }
 
 /** Why there is no line. */

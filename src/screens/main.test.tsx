@@ -76,6 +76,39 @@ describe('the screen', () => {
     expect(text.slice(left)).toContain('Parked: nothing is under way');
   });
 
+  test('has the logs followed while they are on the screen, and no longer', async () => {
+    const handle = fakeHandle(SITUATIONS.migrate());
+    const screen = show(handle);
+    await screen.see('Migrate notification-service');
+    expect(handle.readers()).toBe(0);
+    await screen.keys('l');
+    await vi.waitFor(() => expect(handle.readers()).toBe(1));
+    await screen.keys('\u001B');
+    await vi.waitFor(() => expect(handle.readers()).toBe(0));
+    await screen.keys('l');
+    await vi.waitFor(() => expect(handle.readers()).toBe(1));
+    handle.show(parked(SITUATIONS.migrate()));
+    await screen.result;
+    await vi.waitFor(() => expect(handle.readers()).toBe(0));
+  });
+
+  test('a log that one scrolled back in stands still, and says how much is newer', async () => {
+    const before = SITUATIONS.migrate();
+    const handle = fakeHandle(before);
+    const screen = show(handle);
+    await screen.see('Migrate notification-service');
+    await screen.keys('l', '\u001B[A');
+    await screen.see('stopped');
+    const fresh = Array.from({ length: 600 }, (_, n) => ({ source: 'cart-1', text: `fresh ${n}` }));
+    handle.show({ ...before, logLines: [...before.logLines, ...fresh].slice(-500) });
+    await screen.see('(500 newer)');
+    expect(screen.seen()).not.toContain('fresh');
+    await screen.keys('\u001B[F');
+    await screen.see('fresh 599');
+    handle.show(parked(before));
+    await screen.result;
+  });
+
   test('stays on the end of a run until a key closes it', async () => {
     const handle = fakeHandle(SITUATIONS.migrate());
     const screen = show(handle);

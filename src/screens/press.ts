@@ -153,7 +153,12 @@ function move(ui: UiState, by: number | 'top' | 'bottom', scene: Scene): Pressed
   const limit = scene.limits.get(key) ?? 0;
   const from = Math.min(ui.scroll[key] ?? (key === 'logs' ? limit : 0), limit);
   const to = by === 'top' ? 0 : by === 'bottom' ? limit : Math.min(limit, Math.max(0, from + by));
-  return stay({ ...ui, scroll: { ...ui.scroll, [key]: to } });
+  const stops = key === 'logs' && ui.scroll.logs === undefined && scene.snapshot !== undefined;
+  return stay({
+    ...ui,
+    scroll: { ...ui.scroll, [key]: to },
+    ...(stops ? { logStopped: scene.snapshot.logLines } : {}),
+  });
 }
 
 function countOf(view: ViewId, snapshot: RunSnapshot): number {

@@ -45,6 +45,8 @@ export interface UiState {
   /** Set while the filter is being typed. */
   readonly filtering?: string;
   readonly logWrap: boolean;
+  /** The lines as they were when one scrolled back in them: what is read does not move away. Holds while `scroll.logs` does. */
+  readonly logStopped?: RunSnapshot['logLines'];
   /** `leave` was sent; the run is parking itself. */
   readonly leaving: boolean;
   /** The first question of a new run is preceded by what the run is about, once. */

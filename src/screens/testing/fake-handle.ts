@@ -3,6 +3,8 @@ import type { Intent, RunHandle, RunSnapshot } from '../../engine/run/model.ts';
 
 export interface FakeHandle extends RunHandle {
   readonly sent: Intent[];
+  /** How many follow the logs now. */
+  readers(): number;
   /** Publishes a new snapshot. */
   show(snapshot: RunSnapshot): void;
 }
@@ -12,6 +14,7 @@ export function fakeHandle(first: RunSnapshot): FakeHandle {
   let current = first;
   const listeners = new Set<() => void>();
   const sent: Intent[] = [];
+  let readers = 0;
   let end: (snapshot: RunSnapshot) => void = () => undefined;
   const ended = new Promise<RunSnapshot>((resolve) => {
     end = resolve;
@@ -25,7 +28,13 @@ export function fakeHandle(first: RunSnapshot): FakeHandle {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    followLogs: () => () => undefined,
+    followLogs() {
+      readers++;
+      return () => {
+        readers--;
+      };
+    },
+    readers: () => readers,
     send(intent) {
       sent.push(intent);
     },
