@@ -86,7 +86,8 @@ export async function whyNoPods(
   known?: Result<readonly KubeObject[]>,
 ): Promise<string | undefined> {
   const where = ctx.fleet.refOf(service);
-  if (where.kind === 'CronJob') return `${service} is a CronJob: its next Job uses the pooler, nothing of it runs now`;
+  if (where.kind === 'CronJob')
+    return `${service} is a CronJob: its next Job uses the pooler, nothing of it runs now; kubectl create job -n ${where.namespace} --from=cronjob/${where.name} NAME would show it`;
   if (where.kind === 'DaemonSet') return undefined;
   const pods = known ?? (await podsOf(ctx, service));
   if (!pods.ok || pods.value.length > 0) return undefined;
