@@ -35,8 +35,8 @@ import {
 import {
   atLeast,
   connectTo,
-  freePort,
   pgbouncerVersion,
+  REFUSED_PORT,
   type TestPooler,
   type TestPostgres,
   until,
@@ -232,9 +232,8 @@ describe('steps 2.1 to 4.4, switching', () => {
   });
 
   test('grep for "error" and "query_timeout" is silent while PostgreSQL cannot be reached; the scan names it', async () => {
-    const nobody = await freePort();
     const pooler = await start({
-      edit: (ini) => ini.replace(/port=\d+/, `port=${nobody}`),
+      edit: (ini) => ini.replace(/port=\d+/, `port=${REFUSED_PORT}`),
       settings: { queryWaitTimeout: 1 },
     });
     const said = await through(postgres, pooler);

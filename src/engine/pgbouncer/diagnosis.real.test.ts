@@ -11,6 +11,7 @@ import {
   connectTo,
   freePort,
   pgbouncerVersion,
+  REFUSED_PORT,
   serverFile,
   type TestPooler,
   type TestPostgres,
@@ -182,7 +183,7 @@ const PROVOKE: Record<string, () => Promise<string[]>> = {
     return heard(pooler, said);
   },
   'upstream-unreachable': async () => {
-    const pooled = await start({ database: { port: await freePort() } });
+    const pooled = await start({ database: { port: REFUSED_PORT } });
     return heard(pooled, await through(postgres, pooled));
   },
   'max-client-conn': async () => {
@@ -228,7 +229,7 @@ const PROVOKE: Record<string, () => Promise<string[]>> = {
     return heard(pooled, broken.ok ? '' : broken.error.message);
   },
   'pooler-restart': async () => {
-    const refused = await connectTo(await freePort())();
+    const refused = await connectTo(REFUSED_PORT)();
     return refused.ok ? [] : [refused.error.message];
   },
   'database-disabled': async () => {
@@ -356,9 +357,11 @@ test('an ordinary hour of a pooler has no error in its log', async () => {
 });
 
 test('the guide’s grep finds neither a lost upstream nor a timeout, the scan finds both', async () => {
-  const pooled = await start({ database: { port: await freePort() }, edit: setting('query_wait_timeout', 1) });
+  const pooled = await start({ database: { port: REFUSED_PORT }, edit: setting('query_wait_timeout', 1) });
   await through(postgres, pooled);
-  const lines = pooled.log().split('\n');
+  const lines = await until('the log', () =>
+    /connect failed/.test(pooled.log()) ? pooled.log().split('\n') : undefined,
+  );
   expect(lines.filter((line) => /query_timeout/.test(line))).toEqual([]);
   expect(lines.some((line) => classifyLine(line)?.id === 'upstream-unreachable' && !/error/i.test(line))).toBe(true);
   const scan = scanPoolerLog(lines);

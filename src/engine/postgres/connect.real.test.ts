@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ok } from '../result.ts';
 import { Secret } from '../secret.ts';
 import { NOVA, startNova } from '../testing/nova.ts';
-import { connectTo, freePort, serverFile, type TestPostgres, until } from '../testing/servers.ts';
+import { connectTo, REFUSED_PORT, serverFile, type TestPostgres, until } from '../testing/servers.ts';
 import { openPostgres } from './connect.ts';
 
 let postgres: TestPostgres;
@@ -50,7 +50,7 @@ test('a wrong password, a missing database and a dead port are told apart', asyn
     ok: false,
     error: { message: 'database "not_there" does not exist' },
   });
-  expect(await nova({ connect: connectTo(await freePort()) })).toMatchObject({
+  expect(await nova({ connect: connectTo(REFUSED_PORT) })).toMatchObject({
     ok: false,
     error: { code: 'stream-failed' },
   });

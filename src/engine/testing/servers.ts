@@ -60,6 +60,12 @@ export function serverFile(name: string, text: string): { path: string; remove()
   return { path: put(join(dir, name), text), remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
+/**
+ * Where connections are refused. A port that was free a moment ago may be the next server's of another test by now, and a
+ * socket that connects to a port of the ephemeral range may even meet itself: this one is below it.
+ */
+export const REFUSED_PORT = 1;
+
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
