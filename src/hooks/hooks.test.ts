@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PoolSample, PoolsView } from '../engine/run/model.ts';
 import type { PoolTotals } from './pool-totals.ts';
 import { ticking } from './use-clock.ts';
-import { extendHistory } from './use-history.ts';
+import { extendHistory, leadingUp, nextHistory } from './use-history.ts';
 import { keyOf } from './use-keys.ts';
 import { throttled } from './use-run.ts';
 
@@ -91,5 +91,45 @@ describe('extendHistory', () => {
     expect(kept.map((one) => one.gap === true)).toEqual([false, false, false, true, false, false, false, false]);
     for (let n = 8; n < 40; n += 4) kept = extendHistory(kept, view(n, n + 4), { limit: 12 });
     expect(kept.filter((one) => one.gap)).toHaveLength(1);
+  });
+});
+
+describe('leadingUp', () => {
+  const minute = 60_000;
+  const at = (...minutes: number[]) => ({
+    everyMs: 30_000,
+    samples: minutes.map((n) => ({ at: new Date(n * minute).toISOString(), rows: [] })),
+  });
+  const told = (all: readonly PoolTotals[]) => all.map((one) => `${one.gap ? '|' : ''}${one.at / minute}`).join(' ');
+
+  test('the looks of a watch belong together, and what lies between two watches was not looked at', () => {
+    expect(told(leadingUp(at(0, 0.5, 1, 4, 4.5, 5), 6 * minute))).toBe('0 0.5 1 |4 4.5 5');
+  });
+
+  test('a pause of over an hour begins anew, wherever it is', () => {
+    expect(told(leadingUp(at(0, 0.5, 70, 70.5), 71 * minute))).toBe('70 70.5');
+    expect(leadingUp(at(0, 0.5, 1), 62 * minute)).toEqual([]);
+    expect(leadingUp(at(), 0)).toEqual([]);
+  });
+
+  test('a resumed session shows where it stood, and goes on behind a gap', () => {
+    const earlier = at(0, 0.5, 1);
+    const view = (...minutes: number[]): PoolsView => ({
+      poolers: [],
+      rows: [],
+      everyMs: 2000,
+      earlier,
+      history: at(...minutes).samples,
+    });
+    let kept = nextHistory({ all: [] }, view(), 10);
+    expect(told(kept.all)).toBe('0 0.5 1');
+    const { all } = kept;
+    kept = nextHistory(kept, view(), 900);
+    expect(kept.all).toBe(all);
+    kept = nextHistory(kept, view(2), 1000);
+    kept = nextHistory(kept, view(2, 3), 3000);
+    expect(told(kept.all)).toBe('0 0.5 1 |2 3');
+    const late = nextHistory(nextHistory({ all: [] }, view(), 10), view(90), 1000);
+    expect(told(late.all)).toBe('90');
   });
 });

@@ -166,6 +166,8 @@ export interface PoolsView {
   readonly rows: readonly PoolRow[];
   /** Oldest first, bounded; one entry a sample. */
   readonly history: readonly PoolSample[];
+  /** What the journal knows of the sessions before this one: the looks of watches and soaks, oldest first, bounded. */
+  readonly earlier?: { readonly samples: readonly PoolSample[]; readonly everyMs: number };
   readonly everyMs: number;
   /** Queries that the poolers have ended while they were watched; grows. */
   readonly queries?: number;

@@ -3,6 +3,7 @@ import { unlessAborted } from '../kube/abort.ts';
 import { watchForFights } from '../kube/fights.ts';
 import type { LeaseHandle } from '../kube/option-types.ts';
 import type { Kube } from '../kube/types.ts';
+import { parseDuration } from '../plan/duration.ts';
 import type { Plan } from '../plan/schema.ts';
 import { exportJournal } from '../record/write.ts';
 import type { Result } from '../result.ts';
@@ -58,9 +59,12 @@ const SHARE_MS = 10_000;
 export function openSession(ports: SessionPorts): RunHandle {
   const { options, clock, kube, lease, plan } = ports;
   const who = options.operator;
+  const before = {
+    earlier: { samples: ports.state.poolHistory, everyMs: parseDuration(plan.observe.every) ?? POOLS_EVERY_MS },
+  };
   const live = new LiveView({
     status: 'starting',
-    pools: { poolers: [], rows: [], history: [], everyMs: POOLS_EVERY_MS },
+    pools: { poolers: [], rows: [], history: [], everyMs: POOLS_EVERY_MS, ...before },
     gates: [],
     rollouts: {},
     connections: {},
@@ -106,7 +110,9 @@ export function openSession(ports: SessionPorts): RunHandle {
     everyMs: POOLS_EVERY_MS,
     seen,
     onSample: (view: PoolsView) =>
-      live.set({ pools: { ...view, ...(live.state.pools.postgres ? { postgres: live.state.pools.postgres } : {}) } }),
+      live.set({
+        pools: { ...view, ...before, ...(live.state.pools.postgres ? { postgres: live.state.pools.postgres } : {}) },
+      }),
   });
   // Nothing of it runs before the first change is added.
   const fights = watchForFights(kube, [], {
