@@ -20,6 +20,7 @@ import type { RunSecrets } from '../engine/steps/run-secrets.ts';
 import type { LookContext } from '../engine/steps/types.ts';
 import type { Invocation } from './command.ts';
 import type { doctorFlags } from './commands/doctor.ts';
+import { diffText } from './diff-text.ts';
 import { hasTerminal, type Io, write } from './io.ts';
 import { envelope, isMachine, print } from './output.ts';
 import { findRun } from './runs.ts';
@@ -204,9 +205,13 @@ async function makeFix(invocation: Doctor, ctx: LookContext, id: Fix['id']): Pro
   return ok(exitCode);
 }
 
-const MARKS = { add: '+', remove: '-', context: ' ', note: '#' } as const;
 const fixText = (fix: Fix): string =>
-  `${fix.summary}\n${fix.diff.map((line) => `  ${MARKS[line.kind]} ${line.text}`).join('\n')}\n${fix.commands.map((line) => `  $ ${line}`).join('\n')}\n`;
+  [
+    fix.summary,
+    ...diffText(fix.diff).map((line) => `  ${line}`),
+    ...fix.commands.map((line) => `  $ ${line}`),
+    '',
+  ].join('\n');
 
 /** Logs of every pod of the pooler and of the plan's services; of restarted containers also the log before. */
 async function logsOf(kube: Kube, plan: LoadedPlan, signal: AbortSignal): Promise<Result<Texts>> {

@@ -1,5 +1,6 @@
 /** How `run --dry-run` ends: what would have been changed, on standard output, as `diff` prints it. */
-import type { ChangePreview, DiffLine, RunSnapshot, StepView } from '../engine/run/model.ts';
+import type { ChangePreview, RunSnapshot, StepView } from '../engine/run/model.ts';
+import { diffText } from './diff-text.ts';
 import { runEnvelope } from './envelope.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { summary } from './headless.ts';
@@ -26,15 +27,13 @@ export async function finishDryRun(
   return exitCode;
 }
 
-const SIGN: Readonly<Record<DiffLine['kind'], string>> = { context: ' ', remove: '-', add: '+', note: '#' };
-
 function previewText(step: StepView, preview: ChangePreview): string {
   const guide = step.guide === '-' ? '' : `${step.guide} `;
   return [
     `## ${step.id}: ${guide}${step.title}`,
     `${preview.summary}${preview.alreadyDone ? ' (as it is already)' : ''}`,
     ...(preview.warnings ?? []).map((text) => `! ${text}`),
-    ...preview.diff.map((line) => `${SIGN[line.kind]} ${line.text}`),
+    ...diffText(preview.diff),
     ...preview.commands.map((text) => `$ ${text}`),
     '',
   ].join('\n');

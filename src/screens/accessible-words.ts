@@ -88,7 +88,8 @@ export function describe(ask: Ask, now: number, back = false): string[] {
         ask.preview.summary,
         ...(ask.preview.warnings ?? []).map((text) => `Warning: ${text}`),
         ...ask.preview.diff.map(
-          (line) => `${{ context: 'in', remove: 'remove', add: 'add', note: 'note' }[line.kind]}: ${line.text}`,
+          (line) =>
+            `${{ title: 'about', context: 'in', remove: 'remove', add: 'add', note: 'note' }[line.kind]}: ${line.text}`,
         ),
         ...(ask.preview.departures ?? []).map((text) => `Not as the guide says: ${text}`),
         ...ask.preview.commands.map((text) => `By hand: ${text}`),

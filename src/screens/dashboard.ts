@@ -7,6 +7,7 @@ import { gateLines } from '../components/gates.ts';
 import { fitRows, type Line, padEnd, paragraph, span, truncateEnd, truncateMiddle } from '../components/line.ts';
 import { poolTable, postgresLine } from '../components/pool-table.ts';
 import { guideNumber, type Sign, stepSign } from '../components/states.ts';
+import type { DiffLine } from '../engine/run/model.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
 import { keyName } from './keys.ts';
 import { rule, split } from './layout.ts';
@@ -78,10 +79,14 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
   let summary = 0;
   if (step.preview !== undefined) {
     summary = paragraph(step.preview.summary, width - 1, undefined, 1).length;
-    const moved = step.preview.diff.filter((line) => line.kind === 'remove' || line.kind === 'add');
     change.push(
       ...previewLines(
-        { ...step.preview, diff: moved, departures: [], commands: step.preview.commands.slice(0, 1) },
+        {
+          ...step.preview,
+          diff: inShort(step.preview.diff),
+          departures: [],
+          commands: step.preview.commands.slice(0, 1),
+        },
         width,
         glyphs,
       ),
@@ -128,6 +133,13 @@ function stepPanel(view: View, width: number, rows: number): Line[] {
   });
   const [causeKept = [], rolloutKept = [], seenKept = [], changeKept = [], whyKept = [], logKept = []] = kept;
   return [head, ...whyKept, ...causeKept, ...changeKept, ...rolloutKept, ...seenKept, ...logKept];
+}
+
+/** What goes and comes; of a change of many objects or services, only which. */
+function inShort(diff: readonly DiffLine[]): DiffLine[] {
+  const moved = diff.filter(({ kind }) => kind === 'remove' || kind === 'add');
+  const titles = diff.filter(({ kind }) => kind === 'title');
+  return titles.length > 1 ? titles : moved;
 }
 
 /** The first rows, without half a sentence, half a command, or a heading of nothing at their end. */

@@ -26,6 +26,7 @@ const SCREENS: Readonly<Record<string, { situation: Situation | undefined; view?
   preflight: { situation: 'preflight' },
   welcome: { situation: 'first', ui: { welcomed: false } },
   confirm: { situation: 'confirm' },
+  'confirm-prepare': { situation: 'confirmPrepare' },
   'confirm-typed': { situation: 'confirmTyped' },
   decision: { situation: 'decide' },
   'decision-due': { situation: 'decideDue' },

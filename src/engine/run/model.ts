@@ -45,7 +45,8 @@ export interface StepInfo {
 
 /** A line of a diff that the operator confirms. Values that could be secrets are masked before they come here. */
 export interface DiffLine {
-  readonly kind: 'context' | 'remove' | 'add' | 'note';
+  /** `title`: what the lines below are about, a service or an object; `note`: a remark on them. */
+  readonly kind: 'title' | 'context' | 'remove' | 'add' | 'note';
   readonly text: string;
 }
 

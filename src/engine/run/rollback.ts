@@ -146,7 +146,7 @@ async function previewBack(ports: RunnerPorts, services: readonly string[], labe
   return {
     summary: `Restore the original address of ${services.length} ${services.length === 1 ? 'service' : 'services'} (${label}), the newest change first`,
     diff: services.flatMap((service, index) => [
-      { kind: 'note' as const, text: service },
+      { kind: 'title' as const, text: service },
       ...reversed(previews[index]?.diff ?? []),
     ]),
     commands: [],

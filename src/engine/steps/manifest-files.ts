@@ -5,6 +5,7 @@
  */
 import { workloadId } from '../kube/refs.ts';
 import type { WorkloadChange } from '../kube/workload-types.ts';
+import { diffLine } from '../manifests/object-diff.ts';
 import { planManifests } from '../manifests/plan.ts';
 import type { ManifestPlan, WantedChange } from '../manifests/types.ts';
 import { targetOfPlan, wantedOf } from '../manifests/wanted.ts';
@@ -65,7 +66,7 @@ export function manifestPreview(
   if (!plan) return { diff: [], warnings: [], departures: [] };
   const diff: DiffLine[] = [
     {
-      kind: 'note',
+      kind: 'title',
       text: `${plan.files.length} ${plan.files.length === 1 ? 'file' : 'files'} in ${plan.dir} ${write ? 'will be written' : 'would be changed; nothing is written'}`,
     },
     ...plan.files.flatMap((file) => file.diff.map(diffLine)),
@@ -88,12 +89,6 @@ export function manifestPreview(
           ]
         : [],
   };
-}
-
-function diffLine(line: string): DiffLine {
-  if (/^(---|\+\+\+|@@|\\)/.test(line)) return { kind: 'note', text: line };
-  const kind = line.startsWith('-') ? 'remove' : line.startsWith('+') ? 'add' : 'context';
-  return { kind, text: line.slice(1) };
 }
 
 /** Why nothing is edited, by workload. */

@@ -83,7 +83,7 @@ function joined(previews: readonly ChangePreview[], services: readonly string[],
   return {
     summary: `switch ${previews.length} services to the pooler, ${parallelism} at a time`,
     diff: previews.flatMap((preview, index) => [
-      { kind: 'note' as const, text: services[index] ?? '' },
+      { kind: 'title' as const, text: services[index] ?? '' },
       ...preview.diff,
     ]),
     commands: previews.flatMap((preview) => preview.commands),

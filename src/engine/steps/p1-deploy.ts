@@ -1,9 +1,10 @@
 /** Guide 1.3: the pooler's objects, rendered for the version that runs, or the operator's own manifests. */
 
-import { canonicalJson, fingerprint } from '../kube/fingerprint.ts';
+import { fingerprint } from '../kube/fingerprint.ts';
 import { ref, refOf } from '../kube/refs.ts';
 import { followRollout, templateOf } from '../kube/rollout.ts';
 import type { KubeObject } from '../kube/types.ts';
+import { type ObjectChange, objectChange } from '../manifests/object-diff.ts';
 import { PATHS, parseVersion, renderHba, renderIni } from '../pgbouncer/config.ts';
 import type { PoolerSettings } from '../pgbouncer/config-types.ts';
 import { poolerObjects } from '../pgbouncer/manifests.ts';
@@ -14,6 +15,7 @@ import type { Plan } from '../plan/schema.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { DiffLine } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
+import { shellWord } from '../shell-word.ts';
 import { authQueryOf } from './arrangement.ts';
 import { podReady } from './looks.ts';
 import { judgeOwn, ownManifests, warningsOf } from './own-manifests.ts';
@@ -161,7 +163,7 @@ async function hostOf(ctx: StepContext, upstream: Upstream): Promise<string> {
 }
 
 /** What the server says would be there, against what is there. */
-async function compare(ctx: StepContext, object: KubeObject): Promise<Result<'create' | 'change' | 'same'>> {
+async function compare(ctx: StepContext, object: KubeObject): Promise<Result<ObjectChange>> {
   const where = refOf(object);
   if (!where)
     return fail(
@@ -172,17 +174,8 @@ async function compare(ctx: StepContext, object: KubeObject): Promise<Result<'cr
   if (!live.ok && live.error.code !== 'not-found') return live;
   const dry = await ctx.kube.apply(where, object, { dryRun: true, signal: ctx.signal });
   if (!dry.ok) return dry;
-  if (!live.ok) return ok('create');
-  return ok(canonicalJson(essence(live.value)) === canonicalJson(essence(dry.value)) ? 'same' : 'change');
+  return ok(objectChange(live.ok ? live.value : undefined, dry.value, object));
 }
-
-function essence(object: KubeObject): unknown {
-  const { metadata, status: _, ...rest } = object;
-  return { ...rest, labels: metadata.labels, annotations: withoutRevision(metadata.annotations) };
-}
-
-const withoutRevision = (annotations: Record<string, string> | undefined) =>
-  Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => !key.startsWith('deployment.kubernetes.io/')));
 
 export const deploy: Step = {
   info: {
@@ -212,26 +205,16 @@ export const deploy: Step = {
       ctx.waitingFor(`a dry run of ${object.kind} ${object.metadata.name}`);
       const compared = await compare(ctx, object);
       if (!compared.ok) return compared;
-      if (compared.value !== 'same') changes++;
-      diff.push({
-        kind: compared.value === 'same' ? 'context' : 'add',
-        text: `${object.kind}/${object.metadata.name} (${compared.value === 'same' ? 'as it is' : compared.value})`,
-      });
-      if (object.kind === 'ConfigMap') {
-        for (const [file, content] of Object.entries((object.data ?? {}) as Record<string, string>)) {
-          diff.push({ kind: 'note', text: file });
-          for (const line of content.split('\n')) {
-            if (line.trim() !== '')
-              diff.push({ kind: compared.value === 'same' ? 'context' : 'add', text: sanitiseLine(line, 200) });
-          }
-        }
-      }
+      if (compared.value.kind !== 'same') changes++;
+      diff.push(...compared.value.diff);
     }
     const arithmetic = (ctx.state().facts.sizing as { arithmetic?: string[] } | undefined)?.arithmetic ?? [];
     return ok({
       summary: `apply ${objects.value.length} objects of PgBouncer (${ctx.plan.pooler.replicas} pods)`,
       diff: [...diff, ...arithmetic.map((text) => ({ kind: 'note' as const, text }))],
-      commands: [`kubectl apply --server-side --field-manager=pgb-wizard -n ${ctx.fleet.namespace} -f pgbouncer/`],
+      commands: [
+        `kubectl apply --server-side --field-manager=pgb-wizard -n ${ctx.fleet.namespace} -f ${ctx.plan.pooler.manifests ? shellWord(ctx.plan.pooler.manifests) : '-  # these objects on standard input'}`,
+      ],
       ...(own.value && own.value.findings.length > 0 ? { warnings: warningsOf(own.value) } : {}),
       departures: ctx.plan.pooler.manifests
         ? []

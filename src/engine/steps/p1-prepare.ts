@@ -100,7 +100,7 @@ export const prepare: Step = {
     const departures = new Set<string>();
     if (have.value) {
       for (const service of ctx.fleet.services()) {
-        diff.push({ kind: 'note', text: service.name }, ...(ctx.fleet.original(service.name)?.preview.diff ?? []));
+        diff.push({ kind: 'title', text: service.name }, ...(ctx.fleet.original(service.name)?.preview.diff ?? []));
       }
       return ok({ summary: 'the originals are kept in the cluster already', diff, commands, alreadyDone: true });
     }
@@ -121,7 +121,7 @@ export const prepare: Step = {
       const kept = left.value && ctx.fleet.original(service.name);
       if (kept) {
         changes.push(kept);
-        diff.push({ kind: 'note', text: service.name }, ...kept.preview.diff);
+        diff.push({ kind: 'title', text: service.name }, ...kept.preview.diff);
         continue;
       }
       const out = leftOut(ctx, service.name);
@@ -129,7 +129,7 @@ export const prepare: Step = {
       if (out !== undefined || !workload) {
         const known = found.value.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
         notSwitched[service.name] = out ?? known?.reason ?? 'not found in the namespace';
-        diff.push({ kind: 'note', text: `${service.name}: not switched, ${notSwitched[service.name]}` });
+        diff.push({ kind: 'title', text: `${service.name}: not switched, ${notSwitched[service.name]}` });
         continue;
       }
       if (left.value) {
@@ -161,7 +161,7 @@ export const prepare: Step = {
         continue;
       }
       changes.push(change.value);
-      diff.push({ kind: 'note', text: service.name }, ...change.value.preview.diff);
+      diff.push({ kind: 'title', text: service.name }, ...change.value.preview.diff);
       commands.push(...change.value.preview.commands);
       for (const one of change.value.preview.departures ?? []) departures.add(one);
     }
@@ -175,7 +175,7 @@ export const prepare: Step = {
     }
     for (const [service, why] of Object.entries(refused)) {
       notSwitched[service] = why;
-      diff.push({ kind: 'note', text: `${service}: not switched, ${why}` });
+      diff.push({ kind: 'title', text: `${service}: not switched, ${why}` });
     }
     const manifests = await manifestsFor(ctx, changes);
     if (!manifests.ok) return manifests;

@@ -32,17 +32,23 @@ function summary({ metadata, spec, status }: KubeObject): string {
   return `${metadata.generation}/${status?.observedGeneration ?? '-'} ${spec.replicas} ${status?.replicas ?? '-'}/${n('updated')}/${n('ready')}/${n('available')}/${n('unavailable')} ${conditions}`.trim();
 }
 
-/** Resolves when the controllers have written nothing for longer than their first retries take. */
+/** Resolves when the controllers have written nothing for three stretches in a row: what is quiet once may only be slow. */
 const settle = () =>
   new Promise<void>((resolve) => {
-    const end = () => {
-      unwatch();
-      resolve();
+    let quiet = 0;
+    const stretch = () => {
+      quiet += 1;
+      if (quiet < 3) timer = setTimeout(stretch, QUIET_MS);
+      else {
+        unwatch();
+        resolve();
+      }
     };
-    let timer = setTimeout(end, QUIET_MS);
+    let timer = setTimeout(stretch, QUIET_MS);
     const unwatch = store.watch(() => {
+      quiet = 0;
       clearTimeout(timer);
-      timer = setTimeout(end, QUIET_MS);
+      timer = setTimeout(stretch, QUIET_MS);
     });
   });
 const get = (name = 'web') => store.get('deployments.apps', 'rec', name) as KubeObject;
@@ -77,8 +83,7 @@ const setEnv = (name: string, value: string) =>
 
 /** What scheduler and kubelet would do: pods run, pass their probes (all but those the test keeps back), and go when deleted. */
 async function runPods(ready: (pod: KubeObject) => boolean = () => true): Promise<void> {
-  // Controllers answer when the machine lets them: what is quiet once may only be slow.
-  for (let round = 0, quiet = 0; round < 60; round++) {
+  for (let round = 0; round < 60; round++) {
     await settle();
     let changed = false;
     for (const pod of pods()) {
@@ -95,8 +100,7 @@ async function runPods(ready: (pod: KubeObject) => boolean = () => true): Promis
         break;
       }
     }
-    quiet = changed ? 0 : quiet + 1;
-    if (quiet === 3) return;
+    if (!changed) return;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the run asks: one of each kind. */
-import type { Ask } from '../../engine/run/model.ts';
-import { at } from './fleet.ts';
+import type { Ask, ChangePreview } from '../../engine/run/model.ts';
+import { at, FLEET } from './fleet.ts';
 import { gates } from './measured.ts';
 
 export const PREVIEW = {
@@ -20,6 +20,22 @@ export const PREVIEW = {
   ],
   warnings: ['no PodDisruptionBudget selects these pods'],
 } as const;
+
+/** The change of every service, as step 1.5 shows it. */
+export const PREPARE_PREVIEW: ChangePreview = {
+  summary: `keep the originals of ${FLEET.length} services in Secret pgb-wizard-run-7f3a; no service is touched yet`,
+  diff: FLEET.flatMap(([service]) => [
+    { kind: 'title', text: service },
+    { kind: 'context', text: 'app/DATABASE_URL' },
+    { kind: 'remove', text: 'postgresql://nova_user:•••@postgres:5432/nova' },
+    {
+      kind: 'add',
+      text: `postgresql://nova_user:•••@pgbouncer:6432/nova (Secret ${service}-pgb-7f3a, key DATABASE_URL)`,
+    },
+  ]),
+  commands: FLEET.map(([service]) => `kubectl patch deployment/${service} -n nova --type=json -p '[…]'`),
+  departures: ['The old password stays readable in old ReplicaSets: rotate it after the migration.'],
+};
 
 export const failureAsk: Extract<Ask, { kind: 'failure' }> = {
   id: 'ask-9',

@@ -1,6 +1,6 @@
 /** Every situation that a screen can meet. */
 import type { RunSnapshot } from '../../engine/run/model.ts';
-import { decideAsk, failureAsk, PREVIEW, reconcileAsk, rollbackAsk } from './asks.ts';
+import { decideAsk, failureAsk, PREPARE_PREVIEW, PREVIEW, reconcileAsk, rollbackAsk } from './asks.ts';
 import { at } from './fleet.ts';
 import { evidence, gates, pools } from './measured.ts';
 import { snapshotAt, withStep } from './snapshot.ts';
@@ -88,6 +88,18 @@ export const SITUATIONS = {
         stepId: 'p2.notification-service.migrate',
         title: 'Switch notification-service to the pooler?',
         preview: PREVIEW,
+      },
+    }),
+  confirmPrepare: () =>
+    snapshotAt('p1.prepare', {
+      status: 'asking',
+      waitingFor: { text: 'your answer', since: at(41 * 60_000) },
+      ask: {
+        id: 'ask-2',
+        kind: 'confirm',
+        stepId: 'p1.prepare',
+        title: 'Prepare the services',
+        preview: PREPARE_PREVIEW,
       },
     }),
   confirmTyped: () =>
