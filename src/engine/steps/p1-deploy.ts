@@ -211,7 +211,7 @@ export const deploy: Step = {
     const arithmetic = (ctx.state().facts.sizing as { arithmetic?: string[] } | undefined)?.arithmetic ?? [];
     return ok({
       summary: `apply ${objects.value.length} objects of PgBouncer (${ctx.plan.pooler.replicas} pods)`,
-      diff: [...diff, ...arithmetic.map((text) => ({ kind: 'note' as const, text }))],
+      diff: [...arithmetic.map((text): DiffLine => ({ kind: 'note', text })), ...diff],
       commands: [
         `kubectl apply --server-side --field-manager=pgb-wizard -n ${ctx.fleet.namespace} -f ${ctx.plan.pooler.manifests ? shellWord(ctx.plan.pooler.manifests) : '-  # these objects on standard input'}`,
       ],
