@@ -8,7 +8,7 @@ import { badRequest, failure, notFound } from './errors.ts';
 import { evict } from './evict.ts';
 import type { FaultInjector } from './faults.ts';
 import { handleFaults } from './faults-endpoint.ts';
-import { openApiGroup, openApiIndex } from './openapi.ts';
+import { openApiGroup, openApiIndex, openApiV2 } from './openapi.ts';
 import { type Personality, versionInfo } from './personality.ts';
 import { type ApiRequest, type Handler, type Reply, readObject } from './request.ts';
 import { createResourceHandlers } from './resources.ts';
@@ -50,6 +50,7 @@ export function createDispatcher(context: DispatchContext): Handler {
       return { code: 200, body: 'ok', contentType: 'text/plain; charset=utf-8' };
     }
     if (path === '/version' || path === '/version/') return ok(versionInfo(context.personality));
+    if (path === '/openapi/v2') return { code: 200, ...openApiV2(request.raw.headers.accept ?? '') };
     const fixed = discovery(path);
     if (fixed !== undefined) return ok(fixed);
     throw unknownPath();

@@ -1,12 +1,30 @@
 /**
- * OpenAPI v3, as little as kubectl needs: for every kind a `patch` operation that takes `fieldValidation`, which makes it leave
- * validation to the server, and no strategic-merge schema, which makes it use its built-in merge keys.
+ * OpenAPI, as little as kubectl needs. Version 3: for every kind a `patch` operation that takes `fieldValidation`, which makes it
+ * leave validation to the server, and no strategic-merge schema, which makes it use its built-in merge keys. Version 2: a
+ * document without schemas, for a file with a `List` in it (`kubectl get -o yaml`), whose kind kubectl never asks version 3 about.
  */
 import type { Json } from '../contract.ts';
 import { definitions, groupVersion } from './catalogue.ts';
 import { groupVersions } from './discovery.ts';
 
 const pathOf = (gv: string): string => (gv.includes('/') ? `apis/${gv}` : `api/${gv}`);
+
+const INFO = { title: 'Kubernetes', version: 'v1' } as const;
+
+/** A protobuf field of text; the length of what stands here fits in one byte. */
+const field = (number: number, text: string): string => String.fromCharCode((number << 3) | 2, text.length) + text;
+
+/** What a server calls it since Go refuses the `@v1.0` of the name that clients ask for. */
+const PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+
+/** `GET /openapi/v2`: gnostic's `Document` with `swagger` (1) and `info` (2: `title` 1, `version` 2); as JSON for who wants it. */
+export function openApiV2(accept: string): { body: Json; contentType?: string } {
+  if (!accept.includes('proto-openapi.spec.v2')) return { body: { swagger: '2.0', info: INFO, paths: {} } };
+  return {
+    body: field(1, '2.0') + field(2, field(1, INFO.title) + field(2, INFO.version)),
+    contentType: PROTOBUF,
+  };
+}
 
 /** `GET /openapi/v3`. */
 export function openApiIndex(): Json {
@@ -24,10 +42,7 @@ export function openApiGroup(path: string): Json {
   const gv = [...groupVersions()].find((one) => pathOf(one) === path);
   if (gv === undefined) return undefined;
   const paths: Json = {};
-  const kinds = definitions().filter((definition) => groupVersion(definition) === gv);
-  // A file with a `List` in it (`kubectl get -o yaml`) is checked as its kind; a real server answers that in its v2 document.
-  const list = gv === 'v1' ? [{ group: '', version: 'v1', kind: 'List', plural: 'lists', namespaced: false }] : [];
-  for (const definition of [...kinds, ...list]) {
+  for (const definition of definitions().filter((one) => groupVersion(one) === gv)) {
     const scope = definition.namespaced ? '/namespaces/{namespace}' : '';
     paths[`/${path}${scope}/${definition.plural}/{name}`] = {
       patch: {
@@ -47,5 +62,5 @@ export function openApiGroup(path: string): Json {
       },
     };
   }
-  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: 'v1' }, paths, components: { schemas: {} } };
+  return { openapi: '3.0.0', info: INFO, paths, components: { schemas: {} } };
 }

@@ -223,13 +223,22 @@ describe('apply', () => {
   });
 });
 
-test('kubectl leaves the check of every kind to the server, of a List in a file too', async () => {
+test('kubectl leaves the check of every kind to the server', async () => {
   const kinds = async (path: string): Promise<string[]> => {
     const { paths } = (await call('GET', `/openapi/v3/${path}`)).body as { paths: Record<string, Json> };
     return Object.values(paths).map((one) => one.patch['x-kubernetes-group-version-kind'].kind);
   };
-  expect(await kinds('api/v1')).toEqual(expect.arrayContaining(['Pod', 'Namespace', 'List']));
-  expect(await kinds('apis/apps/v1')).not.toContain('List');
+  expect(await kinds('api/v1')).toEqual(expect.arrayContaining(['Pod', 'Namespace']));
+  expect(await kinds('apis/apps/v1')).toContain('Deployment');
+});
+
+test('the second version of OpenAPI has no schemas, so that kubectl takes a List as it is', async () => {
+  const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+  const asked = await call('GET', '/openapi/v2', undefined, { accept });
+  expect(asked.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+  // 1: "2.0", 2: { 1: "Kubernetes", 2: "v1" }
+  expect(asked.body).toBe('\n\x032.0\x12\x10\n\nKubernetes\x12\x02v1');
+  expect((await call('GET', '/openapi/v2')).body).toMatchObject({ swagger: '2.0', paths: {} });
 });
 
 test('unknown fields are dropped with a warning, and refused when validation is strict', async () => {
