@@ -13,9 +13,9 @@ interface Pair {
 
 export function parsePairs(text: string): Dsn | undefined {
   if (!text.includes('=')) return undefined;
-  // A semicolon may be part of a libpq password; it is never part of a host.
+  // A semicolon may be part of a libpq password; it is never part of a host. libpq knows its own keys in lower case only.
   const libpq = readLibpq(text);
-  if (libpq && !libpq.some((p) => p.key === 'host' && /[;=]/.test(p.value))) return fromPairs(libpq, text, 'libpq');
+  if (libpq?.some((p) => p.key === 'host' && !/[;=]/.test(p.value))) return fromPairs(libpq, text, 'libpq');
   const dotnet = readDotnet(text);
   return dotnet ? fromPairs(dotnet, text, 'dotnet') : undefined;
 }
@@ -33,7 +33,8 @@ const KEYS = {
 
 function fromPairs(pairs: Pair[], text: string, form: 'libpq' | 'dotnet'): Dsn | undefined {
   const keys = KEYS[form];
-  const find = (names: string[]) => pairs.find((p) => names.includes(p.key.toLowerCase()));
+  const find = (names: string[]) =>
+    pairs.find((p) => names.includes(form === 'libpq' ? p.key : p.key.toLowerCase()));
   const host = find(keys.host);
   if (!host) return undefined;
   // A value with escapes has other bytes than it means: such hosts do not exist, so do not guess.
@@ -95,10 +96,13 @@ function inlineHosts(pair: Pair, port: string | undefined): DsnHost[] | undefine
   });
 }
 
-/** `key = value` separated by blanks; quotes `'…'`, backslash escapes. `undefined` when anything does not fit. */
+/**
+ * `key = value` separated by blanks; quotes `'…'`, backslash escapes. Settings of the server are keys too for pgx and what
+ * builds on it (`TimeZone=UTC`). `undefined` when anything does not fit.
+ */
 function readLibpq(text: string): Pair[] | undefined {
   const pairs: Pair[] = [];
-  const token = /\s*([a-z_]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?=\s|$)/y;
+  const token = /\s*([A-Za-z_][\w.]*)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?=\s|$)/y;
   const trimmedEnd = text.trimEnd().length;
   while (token.lastIndex < trimmedEnd) {
     const match = token.exec(text);

@@ -24,6 +24,11 @@ describe('a DSN keeps every byte but host and port', () => {
     ["host=postgres port=5432 password='it\\'s'", "host=pgbouncer port=6432 password='it\\'s'"],
     ['host=postgres dbname=nova', 'host=pgbouncer port=6432 dbname=nova'],
     ['host=replica,postgres port=5433,5432', 'host=replica,pgbouncer port=5433,6432'],
+    [
+      'host=postgres user=u password=hunter2x dbname=nova port=5432 sslmode=disable TimeZone=Asia/Shanghai',
+      'host=pgbouncer user=u password=hunter2x dbname=nova port=6432 sslmode=disable TimeZone=Asia/Shanghai',
+    ],
+    ['Server=postgres;User Id=u;Database=nova', 'Server=pgbouncer;Port=6432;User Id=u;Database=nova'],
     ['Host=postgres;Port=5432;Password="a;b"', 'Host=pgbouncer;Port=6432;Password="a;b"'],
     ['Host=postgres;Database=nova', 'Host=pgbouncer;Port=6432;Database=nova'],
     ['Host=replica:5433,postgres:5432;Database=nova', 'Host=replica:5433,pgbouncer:6432;Database=nova'],
