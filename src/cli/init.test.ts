@@ -37,12 +37,13 @@ test('a name that no plan can hold is told of, and breaks nothing', () => {
   });
 });
 
+const workload = (kind: string, name: string) => ({
+  id: `${kind.toLowerCase()}/${name}`,
+  ref: { apiVersion: 'apps/v1', plural: `${kind.toLowerCase()}s`, kind, name },
+  replicas: 1,
+});
+
 test('of two workloads with one name the plan has the first, and says which it has not', () => {
-  const workload = (kind: string, name: string) => ({
-    id: `${kind.toLowerCase()}/${name}`,
-    ref: { apiVersion: 'apps/v1', plural: `${kind.toLowerCase()}s`, kind, name },
-    replicas: 1,
-  });
   const { movable, left } = plannable([
     workload('Deployment', 'ledger'),
     workload('Deployment', 'pgbouncer'),
@@ -60,4 +61,15 @@ test('of two workloads with one name the plan has the first, and says which it h
     { name: 'ledger', replicas: 1 },
     { name: 'web', kind: 'Rollout', replicas: 1 },
   ]);
+});
+
+test('what would stay direct as a whole is no service of a plan', () => {
+  const exporter = {
+    ...workload('Deployment', 'postgres-exporter'),
+    consumers: [{ defaultIncluded: false, note: 'a tool of the server itself' }] as unknown as Consumer[],
+  };
+  expect(plannable([exporter])).toEqual({
+    movable: [],
+    left: [{ id: 'deployment/postgres-exporter', reason: 'a tool of the server itself' }],
+  });
 });

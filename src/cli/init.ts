@@ -171,7 +171,7 @@ function trafficOf(count: number, all: number): 'lowest' | 'low' | 'medium' | 'h
   return share === 0 ? 'lowest' : share < 0.05 ? 'low' : share < 0.15 ? 'medium' : share < 0.35 ? 'high' : 'highest';
 }
 
-type Named = Pick<Workload, 'id' | 'ref' | 'replicas'>;
+type Named = Pick<Workload, 'id' | 'ref' | 'replicas'> & { readonly consumers?: Workload['consumers'] };
 
 /** Those that a plan can name, and why it can't the others: a service is known by its name alone. */
 export function plannable<T extends Named>(
@@ -183,6 +183,8 @@ export function plannable<T extends Named>(
     const { kind, name } = one.ref;
     const same = movable.get(name);
     if (name === 'pgbouncer') left.push({ id: one.id, reason: 'it is the pooler' });
+    else if (one.consumers?.every(({ defaultIncluded }) => !defaultIncluded))
+      left.push({ id: one.id, reason: one.consumers[0]?.note ?? 'all of it stays direct' });
     else if (!KINDS.includes(kind as Kind)) left.push({ id: one.id, reason: `no plan moves a ${kind}` });
     else if (same) left.push({ id: one.id, reason: `${same.id} has the same name; write a plan of its own for it` });
     else movable.set(name, one);

@@ -1,10 +1,10 @@
-/** What stands in variables of their own beside an address: who logs in, and the connection's parameters. */
+/** What stands by itself beside an address: who logs in, and the connection's parameters. */
 import { Secret } from '../secret.ts';
-import { parseDsn } from './dsn.ts';
+import { type Dsn, parseDsn } from './dsn.ts';
 import type { EffectiveEnv } from './environment.ts';
 import type { Login, Site } from './site.ts';
 
-/** A variable with a host in it, by its name; the first group is the prefix that its siblings share. */
+/** A variable or a setting with a host in it, by its name; the first group is the prefix that its siblings share. */
 export const HOST_NAME = /^(.*?)(HOSTNAME|HOST|HOSTADDR|SERVER|ADDRESS|ADDR|ENDPOINT)$/i;
 
 /** What libpq, node-pg and pgx take from the environment whatever the address says; JDBC and .NET look at none of it. */
@@ -44,6 +44,14 @@ export function loginBeside(site: Site, env: EffectiveEnv): Login | undefined {
     }
     return undefined;
   };
+  return loginOf(whole, beside);
+}
+
+/** The same for settings without an address; `find` answers with the value of `USER`, `PASSWORD` … beside it. */
+export const loginAmong = (find: (name: string) => string | undefined): Login | undefined =>
+  loginOf(undefined, (key) => LOGIN[key].map(find).find((value) => value !== undefined && value !== ''));
+
+function loginOf(whole: Dsn | undefined, beside: (key: keyof Login) => string | undefined): Login | undefined {
   // An application with a whole address may have a variable DB_NAME that means something else: the address wins.
   const user = whole?.user ?? beside('user');
   const database = whole?.database ?? (whole ? undefined : beside('database'));

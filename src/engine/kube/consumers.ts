@@ -2,7 +2,7 @@
 import { sanitiseLine } from '../sanitise.ts';
 import { dottedDsn } from './dsn.ts';
 import type { Site } from './site.ts';
-import type { Consumer } from './workload-types.ts';
+import { type Consumer, type ContainerRole, staysDirect } from './workload-types.ts';
 
 export function toConsumer(site: Site, workload: string): Consumer {
   const { dsn } = site;
@@ -10,7 +10,7 @@ export function toConsumer(site: Site, workload: string): Consumer {
     ? dsn.hosts.map(({ host, port }) => ({ host, port }))
     : [{ host: site.host, port: site.portNumber }];
   const { user, database, password } = site.login ?? dsn ?? {};
-  const note = NOTES[site.source] ?? (site.role === 'init' ? INIT_NOTE : undefined);
+  const note = NOTES[site.source] ?? ROLE_NOTES[site.role];
   return {
     id: `${workload}/${site.container}/${site.name}`,
     workload,
@@ -22,21 +22,21 @@ export function toConsumer(site: Site, workload: string): Consumer {
     ...(site.port ? { portName: site.port.name } : {}),
     ...(site.from ? { from: site.from } : {}),
     endpoints,
-    masked: sanitiseLine(
-      dsn ? dottedDsn(dsn) : site.form === 'split' ? `${site.host}:${site.portNumber}` : site.text,
-      400,
-    ),
+    // Not the text: of an address in a file that is all of it.
+    masked: sanitiseLine(dsn ? dottedDsn(dsn) : `${site.host}:${site.portNumber}`, 400),
     ...(user ? { user } : {}),
     ...(database ? { database } : {}),
     ...(password ? { password } : {}),
     parameters: { ...site.beside, ...dsn?.parameters },
-    defaultIncluded: site.role !== 'init',
+    defaultIncluded: !staysDirect(site.role),
     ...(note ? { note } : {}),
   };
 }
 
-const INIT_NOTE =
-  'an init container, usually migrations: transaction pooling breaks advisory locks and session settings, so it stays direct';
+const ROLE_NOTES: Partial<Record<ContainerRole, string>> = {
+  init: 'an init container, usually migrations: transaction pooling breaks advisory locks and session settings, so it stays direct',
+  tool: 'by its image a tool of the server itself (monitoring, change data capture, backup): a pooler can not stand in for the server, so it stays direct',
+};
 
 const NOTES: Partial<Record<Site['source'], string>> = {
   serviceLink: 'from the Service link that Kubernetes injects; an explicit variable will override it',

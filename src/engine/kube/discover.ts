@@ -18,7 +18,14 @@ import { type ReadSources, SourceReader } from './sources.ts';
 import { planEdits } from './switch-plan.ts';
 import { poolerTarget, type ResolvedTarget, resolveTarget } from './target.ts';
 import type { Json, Kube, KubeObject } from './types.ts';
-import type { Discovery, DiscoveryTarget, Endpoint, Unexplained, Workload } from './workload-types.ts';
+import {
+  type Discovery,
+  type DiscoveryTarget,
+  type Endpoint,
+  staysDirect,
+  type Unexplained,
+  type Workload,
+} from './workload-types.ts';
 
 export interface DiscoverOptions {
   readonly namespace: string;
@@ -244,7 +251,7 @@ function assemble(
       text: `Container ${scan.proxies.join(', ')} is a database proxy: look at this one by hand.`,
     });
   }
-  const movable = scan.sites.filter((site) => site.role !== 'init');
+  const movable = scan.sites.filter((site) => !staysDirect(site.role));
   if (to && movable.length > 0) {
     const edits = planEdits(object, movable, sources, target, to, 'preflight');
     if (!edits.ok) {
@@ -255,7 +262,7 @@ function assemble(
     findings.push({
       code: 'other',
       severity: 'block',
-      text: 'Only an init container of it uses the database; those stay direct.',
+      text: `Only ${scan.sites.every((site) => site.role === 'init') ? 'an init container' : 'a tool that talks to the server itself'} of it uses the database; those stay direct.`,
     });
   }
   const gaps = consumers.length > 0 ? missingReferences(templateOf(object), sources) : [];

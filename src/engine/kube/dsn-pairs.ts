@@ -33,8 +33,7 @@ const KEYS = {
 
 function fromPairs(pairs: Pair[], text: string, form: 'libpq' | 'dotnet'): Dsn | undefined {
   const keys = KEYS[form];
-  const find = (names: string[]) =>
-    pairs.find((p) => names.includes(form === 'libpq' ? p.key : p.key.toLowerCase()));
+  const find = (names: string[]) => pairs.find((p) => names.includes(form === 'libpq' ? p.key : p.key.toLowerCase()));
   const host = find(keys.host);
   if (!host) return undefined;
   // A value with escapes has other bytes than it means: such hosts do not exist, so do not guess.

@@ -35,8 +35,6 @@ export interface KubeconfigContext {
 export interface PlanSwitchOptions {
   readonly to: Endpoint;
   readonly runId: string;
-  /** Also switch plain init containers (migrations). Default false. */
-  readonly includeInit?: boolean;
 
   readonly signal?: AbortSignal;
 }

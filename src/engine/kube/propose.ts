@@ -7,7 +7,7 @@ import { readSources } from './sources.ts';
 import { planEdits, type SwitchPlan } from './switch-plan.ts';
 import { poolerTarget, type ResolvedTarget } from './target.ts';
 import type { Kube, KubeObject } from './types.ts';
-import type { Workload } from './workload-types.ts';
+import { staysDirect, type Workload } from './workload-types.ts';
 
 /** A change as it would be made, before the cluster has been asked about it. */
 export interface Proposal {
@@ -40,7 +40,7 @@ export async function proposeSwitch(
   const sources = await readSources(kube, namespace, [live], workload.target.links, options.signal);
   if (!sources.ok) return sources;
   const wanted = (target: ResolvedTarget) =>
-    scanTemplate(live, sources.value, target).sites.filter((s) => options.includeInit === true || s.role !== 'init');
+    scanTemplate(live, sources.value, target).sites.filter((site) => !staysDirect(site.role));
   const sites = wanted(workload.target);
   if (sites.length === 0) return ok({ live, sites, there: wanted(poolerTarget(options.to, namespace)) });
   const plan = planEdits(live, sites, sources.value, workload.target, options.to, options.runId);

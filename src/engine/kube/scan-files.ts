@@ -1,7 +1,11 @@
 /** Addresses in the files of a pod: the keys of mounted Secrets and ConfigMaps. */
+import { roleOf } from './container-role.ts';
+import { type Dsn, parseDsn, type Span } from './dsn.ts';
 import { dsnsIn } from './dsns-in-text.ts';
+import { type Setting, settingsIn } from './settings-in-text.ts';
 import type { Site } from './site.ts';
-import { isTarget, type ResolvedTarget } from './target.ts';
+import { splitAddresses } from './split-in-text.ts';
+import { isTarget, mentions, type ResolvedTarget } from './target.ts';
 import type { Json } from './types.ts';
 import type { ContainerRole } from './workload-types.ts';
 
@@ -11,7 +15,7 @@ interface FileSources {
   configMap(name: string): Readonly<Record<string, string>> | undefined;
 }
 
-/** Files of mounted Secrets and ConfigMaps with a DSN URL in them. */
+/** Files of mounted Secrets and ConfigMaps with addresses in them. */
 export function fileSites(spec: Json, base: string, sources: FileSources, target: ResolvedTarget): Site[] {
   const sites: Site[] = [];
   for (const [volume, definition] of ((spec.volumes ?? []) as Json[]).entries()) {
@@ -41,34 +45,81 @@ export function fileSites(spec: Json, base: string, sources: FileSources, target
       const data = part.kind === 'Secret' ? sources.secret(part.name) : sources.configMap(part.name);
       for (const [key, content] of Object.entries(data ?? {})) {
         if (part.items && !part.items.some((i) => i.key === key)) continue;
-        for (const found of dsnsIn(content)) {
-          const hit = found.dsn.hosts.find((h) => isTarget(target, h));
-          if (!hit) continue;
-          sites.push({
-            ...mounted,
-            pointer: `${base}/volumes/${volume}`,
-            source: 'file',
-            form: found.dsn.form,
-            name: `${definition.name}/${key}`,
-            place: { kind: 'file', volume, source: part.source, start: found.start, end: found.end },
-            raw: definition,
-            text: content,
-            dsn: found.dsn,
-            from: { kind: part.kind, name: part.name, key },
-            host: hit.host,
-            portNumber: hit.port,
-          });
-        }
+        const common = {
+          ...mounted,
+          pointer: `${base}/volumes/${volume}`,
+          source: 'file' as const,
+          raw: definition,
+          text: content,
+          from: { kind: part.kind, name: part.name, key },
+        };
+        sites.push(
+          ...addressesIn(content, target).map(({ setting, span, port, ...address }) => ({
+            ...common,
+            ...address,
+            name: `${definition.name}/${key}${setting === undefined ? '' : `:${setting}`}`,
+            place: {
+              kind: 'file' as const,
+              volume,
+              source: part.source,
+              start: span.start,
+              end: span.end,
+              ...(port ? { port: { start: port.start, end: port.end } } : {}),
+            },
+            ...(port ? { port: { name: `${definition.name}/${key}:${port.path}` } } : {}),
+          })),
+        );
       }
     }
   }
   return sites;
 }
 
+type Address = Pick<Site, 'form' | 'dsn' | 'host' | 'portNumber' | 'login' | 'beside'> & {
+  /** The setting that holds it; absent where it is found by itself. */
+  readonly setting?: string;
+  readonly span: Span;
+  readonly port?: Setting;
+};
+
+/** URLs anywhere in a text; in its settings also addresses of key=value pairs, and those of a host and a port. */
+function addressesIn(text: string, target: ResolvedTarget): Address[] {
+  const whole = (dsn: Dsn, span: Span, setting?: string): Address[] => {
+    const hit = dsn.hosts.find((one) => isTarget(target, one));
+    if (!hit) return [];
+    const named = setting === undefined ? {} : { setting };
+    return [{ ...named, span, form: dsn.form, dsn, host: hit.host, portNumber: hit.port }];
+  };
+  const found = dsnsIn(text);
+  const urls = found.flatMap(({ dsn, start, end }) => whole(dsn, { start, end }));
+  // Reading a file is for those that name the target at all.
+  if (!mentions(text, target)) return urls;
+  const settings = settingsIn(text).filter(
+    ({ start, end }) => !found.some((one) => start < one.end && one.start < end),
+  );
+  return [
+    ...urls,
+    ...settings.flatMap((one) => {
+      const dsn = parseDsn(one.value);
+      return dsn ? whole(dsn, one, one.path) : [];
+    }),
+    ...splitAddresses(settings, target).map(({ form, host, port, hostName, portNumber, login, sslmode }) => ({
+      setting: host.path,
+      span: host,
+      ...(port ? { port } : {}),
+      form,
+      host: hostName,
+      portNumber,
+      ...(login ? { login } : {}),
+      ...(sslmode ? { beside: { sslmode } } : {}),
+    })),
+  ];
+}
+
 function mountedBy(spec: Json, volume: string): { container: string; role: ContainerRole } | undefined {
   const mounts = (c: Json) => (c.volumeMounts ?? []).some((m: Json) => m.name === volume);
   const main = (spec.containers ?? []).find(mounts);
-  if (main) return { container: main.name, role: 'container' };
+  if (main) return { container: main.name, role: roleOf(main, 'containers') };
   const init = (spec.initContainers ?? []).find(mounts);
-  return init ? { container: init.name, role: init.restartPolicy === 'Always' ? 'sidecar' : 'init' } : undefined;
+  return init ? { container: init.name, role: roleOf(init, 'initContainers') } : undefined;
 }

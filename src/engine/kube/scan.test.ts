@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { toConsumer } from './consumers.ts';
+import { roleOf } from './container-role.ts';
 import { scanTemplate } from './scan.ts';
 import { resolveTarget } from './target.ts';
 import type { Json } from './types.ts';
@@ -34,4 +35,21 @@ test('what libpq takes from the environment belongs to the address; what the add
 test('a Java application looks at none of it', () => {
   const jdbc = { name: 'SPRING_DATASOURCE_URL', value: 'jdbc:postgresql://postgres:5432/nova' };
   expect(parametersOf(jdbc, { name: 'PGOPTIONS', value: '-c jit=off' })).toEqual([{}]);
+});
+
+test.each([
+  ['quay.io/prometheuscommunity/postgres-exporter:v0.15.0', 'tool'],
+  ['wrouesnel/postgres_exporter', 'tool'],
+  ['quay.io/debezium/server:2.7', 'tool'],
+  ['registry.example/shop/exporter-of-orders:1', 'container'],
+  ['postgres:16', 'container'],
+])('a container of %s is a %s', (image, role) => {
+  expect(roleOf({ name: 'x', image }, 'containers')).toBe(role);
+});
+
+test('an init container is a side-car when it goes on running, and a tool of the server too', () => {
+  expect(roleOf({ name: 'x', image: 'shop' }, 'initContainers')).toBe('init');
+  expect(roleOf({ name: 'x', image: 'shop', restartPolicy: 'Always' }, 'initContainers')).toBe('sidecar');
+  const exporter = { name: 'x', image: 'postgres-exporter', restartPolicy: 'Always' };
+  expect(roleOf(exporter, 'initContainers')).toBe('tool');
 });

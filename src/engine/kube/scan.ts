@@ -1,13 +1,14 @@
 /** Where a pod template holds the target's address. Pure: sources are handed in. */
-import { dsnsIn } from './dsns-in-text.ts';
-import { type EffectiveEnv, type EnvironmentSources, effectiveEnvironment, references } from './environment.ts';
+
+import { roleOf } from './container-role.ts';
+import { type EnvironmentSources, effectiveEnvironment } from './environment.ts';
 import { templateOf, templatePath } from './fingerprint.ts';
+import { argumentSites } from './scan-arguments.ts';
 import { environmentSites } from './scan-environment.ts';
 import { fileSites } from './scan-files.ts';
-import type { ScanResult, Site, Where } from './site.ts';
-import { isTarget, type ResolvedTarget, seenBy } from './target.ts';
+import type { ScanResult, Site } from './site.ts';
+import { type ResolvedTarget, seenBy } from './target.ts';
 import type { Json, KubeObject } from './types.ts';
-import type { ContainerRole } from './workload-types.ts';
 
 const PROXY_IMAGE =
   /(cloud-sql-proxy|cloudsql-docker|pgbouncer|pgpool|odyssey|pgcat|envoyproxy\/envoy|haproxy|rds-proxy)/i;
@@ -31,8 +32,7 @@ export function scanTemplate(object: KubeObject, sources: EnvironmentSources, ev
     ['initContainers', spec.initContainers ?? []],
   ] as const) {
     for (const [index, container] of (list as Json[]).entries()) {
-      const role: ContainerRole =
-        field === 'containers' ? 'container' : container.restartPolicy === 'Always' ? 'sidecar' : 'init';
+      const role = roleOf(container, field);
       const where = { container: String(container.name), role, pointer: `${base}/${field}/${index}` };
       if (role !== 'init' && PROXY_IMAGE.test(container.image ?? '')) proxies.push(where.container);
       const env = effectiveEnvironment(container, seen);
@@ -77,30 +77,4 @@ function fieldOf(object: KubeObject, path: string): string | undefined {
       return map === undefined || key === undefined ? undefined : template?.metadata?.[map]?.[key];
     }
   }
-}
-
-function argumentSites(container: Json, env: EffectiveEnv, where: Where, target: ResolvedTarget): Site[] {
-  const sites: Site[] = [];
-  for (const field of ['command', 'args'] as const) {
-    for (const [index, element] of ((container[field] ?? []) as string[]).entries()) {
-      for (const found of dsnsIn(String(element))) {
-        const hit = found.dsn.hosts.find((h) => isTarget(target, h));
-        if (!hit) continue;
-        sites.push({
-          ...where,
-          source: 'argument',
-          form: found.dsn.form,
-          name: `${field}[${index}]`,
-          place: { kind: 'argument', field, index, start: found.start, end: found.end },
-          raw: element,
-          text: found.dsn.text,
-          dsn: found.dsn,
-          host: hit.host,
-          portNumber: hit.port,
-        });
-      }
-    }
-  }
-  // A DSN that appears only after expansion is held by the variable, which is a site of its own.
-  return sites.filter((s) => references(s.text).every((name) => env.variables.has(name)));
 }

@@ -1,6 +1,6 @@
 /** What a scan of a pod template finds. A `Site` says precisely which bytes of which object; switch-plan.ts makes a patch of it. */
 import type { Secret } from '../secret.ts';
-import type { Dsn } from './dsn.ts';
+import type { Dsn, Span } from './dsn.ts';
 import type { EnvVariable } from './environment.ts';
 import type { Json } from './types.ts';
 import type { ContainerRole, DsnForm, SourceKind } from './workload-types.ts';
@@ -22,6 +22,8 @@ export type Place =
       readonly index: number;
       readonly start: number;
       readonly end: number;
+      /** Of the port of a split address; absent when none is written. */
+      readonly port?: Span & { readonly index: number };
     }
   | {
       readonly kind: 'file';
@@ -29,6 +31,7 @@ export type Place =
       readonly source: number | undefined;
       readonly start: number;
       readonly end: number;
+      readonly port?: Span;
     }
   | { readonly kind: 'serviceLink' };
 
@@ -43,7 +46,7 @@ export interface Site extends Where {
   readonly text: string;
   readonly dsn?: Dsn;
   readonly from?: { readonly kind: 'Secret' | 'ConfigMap'; readonly name: string; readonly key: string };
-  /** The variable with the port, for split addresses; absent when none exists. */
+  /** The variable, setting or flag with the port, for split addresses; absent when none exists. */
   readonly port?: { readonly name: string; readonly variable?: EnvVariable };
   /** Host and port as the application sees them. */
   readonly host: string;

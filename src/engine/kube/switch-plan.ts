@@ -21,6 +21,15 @@ export interface SwitchPlan {
   readonly warnings: readonly string[];
   /** What the application will see, by edit: masked by the caller. */
   readonly values: ReadonlyMap<Edit, { readonly old: string; readonly now: string }>;
+  /** What changes in the files of a volume, by the volume's edit: masked by the caller. */
+  readonly files: ReadonlyMap<Edit, readonly FileChange[]>;
+}
+
+export interface FileChange {
+  /** `volume/key`, and the setting behind a colon. */
+  readonly name: string;
+  readonly old: string;
+  readonly now: string;
 }
 
 export function planEdits(
@@ -44,6 +53,8 @@ class Planner {
   readonly #values = new Map<Edit, { old: string; now: string }>();
   readonly #warnings: string[] = [];
   readonly #volumes = new Map<number, Json>();
+  readonly #fileChanges = new Map<number, FileChange[]>();
+  readonly #files = new Map<Edit, readonly FileChange[]>();
   /** By their places: one edit an argument, with all the addresses in it. */
   readonly #arguments = new Map<string, { edit: Extract<Edit, { kind: 'argument' }>; splices: Splice[] }>();
 
@@ -66,7 +77,13 @@ class Planner {
     }
     for (const { edit } of this.#arguments.values()) this.#edits.push(edit);
     this.#volumeEdits();
-    return ok({ edits: this.#edits, objects: this.#owned.objects(), warnings: this.#warnings, values: this.#values });
+    return ok({
+      edits: this.#edits,
+      objects: this.#owned.objects(),
+      warnings: this.#warnings,
+      values: this.#values,
+      files: this.#files,
+    });
   }
 
   #site(site: Site): { why: string; next: string } | undefined {
@@ -77,7 +94,9 @@ class Planner {
         this.#insert(site, site.port!.name, String(this.#to.port), true, String(site.portNumber));
       return undefined;
     }
-    if (site.form === 'split' || site.form === 'hostport') return this.#split(site);
+    if (site.form === 'split' || site.form === 'hostport') {
+      return place.kind === 'file' || place.kind === 'argument' ? this.#splitInText(site, place) : this.#split(site);
+    }
     const rewritten = rewriteDsn(site.dsn!, (h) => isTarget(this.#target, h), this.#to);
     if (rewritten === undefined) {
       return {
@@ -107,7 +126,7 @@ class Planner {
         this.#argument(site, place, rewritten, secret);
         return undefined;
       case 'file':
-        return this.#file(site, place, rewritten);
+        return this.#file(site, place, rewritten, site.name);
     }
   }
 
@@ -177,6 +196,32 @@ class Planner {
     return undefined;
   }
 
+  /** Host and port as settings of a file, or behind flags. */
+  #splitInText(
+    site: Site,
+    place: Extract<Site['place'], { kind: 'file' | 'argument' }>,
+  ): { why: string; next: string } | undefined {
+    const { host, port } = this.#to;
+    const moves = port !== site.portNumber;
+    if (site.form === 'split' && moves && !place.port) {
+      return {
+        why: `no port is written beside it, and the pooler listens on ${port}`,
+        next: `Let the pooler's Service listen on ${site.portNumber} as well, or write the port beside the host first.`,
+      };
+    }
+    const parts = [{ at: place, text: site.form === 'hostport' ? `${host}:${port}` : host, name: site.name }];
+    if (site.form === 'split' && moves && place.port)
+      parts.push({ at: { ...place, ...place.port }, text: String(port), name: site.port?.name ?? site.name });
+    for (const { at, text, name } of parts) {
+      if (at.kind === 'argument') this.#argumentPart(site, at, text);
+      else {
+        const refused = this.#file(site, at, text, name);
+        if (refused) return refused;
+      }
+    }
+    return undefined;
+  }
+
   #splitPart(
     site: Site,
     name: string,
@@ -214,9 +259,13 @@ class Planner {
       this.#push(site, { kind: 'env', ...this.#where(site), name, index: -1, before: null, after }, value);
       text = `$(${name})`;
     }
+    this.#argumentPart(site, place, text);
+  }
+
+  #argumentPart(site: Site, place: Extract<Site['place'], { kind: 'argument' }>, text: string): void {
     const { field, index, start, end } = place;
     const id = `${site.pointer}/${field}/${index}`;
-    const before: string = site.raw;
+    const before = String(this.#container(site)[field][index]);
     const splices = [...(this.#arguments.get(id)?.splices ?? []), { start, end, text }];
     const after = spliced(before, splices);
     this.#arguments.set(id, { edit: { kind: 'argument', ...this.#where(site), field, index, before, after }, splices });
@@ -226,6 +275,7 @@ class Planner {
     site: Site,
     place: Extract<Site['place'], { kind: 'file' }>,
     rewritten: string,
+    what: string,
   ): { why: string; next: string } | undefined {
     const { kind, name, key } = site.from!;
     const object = this.#sources.object(kind, name);
@@ -238,6 +288,8 @@ class Planner {
     else if (kind === 'Secret') part.secret.name = copy;
     else part.configMap.name = copy;
     this.#volumes.set(place.volume, volume);
+    const change = { name: what, old: site.text.slice(start, end), now: rewritten };
+    this.#fileChanges.set(place.volume, [...(this.#fileChanges.get(place.volume) ?? []), change]);
     const mount = `Volume ${site.raw.name} will mount ${kind} ${copy}, a copy of ${name} with the new address.`;
     if (!this.#warnings.includes(mount)) this.#warnings.push(mount);
     return undefined;
@@ -247,7 +299,9 @@ class Planner {
     const volumes: Json[] = templateOf(this.#live)?.spec?.volumes ?? [];
     for (const [index, after] of this.#volumes) {
       const before = volumes[index];
-      this.#edits.push({ kind: 'volume', name: before.name, index, before, after });
+      const edit: Edit = { kind: 'volume', name: before.name, index, before, after };
+      this.#edits.push(edit);
+      this.#files.set(edit, this.#fileChanges.get(index) ?? []);
     }
   }
 

@@ -8,7 +8,7 @@ import type { PlanSwitchOptions } from './option-types.ts';
 import { isHostOrPort } from './redact.ts';
 import { workloadId } from './refs.ts';
 import type { Site } from './site.ts';
-import type { SwitchPlan } from './switch-plan.ts';
+import type { FileChange, SwitchPlan } from './switch-plan.ts';
 import type { Json, JsonPatchOp, KubeObject } from './types.ts';
 
 export function previewOf(
@@ -23,7 +23,7 @@ export function previewOf(
   const namespace: string = live.metadata.namespace;
   const names = [...new Set(sites.map((s) => s.name))].join(', ');
   const diff: DiffLine[] = [];
-  for (const edit of plan.edits) diff.push(...editLines(edit, plan.values.get(edit)));
+  for (const edit of plan.edits) diff.push(...editLines(edit, plan.values.get(edit), plan.files.get(edit)));
   for (const object of plan.objects) {
     diff.push({
       kind: 'note',
@@ -54,13 +54,24 @@ export function previewOf(
   };
 }
 
-function editLines(edit: Edit, value: { old: string; now: string } | undefined): DiffLine[] {
+function editLines(
+  edit: Edit,
+  value: { old: string; now: string } | undefined,
+  files: readonly FileChange[] = [],
+): DiffLine[] {
   const lines: DiffLine[] = [{ kind: 'context', text: editName(edit) }];
   if (edit.kind === 'volume') {
     lines.push(
       { kind: 'remove', text: scrub(JSON.stringify(edit.before)) },
       { kind: 'add', text: scrub(JSON.stringify(edit.after)) },
     );
+    for (const { name, old, now } of files) {
+      lines.push(
+        { kind: 'context', text: `file ${name}` },
+        { kind: 'remove', text: maskText(old) },
+        { kind: 'add', text: maskText(now) },
+      );
+    }
   } else {
     if (edit.kind === 'argument' || edit.before !== null)
       lines.push({ kind: 'remove', text: show(edit.before, value?.old) });

@@ -131,6 +131,12 @@ export function isTargetHost(target: ResolvedTarget, host: string): boolean {
   return false;
 }
 
+/** May a text hold the target's address at all? */
+export function mentions(text: string, target: ResolvedTarget): boolean {
+  const lower = text.toLowerCase();
+  return [...target.hosts, ...target.services].some((name) => lower.includes(name.toLowerCase()));
+}
+
 export const isTarget = (target: ResolvedTarget, endpoint: Endpoint): boolean =>
   target.ports.includes(endpoint.port) && isTargetHost(target, endpoint.host);
 

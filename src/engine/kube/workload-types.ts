@@ -39,7 +39,11 @@ export type SourceKind =
   | 'file'
   | 'serviceLink';
 
-export type ContainerRole = 'container' | 'init' | 'sidecar';
+/** `tool`: talks to the server itself (an exporter, change data capture, a backup), which no pooler can stand in for. */
+export type ContainerRole = 'container' | 'init' | 'sidecar' | 'tool';
+
+/** Roles whose address is left alone. */
+export const staysDirect = (role: ContainerRole): boolean => role === 'init' || role === 'tool';
 
 /** One place of one container that holds the address. A workload may have several. */
 export interface Consumer {
@@ -64,7 +68,7 @@ export interface Consumer {
   readonly password?: Secret;
   /** Query parameters worth knowing for transaction pooling (`prepare_threshold`, `pgbouncer`, `options` …). */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Init containers stay direct unless asked. */
+  /** What stays direct is not included, unless it is asked for. */
   readonly defaultIncluded: boolean;
   readonly note?: string;
 }

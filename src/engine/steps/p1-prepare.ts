@@ -226,7 +226,7 @@ export const prepare: Step = {
       ctx.evidence({
         check: `change of ${service.name}`,
         verdict: 'pass',
-        observed: `${change.sources.map((one) => `${one.container}: ${one.name} (${one.source})`).join(', ')}; the server's dry run accepts it${direct[service.name] ? `; init container ${direct[service.name]} stays direct, because transaction pooling breaks the locks and settings that migrations use` : ''}`,
+        observed: `${change.sources.map((one) => `${one.container}: ${one.name} (${one.source})`).join(', ')}; the server's dry run accepts it${direct[service.name] ? `; ${direct[service.name]}` : ''}`,
         data: { before: change.before, after: change.after },
       });
     }

@@ -1,5 +1,5 @@
 /** Before anything is written: can this run end well here, and where would it stop? */
-import type { Discovery } from '../kube/workload-types.ts';
+import type { ContainerRole, Discovery, Workload } from '../kube/workload-types.ts';
 import { checkPlanAgainst } from '../plan/check.ts';
 import { ok } from '../result.ts';
 import { checkCertificates } from './certificates.ts';
@@ -131,8 +131,8 @@ function services(ctx: StepContext, found: Discovery, stale: StalePasswords): St
         if (finding.severity === 'warn')
           warnings.set(finding.text, [...(warnings.get(finding.text) ?? []), service.name]);
       }
-      const direct = workload.consumers.filter((one) => one.role === 'init').map((one) => one.container);
-      if (direct.length > 0) staysDirect[service.name] = [...new Set(direct)].join(', ');
+      const direct = whatStaysDirect(workload);
+      if (direct !== undefined) staysDirect[service.name] = direct;
       continue;
     }
     const other = found.notConsumers.find((one) => one.workload.id === workloadIdOf(service));
@@ -205,6 +205,22 @@ function services(ctx: StepContext, found: Discovery, stale: StalePasswords): St
         ? 'Mend them and retry; or waive this with a reason (--on-blocked skip without a terminal, `skip` in the plan): the others move, and these stay on PostgreSQL.'
         : 'Mend them, then retry.',
   };
+}
+
+/** The containers whose address is left alone, and why; undefined when there are none. */
+function whatStaysDirect({ consumers }: Workload): string | undefined {
+  const names = (role: ContainerRole) =>
+    [...new Set(consumers.filter((one) => one.role === role).map((one) => one.container))].join(', ');
+  const [init, tools] = [names('init'), names('tool')];
+  const told = [
+    ...(init === ''
+      ? []
+      : [
+          `init container ${init} stays direct, because transaction pooling breaks the locks and settings that migrations use`,
+        ]),
+    ...(tools === '' ? [] : [`container ${tools} stays direct, because it talks to the server itself`]),
+  ];
+  return told.length === 0 ? undefined : told.join('; ');
 }
 
 /** Who has the same reason, once each, what most have first: a database that is down makes one reason of thirty. */

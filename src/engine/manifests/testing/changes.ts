@@ -12,6 +12,7 @@ import type { ReadSources } from '../../kube/sources.ts';
 import { planEdits } from '../../kube/switch-plan.ts';
 import type { ResolvedTarget } from '../../kube/target.ts';
 import type { Json, KubeObject } from '../../kube/types.ts';
+import { staysDirect } from '../../kube/workload-types.ts';
 import { parseFile } from '../documents.ts';
 import type { WantedChange } from '../types.ts';
 
@@ -52,7 +53,7 @@ export const liveOf = (manifest: Json): KubeObject => ({
 
 /** The change of one live object; a test that plans something impossible is wrong. */
 export function changeOf(live: KubeObject, sources: ReadSources = sourcesOf(), runId = '7f3a1b2c'): WantedChange {
-  const sites = scanTemplate(live, sources, TARGET).sites.filter((site) => site.role !== 'init');
+  const sites = scanTemplate(live, sources, TARGET).sites.filter((site) => !staysDirect(site.role));
   const planned = planEdits(live, sites, sources, TARGET, TO, runId);
   if (!planned.ok) throw new Error(planned.error.message);
   if (planned.value.edits.length === 0) throw new Error('the object does not reach the target');
