@@ -171,6 +171,42 @@ export class OddFleet {
     this.#deployment('mounted-file', [this.app({ volumeMounts: [{ name: 'config', mountPath: '/etc/app' }] })], {
       pod: { volumes: [{ name: 'config', secret: { secretName: 'mounted' } }] },
     });
+    // Host and port as settings of their own, in what applications read: YAML, JSON, TOML, dotenv, flags.
+    const files: Record<string, string> = {
+      'settings.yaml': `http:\n  port: ${PORT}\ndb:\n  host: postgres # the one\n  port: 5432\n  user: nova_user\n  name: nova\n`,
+      'settings.json': '{"db": {"host": "postgres", "port": 5432, "user": "nova_user", "database": "nova"}}',
+      'settings.toml': '[db]\nhost = "postgres"\nport = 5432\nuser = "nova_user"\nname = "nova"\n',
+      '.env': 'export DB_HOST=postgres\nDB_PORT=5432\nDB_USER=nova_user\nDB_NAME=nova\n',
+    };
+    for (const [file, text] of Object.entries(files)) {
+      const name = `in-${file.split('.')[1]}`;
+      this.#configMap(name, { [file]: text });
+      const env = [key('DB_PASSWORD', 'split-db', 'password')];
+      this.#deployment(name, [this.app({ env, volumeMounts: [{ name: 'config', mountPath: '/etc/app' }] })], {
+        pod: { volumes: [{ name: 'config', configMap: { name } }] },
+      });
+    }
+    const pairs = `Host=postgres;Port=5432;Database=nova;Username=nova_user;Password=${password}`;
+    this.#secret('appsettings', { 'appsettings.json': JSON.stringify({ ConnectionStrings: { Default: pairs } }) });
+    this.#deployment('pairs-in-json', [this.app({ volumeMounts: [{ name: 'config', mountPath: '/etc/app' }] })], {
+      pod: { volumes: [{ name: 'config', secret: { secretName: 'appsettings' } }] },
+    });
+    this.#deployment('flags', [
+      this.app({
+        env: [key('DB_PASSWORD', 'split-db', 'password')],
+        args: ['serve', '--db-host', 'postgres', '--db-port=5432', '--db-user=nova_user', '--db-name=nova'],
+      }),
+    ]);
+    this.#deployment('settings-of-the-server', [
+      this.app({
+        env: [
+          {
+            name: 'DSN',
+            value: `host=postgres user=nova_user password=${password} dbname=nova port=5432 sslmode=disable TimeZone=UTC`,
+          },
+        ],
+      }),
+    ]);
     this.#deployment('two-in-one', [this.app({ args: [`--read=${this.url()} --write=${this.url()}`] })]);
     // One Secret for two services: each mounts its own file, of which one holds two addresses.
     this.#secret('shared', {

@@ -62,3 +62,21 @@ test('arguments and mounted files are looked at when the environment has nothing
     password: 'p',
   });
 });
+
+test('so are flags, and settings of a file with a host beside a port', () => {
+  const env = new Map([['DB_PASSWORD', 'p']]);
+  const wanted = { host: 'postgres', port: 5433, user: 'u', password: 'p', database: 'nova' };
+  expect(
+    findDatabase(env, ['serve', '--db-host', 'postgres', '--db-port=5433', '--db-user=u', '--db-name=nova']),
+  ).toEqual({ ...wanted, from: 'args' });
+  for (const text of [
+    'http:\n  port: 8080\ndb:\n  host: postgres\n  port: 5433\n  user: u\n  name: nova\n',
+    '{"db": {"host": "postgres", "port": 5433, "user": "u", "password": "p", "database": "nova"}}',
+    '[db]\nhost = "postgres" # here\nport = 5433\nuser = "u"\nname = "nova"\n',
+    'export DB_HOST=postgres\nDB_PORT=5433\nDB_USER=u\nDB_NAME=nova\n',
+  ])
+    expect(findDatabase(env, [], [text])).toEqual({ ...wanted, from: 'file' });
+  expect(
+    findDatabase(new Map(), [], ['{"Default": "Host=postgres;Port=5433;Username=u;Password=p;Database=nova"}']),
+  ).toEqual({ ...wanted, from: 'file' });
+});

@@ -1,4 +1,6 @@
-/** The database address of a service, in every form services have it: URL, JDBC, libpq and .NET strings, split variables. */
+/** The database address of a service, in every form services have it: URL, JDBC, libpq and .NET strings, split settings. */
+import { settingsOfFile, settingsOfFlags } from './app-settings.ts';
+
 export interface DatabaseAddress {
   host: string;
   port: number;
@@ -56,9 +58,45 @@ export function findDatabase(
     );
   }
   for (const text of files) {
-    const inside = URL_IN_TEXT.exec(text)?.[0] ?? text.match(/(?:^|\s)((?:host|Host|Server)\s*=.*)/m)?.[1];
+    const inside = URL_IN_TEXT.exec(text)?.[0];
     const parsed = inside ? parseDatabase(inside) : undefined;
     if (parsed) return withCredentials({ ...parsed, from: 'file' }, env);
+  }
+  for (const [from, settings] of [
+    ['args', settingsOfFlags(args)] as const,
+    ...files.map((text) => ['file', settingsOfFile(text)] as const),
+  ]) {
+    const found = fromSettings(settings);
+    if (found) return withCredentials({ ...found, from }, env);
+  }
+  for (const text of files) {
+    const parsed = parseDatabase(/(?:^|\s)((?:host|Host|Server)\s*=.*)/m.exec(text)?.[1] ?? '');
+    if (parsed) return withCredentials({ ...parsed, from: 'file' }, env);
+  }
+  return undefined;
+}
+
+/** A whole address in one setting, else a host with its port, user, password and database beside it. */
+function fromSettings(settings: ReadonlyMap<string, string>): Omit<DatabaseAddress, 'from'> | undefined {
+  for (const value of settings.values()) {
+    const whole = parseDatabase(value);
+    if (whole) return whole;
+  }
+  for (const [key, host] of settings) {
+    const prefix = /^(.*?)host$/i.exec(key)?.[1];
+    if (prefix === undefined || !/^[a-z0-9.-]+$/.test(host)) continue;
+    const beside = (...names: string[]): string =>
+      [...settings].find(([other]) =>
+        names.some((name) => other.toLowerCase() === (prefix + name).toLowerCase()),
+      )?.[1] ?? '';
+    const port = Number(beside('port'));
+    return {
+      host,
+      port: Number.isInteger(port) && port > 0 ? port : 5432,
+      user: beside('user', 'username'),
+      password: beside('password'),
+      database: beside('name', 'database', 'dbname'),
+    };
   }
   return undefined;
 }
