@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { classifyManager } from './managers.ts';
 import type { KubeObject } from './types.ts';
 
-const VARIABLE = { container: 'app', name: 'DATABASE_URL' };
+const VARIABLE = { container: 'app', name: 'DATABASE_URL', source: 'literal' } as const;
 const applied = JSON.stringify({
   spec: { template: { spec: { containers: [{ name: 'app', env: [{ name: 'DATABASE_URL', value: 'x' }] }] } } },
 });
@@ -42,4 +42,20 @@ test('of several the one that stops the switch is told first', () => {
   expect(found).toMatchObject({ class: 'WILL_REVERT_NOW', managers: ['App/shop', 'kubectl apply'] });
   expect(found.reasons[0]).toMatch(/^App\/shop owns it/);
   expect(found.reasons[1]).toMatch(/declares DATABASE_URL/);
+});
+
+test('arguments and files that the applied manifest declares come back with it too', () => {
+  const spec = {
+    containers: [{ name: 'app', args: ['--db-host', 'postgres'] }],
+    volumes: [{ name: 'conf', configMap: { name: 'x' } }],
+  };
+  const annotations = {
+    'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ spec: { template: { spec } } }),
+  };
+  const of = (name: string, source: 'argument' | 'file', container = 'app') =>
+    classifyManager(workload({ annotations }), [{ container, name, source }]);
+  expect(of('--db-host', 'argument').reasons[0]).toMatch(/declares --db-host/);
+  expect(of('conf/app.yaml:db.host', 'file').reasons[0]).toMatch(/declares conf\/app.yaml:db.host/);
+  expect(of('other/app.yaml', 'file').class).toBe('FREE');
+  expect(of('--db-host', 'argument', 'side-car').class).toBe('FREE');
 });

@@ -2,7 +2,7 @@
 import { sanitiseLine } from '../sanitise.ts';
 import { canonicalJson, templateOf } from './fingerprint.ts';
 import type { Json, KubeObject } from './types.ts';
-import type { ManagerClass, ManagerVerdict } from './workload-types.ts';
+import type { Consumer, ManagerClass, ManagerVerdict } from './workload-types.ts';
 
 interface Sign {
   readonly class: ManagerClass;
@@ -15,17 +15,20 @@ const RANK: Record<ManagerClass, number> = { FREE: 0, UNKNOWN: 1, WILL_REVERT_LA
 /** Argo CD's `Application`, when it could be read: by name. */
 export type ArgoApplications = ReadonlyMap<string, Json>;
 
-/** `variables`: names of the env entries to change, to look for them in last-applied-configuration. */
+/** A place that a switch changes. */
+type Declared = Pick<Consumer, 'container' | 'name' | 'source'>;
+
+/** `places`: what is to change, to look for it in last-applied-configuration. */
 export function classifyManager(
   object: KubeObject,
-  variables: readonly { readonly container: string; readonly name: string }[],
+  places: readonly Declared[],
   applications: ArgoApplications = new Map(),
 ): ManagerVerdict {
   const signs = [
     argo(object, applications),
     flux(object),
     helm(object),
-    lastApplied(object, variables),
+    lastApplied(object, places),
     owner(object),
     unknownManagers(object),
   ].filter((s) => s !== undefined);
@@ -117,10 +120,7 @@ function helm(object: KubeObject): Sign | undefined {
 }
 
 /** Declared in the manifest that was applied: the next apply reverts. Not declared: it survives. */
-function lastApplied(
-  object: KubeObject,
-  variables: readonly { readonly container: string; readonly name: string }[],
-): Sign | undefined {
+function lastApplied(object: KubeObject, places: readonly Declared[]): Sign | undefined {
   const text = meta(object, 'annotations', 'kubectl.kubernetes.io/last-applied-configuration');
   if (text === undefined) {
     return hasManager(object, /^kubectl$/) &&
@@ -136,8 +136,8 @@ function lastApplied(
   let declared: string[];
   try {
     const template = templateOf(JSON.parse(text));
-    declared = variables.filter((v) => isDeclared(template, v)).map((v) => v.name);
-    if (variables.length === 0 && canonicalJson(template ?? {}) === '{}') return undefined;
+    declared = places.filter((place) => isDeclared(template, place)).map(({ name }) => name);
+    if (places.length === 0 && canonicalJson(template ?? {}) === '{}') return undefined;
   } catch {
     return {
       class: 'UNKNOWN',
@@ -153,11 +153,18 @@ function lastApplied(
   };
 }
 
-function isDeclared(template: Json, variable: { container: string; name: string }): boolean {
+/** A variable by its name; arguments and volumes come back as whole lists and entries. */
+function isDeclared(template: Json, { container, name, source }: Declared): boolean {
   const spec = template?.spec ?? {};
-  return [...(spec.containers ?? []), ...(spec.initContainers ?? [])].some(
-    (c: Json) => c.name === variable.container && (c.env ?? []).some((e: Json) => e.name === variable.name),
-  );
+  const own = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].filter((c: Json) => c.name === container);
+  switch (source) {
+    case 'argument':
+      return own.some((c: Json) => c.args !== undefined || c.command !== undefined);
+    case 'file':
+      return (spec.volumes ?? []).some((volume: Json) => name.startsWith(`${volume.name}/`));
+    default:
+      return own.some((c: Json) => (c.env ?? []).some((e: Json) => e.name === name));
+  }
 }
 
 function owner(object: KubeObject): Sign | undefined {

@@ -5,17 +5,19 @@
 
 import { ownedLabels, RUN_LABEL } from '../kube/owned-objects.ts';
 import { listOf, ref, refOf } from '../kube/refs.ts';
-import type { KubeObject, Ref } from '../kube/types.ts';
+import { signsOf } from '../kube/rollout-failures.ts';
+import type { Json, KubeObject, Ref } from '../kube/types.ts';
 import { baselineJob, checkBaselineHeadroom, compareBaselines, parsePgbench } from '../postgres/baseline.ts';
 import { readCapacity } from '../postgres/capacity.ts';
 import type { BaselineResult } from '../postgres/types.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { JsonValue, StepInfo } from '../run/model.ts';
-import { sanitiseLines } from '../sanitise.ts';
+import { sanitiseLine, sanitiseLines } from '../sanitise.ts';
 import { healthTarget } from './health-target.ts';
 import { longestQueries, podReady, podsByWorkload, whyNoPods } from './looks.ts';
 import { isNotSwitched, wasPooledBefore } from './not-switched.ts';
 import { ensureSecrets } from './p1-credentials.ts';
+import { PGBENCH_IMAGE } from './plan-facts.ts';
 import { measureResponse, quantile } from './response-times.ts';
 import type { Step, StepContext } from './types.ts';
 
@@ -159,7 +161,7 @@ const nameOf = (which: 'before' | 'after') => `pgb-wizard-baseline-${which}`;
 /** The plan's; else the one PostgreSQL runs from, which every node of this cluster may pull and which brings pgbench. */
 const imageOf = (ctx: StepContext): string => {
   const seen = ctx.state().facts.postgresImage;
-  return ctx.plan.baseline.image ?? (typeof seen === 'string' ? seen : 'postgres:16');
+  return ctx.plan.baseline.image ?? (typeof seen === 'string' ? seen : PGBENCH_IMAGE);
 };
 
 const target = (ctx: StepContext, which: 'before' | 'after') =>
@@ -259,40 +261,78 @@ async function removeForeign(ctx: StepContext, where: Ref, object: KubeObject): 
   }
 }
 
-/** Waits for the Job and reads its log. */
+/** A measurement of half a minute waits no longer than this for what kubelets usually get over. */
+const PATIENCE_MS = 20_000;
+
+const OTHER_IMAGE =
+  'It needs an image with pgbench that this cluster may pull: baseline.image in the plan. Without one: baseline.enabled: false, or waive this step.';
+
+/** Waits for the Job and reads its log; says at once why its pod can't run. */
 async function collect(ctx: StepContext, which: 'before' | 'after'): Promise<Result<BaselineResult>> {
   const name = nameOf(which);
   const limitMs = (ctx.plan.baseline.seconds + 90) * 1000;
   const began = ctx.clock.monotonic();
-  let uid: string;
+  const seenSince = new Map<string, number>();
   for (;;) {
     const job = await ctx.kube.get(ref('Job', ctx.fleet.namespace, name), { signal: ctx.signal });
     if (!job.ok) return job;
-    uid = job.value.metadata.uid;
+    const { uid } = job.value.metadata;
     const conditions: { type: string; status: string; message?: string }[] = job.value.status?.conditions ?? [];
     const done = conditions.find((one) => (one.type === 'Complete' || one.type === 'Failed') && one.status === 'True');
-    if (done) break;
+    const pod = await podOf(ctx, name, uid);
+    if (!pod.ok) return pod;
+    if (done && pod.value) return readLog(ctx, pod.value.metadata.name);
+    if (done) {
+      const why = (await lastWarning(ctx, name, uid)) ?? sanitiseLine(done.message ?? 'its pod is gone', 300);
+      return fail('not-found', `pgbench did not run: ${why}`, { next: [OTHER_IMAGE] });
+    }
+    const sign = pod.value && signsOf(pod.value, new Map())[0];
+    if (sign) {
+      const since = seenSince.get(sign.key) ?? ctx.clock.monotonic();
+      seenSince.set(sign.key, since);
+      if (ctx.clock.monotonic() - since >= Math.min(sign.patienceMs, PATIENCE_MS)) {
+        return fail('rollout-failed', `pgbench can't run: ${sign.message}`, { next: [OTHER_IMAGE] });
+      }
+    }
     if (ctx.clock.monotonic() - began > limitMs) {
-      return fail('timeout', `pgbench did not end within ${Math.round(limitMs / 1000)} s`, {
+      const why = await lastWarning(ctx, name, uid);
+      return fail('timeout', `pgbench did not end within ${Math.round(limitMs / 1000)} s${why ? `: ${why}` : ''}`, {
         next: ['Look at the events of its pod (image, quota); retry, or waive the step.'],
       });
     }
-    ctx.waitingFor(`pgbench (${ctx.plan.baseline.seconds} s)`, limitMs);
+    ctx.waitingFor(sign ? `pgbench: ${sign.message}` : `pgbench (${ctx.plan.baseline.seconds} s)`, limitMs);
     await ctx.clock.sleep(500, ctx.signal);
   }
+}
+
+/** The pod of the Job, undefined while there is none. */
+async function podOf(ctx: StepContext, name: string, uid: string): Promise<Result<KubeObject | undefined>> {
   const pods = await ctx.kube.list(listOf('Pod', ctx.fleet.namespace, { labelSelector: `app=${name}` }), {
     signal: ctx.signal,
   });
   if (!pods.ok) return pods;
-  const pod = pods.value.items.find((one) =>
-    (one.metadata.ownerReferences ?? []).some((owner: { uid: string }) => owner.uid === uid),
-  );
-  if (!pod)
-    return fail('not-found', `the pod of ${name} is gone before its log was read`, { next: ['Retry the step.'] });
-  const log = await ctx.kube.logs(ctx.fleet.namespace, pod.metadata.name, { container: 'pgbench', signal: ctx.signal });
+  const owned = (one: KubeObject) => (one.metadata.ownerReferences ?? []).some((owner: Json) => owner.uid === uid);
+  return ok(pods.value.items.find(owned));
+}
+
+async function readLog(ctx: StepContext, pod: string): Promise<Result<BaselineResult>> {
+  const log = await ctx.kube.logs(ctx.fleet.namespace, pod, { container: 'pgbench', signal: ctx.signal });
   if (!log.ok) return log;
-  ctx.logLines(pod.metadata.name, sanitiseLines(log.value, 12));
+  ctx.logLines(pod, sanitiseLines(log.value, 12));
   return parsePgbench(log.value);
+}
+
+/** The newest warning about the Job (a quota, a webhook that refuses its pod); undefined when there is none to read. */
+async function lastWarning(ctx: StepContext, name: string, uid: string): Promise<string | undefined> {
+  const of = listOf('Event', ctx.fleet.namespace, { fieldSelector: `involvedObject.name=${name}` });
+  const events = await ctx.kube.list(of, { signal: ctx.signal });
+  if (!events.ok) return undefined;
+  const warnings = events.value.items.filter(
+    (one) => one.involvedObject?.uid === uid && one.type === 'Warning' && one.reason !== 'DeadlineExceeded',
+  );
+  const at = (one: KubeObject) => String(one.series?.lastObservedTime ?? one.lastTimestamp ?? one.eventTime ?? '');
+  const newest = warnings.toSorted((one, other) => at(one).localeCompare(at(other))).at(-1);
+  return newest && sanitiseLine(`${newest.reason}: ${newest.message}`, 300);
 }
 
 async function cleanUp(ctx: StepContext, which: 'before' | 'after'): Promise<Result<void>> {

@@ -22,6 +22,9 @@ export function assumedPoolerVersion(plan: Plan): string {
 export const poolerImage = (ctx: { readonly plan: Plan; readonly rehearsal: boolean }): string | undefined =>
   ctx.plan.pooler.image ?? (ctx.rehearsal ? 'pgbouncer:rehearsal' : undefined);
 
+/** What pgbench runs from where nothing better is known: from Docker Hub, which not every cluster reaches. */
+export const PGBENCH_IMAGE = 'postgres:16';
+
 export const NO_IMAGE = {
   cause: 'the plan names no image of PgBouncer',
   hint: 'Set pooler.image (and pooler.exporterImage) in the plan, or pooler.manifests to a folder with your own objects; then start again.',

@@ -13,7 +13,7 @@ import { takeRolePassword } from './credentials-source.ts';
 import { readClients, unexplainedClients } from './live-clients.ts';
 import { lookAtPostgres } from './looks.ts';
 import { ownManifests } from './own-manifests.ts';
-import { assumedPoolerVersion } from './plan-facts.ts';
+import { assumedPoolerVersion, PGBENCH_IMAGE } from './plan-facts.ts';
 import { hazards } from './preflight-hazards.ts';
 import { explainRefusal } from './role-facts.ts';
 import type { StepContext, StepFailure } from './types.ts';
@@ -154,15 +154,25 @@ export async function database(ctx: StepContext, found: Discovery): Promise<Step
     : hazard;
 }
 
-/** An official PostgreSQL image in the cluster has pgbench; a distribution's own (operators, cloud) may not. */
+/** What is called after PostgreSQL has pgbench as a rule: the official image always, those built on it and of operators mostly. */
+const SERVER_IMAGES = [/(^|\/)postgres(:|@|$)/, /postgres|postgis|timescale|spilo|pgvector/i];
+
+/** The image that the server runs from: the nodes of this cluster can pull it, which of no other one is known. */
 async function rememberImage(ctx: StepContext): Promise<void> {
   const name = ctx.pooler.postgresPod;
   const pod = name ? await ctx.kube.get(ref('Pod', ctx.fleet.namespace, name), { signal: ctx.signal }) : undefined;
   const images: string[] = pod?.ok
     ? (pod.value.spec?.containers ?? []).map((one: { image?: string }) => one.image ?? '')
     : [];
-  const image = images.find((one) => /(^|\/)postgres(:|@|$)/.test(one));
+  const servers = images.filter((one) => !/exporter|pgbouncer|pgpool/i.test(one));
+  const image = SERVER_IMAGES.map((known) => servers.find((one) => known.test(one))).find((one) => one !== undefined);
   if (image) ctx.fact('postgresImage', image);
+  else if (ctx.plan.baseline.enabled && ctx.plan.baseline.image === undefined) {
+    ctx.message(
+      'warn',
+      `pgbench will run from ${PGBENCH_IMAGE}, because the image of PostgreSQL is not known from here; where this cluster can't pull that, name one with pgbench: baseline.image in the plan`,
+    );
+  }
 }
 
 /** A pooler that asks for TLS gets no connection from a PostgreSQL without it. */
