@@ -113,7 +113,8 @@ export interface PoolerManifestOptions {
   readonly serverCa?: { readonly name: string; readonly key: string };
   /** Secret of type kubernetes.io/tls with the pooler's own certificate; mounted at PATHS.clientTlsDir. */
   readonly clientTlsSecret?: string;
-  /** Extra annotations on every object (ownership, run id). */
+  /** Further labels and annotations of every object and of the pods; the wizard's own labels stay. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly imagePullSecrets?: readonly string[];
 }

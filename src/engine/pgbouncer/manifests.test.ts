@@ -20,6 +20,21 @@ const options: PoolerManifestOptions = {
 const kinds = (objects: readonly KubeObject[]) => objects.map((object) => object.kind);
 const deployment = (objects: readonly KubeObject[]) => objects.find((object) => object.kind === 'Deployment')!;
 
+test('what the cluster demands stands on every object and on the pods; the labels they are found by stay', () => {
+  const objects = poolerObjects({
+    ...options,
+    serviceMonitor: true,
+    labels: { team: 'payments', app: 'mine' },
+    annotations: { 'sidecar.istio.io/inject': 'false' },
+  });
+  const pods = deployment(objects).spec.template;
+  for (const { metadata } of [...objects, pods]) {
+    expect(metadata.labels).toMatchObject({ team: 'payments', app: 'pgbouncer' });
+    expect(metadata.annotations).toEqual({ 'sidecar.istio.io/inject': 'false' });
+  }
+  expect(deployment(objects).spec.selector).toEqual({ matchLabels: { app: 'pgbouncer' } });
+});
+
 test('certificates are mounted as folders, readable for the user it runs as, where the configuration names them', () => {
   const objects = poolerObjects({
     ...options,

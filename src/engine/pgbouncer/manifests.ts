@@ -54,7 +54,7 @@ export function poolerSecret(options: {
       name: options.name,
       namespace: options.namespace,
       labels: { app: 'pgbouncer', ...options.labels },
-      ...(options.annotations ? { annotations: options.annotations } : {}),
+      ...(options.annotations ? { annotations: { ...options.annotations } } : {}),
     },
     type: 'Opaque',
     data: {
@@ -80,7 +80,7 @@ export const poolerLabels = (name: string): Record<string, string> => ({
 
 function frame(options: PoolerManifestOptions): Frame {
   const name = options.name ?? 'pgbouncer';
-  const labels = poolerLabels(name);
+  const labels = { ...options.labels, ...poolerLabels(name) };
   return {
     name,
     namespace: options.namespace,
@@ -214,7 +214,10 @@ function deployment(options: PoolerManifestOptions, at: Frame, configMapName: st
       // A new pooler is there before an old one goes; the connection budget counts the one above.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
-        metadata: { labels: { ...at.labels } },
+        metadata: {
+          labels: { ...at.labels },
+          ...(options.annotations ? { annotations: { ...options.annotations } } : {}),
+        },
         spec: {
           // A Service called `pgbouncer` would inject PGBOUNCER_PORT=tcp://…, which entry points of images misread.
           enableServiceLinks: false,

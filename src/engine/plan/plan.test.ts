@@ -106,6 +106,16 @@ test.each([
   expect(errorsOf(text)).toContain(reason);
 });
 
+test('labels by which the wizard finds its own objects are not the plan’s to give', () => {
+  const withLabel = (label: string) =>
+    parsePlan(
+      `apiVersion: pgb-wizard/v1\nkind: MigrationPlan\nname: x\npooler: {labels: {${label}}}\nphases: [{id: p2, title: A, services: [{name: a}]}]\n`,
+      'plan.yaml',
+    );
+  expect(withLabel('example.com/team: payments').ok).toBe(true);
+  for (const wrong of ['app: x', 'team: two words', 'bad key: x']) expect(withLabel(wrong).ok).toBe(false);
+});
+
 test('any text gives a plan or an error, never an exception', () => {
   fc.assert(
     fc.property(

@@ -106,6 +106,16 @@ const poolerTlsSchema = z.strictObject({
     .optional(),
 });
 
+/** By these the wizard finds what it made. */
+const OWN_LABELS: readonly string[] = ['app', 'app.kubernetes.io/name', 'app.kubernetes.io/managed-by'];
+const metadataKey = z
+  .string()
+  .max(317)
+  .regex(
+    /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+    'a key is like team or example.com/team',
+  );
+
 const poolerSchema = z.strictObject({
   name: dnsLabel('Name of the Deployment and the Service of the pooler').default('pgbouncer'),
   port: port('Port of the pooler').default(6432),
@@ -117,6 +127,25 @@ const poolerSchema = z.strictObject({
     .max(20)
     .describe("Secrets for the registry of the images, when the namespace's default service account has none")
     .default([]),
+  labels: z
+    .record(
+      metadataKey.refine((key) => !OWN_LABELS.includes(key), 'this label is the wizard’s own'),
+      z
+        .string()
+        .max(63)
+        .regex(
+          /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/,
+          'a value is letters, digits, dashes, dots and underscores',
+        ),
+    )
+    .describe(
+      'Further labels of the pooler’s objects and pods and of the pgbench Job, as policies of a cluster may demand',
+    )
+    .optional(),
+  annotations: z
+    .record(metadataKey, text('Value of an annotation', 4000))
+    .describe('Further annotations of the pooler’s objects and pods, for meshes and policies')
+    .optional(),
   runAsUser: count(
     'User id the pooler runs as; any but 0 works, PgBouncer needs no entry in passwd',
     1,

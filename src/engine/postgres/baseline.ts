@@ -68,7 +68,7 @@ export function baselineJob(options: BaselineOptions): KubeObject[] {
         activeDeadlineSeconds: (options.seconds ?? 20) + 60,
         ttlSecondsAfterFinished: 3600,
         template: {
-          metadata: { labels },
+          metadata: { labels, ...(options.annotations ? { annotations: { ...options.annotations } } : {}) },
           spec: {
             restartPolicy: 'Never',
             enableServiceLinks: false,

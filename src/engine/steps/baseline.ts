@@ -196,7 +196,8 @@ function objectsOf(ctx: StepContext, which: 'before' | 'after'): Result<KubeObje
       passwordSecret: { name, key: 'password' },
       clients: plan.baseline.clients,
       seconds,
-      labels: ownedLabels(ctx.runId),
+      labels: { ...plan.pooler.labels, ...ownedLabels(ctx.runId) },
+      ...(plan.pooler.annotations ? { annotations: plan.pooler.annotations } : {}),
     }) as KubeObject[]),
   ]);
 }

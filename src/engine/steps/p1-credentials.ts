@@ -241,7 +241,8 @@ function wanted(ctx: StepContext): Result<KubeObject> {
           plan.pooler.tls?.client?.mode === 'require' ? 'require' : 'disable',
         ),
       ),
-      labels: { 'app.kubernetes.io/managed-by': 'pgb-wizard' },
+      labels: { ...plan.pooler.labels, 'app.kubernetes.io/managed-by': 'pgb-wizard' },
+      ...(plan.pooler.annotations ? { annotations: plan.pooler.annotations } : {}),
     }) as KubeObject,
   );
 }

@@ -12,7 +12,7 @@ import type { PgBouncerVersion } from '../pgbouncer/types.ts';
 import { parseDuration } from '../plan/duration.ts';
 import { rolesByDatabase, rolesOf } from '../plan/logins.ts';
 import type { Plan } from '../plan/schema.ts';
-import { fail, ok, type Result } from '../result.ts';
+import { fail, ok, type Result, type WizardError } from '../result.ts';
 import type { DiffLine } from '../run/model.ts';
 import { sanitiseLine } from '../sanitise.ts';
 import { shellWord } from '../shell-word.ts';
@@ -143,6 +143,8 @@ async function wanted(ctx: StepContext): Promise<Result<KubeObject[]>> {
       ...(plan.pooler.imagePullSecrets.length > 0 ? { imagePullSecrets: plan.pooler.imagePullSecrets } : {}),
       ...(plan.pooler.runAsUser === undefined ? {} : { runAsUser: plan.pooler.runAsUser }),
       serviceMonitor: plan.pooler.serviceMonitor,
+      ...(plan.pooler.labels ? { labels: plan.pooler.labels } : {}),
+      ...(plan.pooler.annotations ? { annotations: plan.pooler.annotations } : {}),
     }) as KubeObject[],
   );
 }
@@ -162,6 +164,14 @@ async function hostOf(ctx: StepContext, upstream: Upstream): Promise<string> {
   return host;
 }
 
+/** A policy of the cluster may want more of an object than the wizard writes by itself. */
+function withWaysToComply(error: WizardError): Result<never> {
+  if (error.code !== 'not-authorised' && error.code !== 'invalid-object') return { ok: false, error };
+  const way =
+    'What a policy demands of the poolers can be said in the plan: pooler.labels, pooler.annotations, pooler.runAsUser; or bring your own objects (pooler.manifests). A changed plan needs a new run: --fresh.';
+  return { ok: false, error: { ...error, next: [...(error.next ?? []), way] } };
+}
+
 /** What the server says would be there, against what is there. */
 async function compare(ctx: StepContext, object: KubeObject): Promise<Result<ObjectChange>> {
   const where = refOf(object);
@@ -173,7 +183,7 @@ async function compare(ctx: StepContext, object: KubeObject): Promise<Result<Obj
   const live = await ctx.kube.get(where, { signal: ctx.signal });
   if (!live.ok && live.error.code !== 'not-found') return live;
   const dry = await ctx.kube.apply(where, object, { dryRun: true, signal: ctx.signal });
-  if (!dry.ok) return dry;
+  if (!dry.ok) return ctx.plan.pooler.manifests ? dry : withWaysToComply(dry.error);
   return ok(objectChange(live.ok ? live.value : undefined, dry.value, object));
 }
 

@@ -86,7 +86,7 @@ async function poolerPods(ctx: StepContext): Promise<PoolerPods | undefined> {
   if (!own.ok) return undefined;
   if (own.value === undefined) {
     return {
-      pods: { namespace, labels: poolerLabels(name) },
+      pods: { namespace, labels: { ...ctx.plan.pooler.labels, ...poolerLabels(name) } },
       port: { port, names: ['pgbouncer'] },
       open: networkPolicy,
     };
