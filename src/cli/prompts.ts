@@ -6,6 +6,7 @@ import type { KubeconfigContext } from '../engine/kube/option-types.ts';
 import { fail, ok, type Result } from '../engine/result.ts';
 import { sanitiseLine } from '../engine/sanitise.ts';
 import { isUtf8Locale } from '../screens/locale.ts';
+import { withoutStorages } from './storages.ts';
 import type { WaitingRun } from './waiting-runs.ts';
 
 type Prompts = typeof import('./lazy/prompts.ts');
@@ -25,7 +26,7 @@ async function ask<T>(question: (prompts: Prompts) => Promise<T>): Promise<Resul
   const prompts = await import('./lazy/prompts.ts');
   process.stdin.ref();
   try {
-    return ok(await question(prompts));
+    return ok(await withoutStorages(() => question(prompts)));
   } catch (error) {
     if (error instanceof Error && error.name === 'ExitPromptError') {
       return fail('aborted', 'Nothing was started.', { exitCode: 130 });

@@ -54,25 +54,42 @@ export function fileSites(spec: Json, base: string, sources: FileSources, target
           from: { kind: part.kind, name: part.name, key },
         };
         sites.push(
-          ...addressesIn(content, target).map(({ setting, span, port, ...address }) => ({
-            ...common,
-            ...address,
-            name: `${definition.name}/${key}${setting === undefined ? '' : `:${setting}`}`,
-            place: {
-              kind: 'file' as const,
-              volume,
-              source: part.source,
-              start: span.start,
-              end: span.end,
-              ...(port ? { port: { start: port.start, end: port.end } } : {}),
-            },
-            ...(port ? { port: { name: `${definition.name}/${key}:${port.path}` } } : {}),
-          })),
+          ...addressesIn(content, target, (text) => settingsOf(sources, text)).map(
+            ({ setting, span, port, ...address }) => ({
+              ...common,
+              ...address,
+              name: `${definition.name}/${key}${setting === undefined ? '' : `:${setting}`}`,
+              place: {
+                kind: 'file' as const,
+                volume,
+                source: part.source,
+                start: span.start,
+                end: span.end,
+                ...(port ? { port: { start: port.start, end: port.end } } : {}),
+              },
+              ...(port ? { port: { name: `${definition.name}/${key}:${port.path}` } } : {}),
+            }),
+          ),
         );
       }
     }
   }
   return sites;
+}
+
+/** Settings fit in this; what is longer is data (a dashboard, a list), and takes long to read. */
+const LONGEST_SETTINGS = 100_000;
+
+const known = new WeakMap<FileSources, Map<string, readonly Setting[]>>();
+
+/** Read once for all workloads that mount the same file. */
+function settingsOf(sources: FileSources, text: string): readonly Setting[] {
+  if (text.length > LONGEST_SETTINGS) return [];
+  const texts = known.get(sources) ?? new Map<string, readonly Setting[]>();
+  known.set(sources, texts);
+  const settings = texts.get(text) ?? settingsIn(text);
+  texts.set(text, settings);
+  return settings;
 }
 
 type Address = Pick<Site, 'form' | 'dsn' | 'host' | 'portNumber' | 'login' | 'beside'> & {
@@ -83,7 +100,7 @@ type Address = Pick<Site, 'form' | 'dsn' | 'host' | 'portNumber' | 'login' | 'be
 };
 
 /** URLs anywhere in a text; in its settings also addresses of key=value pairs, and those of a host and a port. */
-function addressesIn(text: string, target: ResolvedTarget): Address[] {
+function addressesIn(text: string, target: ResolvedTarget, read: (text: string) => readonly Setting[]): Address[] {
   const whole = (dsn: Dsn, span: Span, setting?: string): Address[] => {
     const hit = dsn.hosts.find((one) => isTarget(target, one));
     if (!hit) return [];
@@ -94,9 +111,7 @@ function addressesIn(text: string, target: ResolvedTarget): Address[] {
   const urls = found.flatMap(({ dsn, start, end }) => whole(dsn, { start, end }));
   // Reading a file is for those that name the target at all.
   if (!mentions(text, target)) return urls;
-  const settings = settingsIn(text).filter(
-    ({ start, end }) => !found.some((one) => start < one.end && one.start < end),
-  );
+  const settings = read(text).filter(({ start, end }) => !found.some((one) => start < one.end && one.start < end));
   return [
     ...urls,
     ...settings.flatMap((one) => {

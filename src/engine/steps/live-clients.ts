@@ -44,13 +44,19 @@ export async function readClients(ports: Pick<PoolerPorts, 'inspectors'>): Promi
 export function unexplainedClients(seen: CrossCheck, poolerName: string): string[] {
   const pods = seen.unexpected
     .filter((one) => one.workload !== `deployment/${poolerName}`)
-    .map((one) => `${sanitiseLine(one.pod, 120)} (${one.workload}, ${one.connections} connections)`);
+    .map((one) => `${sanitiseLine(one.pod, 120)} (${whose(one.workload)}, ${inWords(one.connections)})`);
   // Loopback is the server's own pod, and the wizard's port-forward.
   const strangers = seen.strangers
     .filter((one) => !/^(127\.|::1$)/.test(one.address))
-    .map((one) => `${sanitiseLine(one.address, 60)} (no pod of this namespace, ${one.connections} connections)`);
+    .map((one) => `${sanitiseLine(one.address, 60)} (no pod of this namespace, ${inWords(one.connections)})`);
   return [...pods, ...strangers];
 }
+
+/** The template of a Job can't be changed, and it ends by itself: nothing is wrong with its being there. */
+const whose = (workload: string): string =>
+  workload.startsWith('job/') ? `${workload}: a Job stays direct until it ends` : workload;
+
+const inWords = (connections: number): string => `${connections} ${connections === 1 ? 'connection' : 'connections'}`;
 
 /** `without`: why the sessions of the plan's other roles are not among those seen. */
 export type Look = CrossCheck & { readonly without?: string };
