@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { type Cluster, startCluster } from '../src/rehearsal/cluster.ts';
 import type { Json } from '../src/rehearsal/contract.ts';
 import { openSteps, type Ran, runWizard } from './wizard-process.ts';
@@ -246,6 +246,22 @@ test('a run writes the files of what it switches: they say what the cluster has,
   const again = await wizard('manifests', '--dir', tree, '--run', RUN);
   expect(again.envelope.workloads.map((one: Json) => one.state)).toEqual(['done', 'done', 'done', 'missing']);
   expect(again.envelope.without[HEALED]).toBe('the run does not switch it');
+});
+
+test('the pooler is printed as it was applied: the cluster has nothing to change when it comes from a file', async () => {
+  const printed = await said('manifests', '--pooler', '--plan', planFile, '-n', 'nova');
+  expect(printed.code, printed.text).toBe(0);
+  const [yaml = '', ...notes] = printed.text.split(/^note: /m);
+  expect(notes.join('')).toContain('Secret pgbouncer-userlist');
+  const kinds = parseAllDocuments(yaml).map((one) => one.toJS().kind);
+  expect(kinds).toEqual(['ConfigMap', 'Service', 'PodDisruptionBudget', 'NetworkPolicy', 'Deployment']);
+  expect(yaml).not.toMatch(/uid:|resourceVersion|managedFields|status:/);
+  expect(yaml).not.toContain(PASSWORD);
+  if (!hasKubectl) return;
+  const file = join(home, 'pgbouncer.yaml');
+  writeFileSync(file, yaml);
+  const diff = await kubectl('diff', '--server-side', '--field-manager=pgb-wizard', '-f', file);
+  expect(diff.code, diff.text).toBe(0);
 });
 
 test('a service that goes back takes its file along, the others are told of, and the record has the digests', async () => {

@@ -18,6 +18,9 @@ export async function poolerManifests({
   io,
   signal,
 }: Invocation<typeof manifestsFlags>): Promise<Result<number>> {
+  if (values.dir !== undefined || values.write || values.revert || values.service.length > 0) {
+    return fail('usage', '--pooler prints objects of the cluster; it goes with no folder, service or way back.');
+  }
   const loaded = await planOf(values.plan);
   if (!loaded.ok) return loaded;
   const { plan } = loaded.value;
@@ -49,37 +52,39 @@ export async function poolerManifests({
   });
 }
 
-/** By their names, so that the Role of a run is enough. What is not there, or was never applied by a run, is left out. */
+/**
+ * By their names, so that the Role of a run is enough, and in the order in which a run applies them. What is not there, or was
+ * never applied by a run, is left out.
+ */
 async function poolerObjectsOf(kube: Kube, plan: Plan, signal: AbortSignal): Promise<Result<KubeObject[]>> {
-  const { name } = plan.pooler;
-  const found: KubeObject[] = [];
-  const take = async (kind: Kind, called: string): Promise<Result<KubeObject | undefined>> => {
+  const { name, serviceMonitor } = plan.pooler;
+  const applied = async (kind: Kind, called: string): Promise<Result<KubeObject[]>> => {
     const live = await kube.get(ref(kind, kube.ref.namespace, called), { signal });
-    if (!live.ok) return live.error.code === 'not-found' ? ok(undefined) : live;
-    const applied = appliedBy(live.value, FIELD_MANAGER);
-    if (applied) found.push(applied);
-    return ok(applied);
+    if (!live.ok) return live.error.code === 'not-found' ? ok([]) : live;
+    const own = appliedBy(live.value, FIELD_MANAGER);
+    return ok(own ? [own] : []);
   };
-  const deployment = await take('Deployment', name);
+  const deployment = await applied('Deployment', name);
   if (!deployment.ok) return deployment;
-  const volumes: Json[] = deployment.value?.spec?.template?.spec?.volumes ?? [];
-  const rest: [Kind, string][] = [
+  const volumes: Json[] = deployment.value[0]?.spec?.template?.spec?.volumes ?? [];
+  const monitoring: [Kind, string][] = [
+    ['Service', `${name}-metrics`],
+    ['ServiceMonitor', name],
+  ];
+  const before: [Kind, string][] = [
     ...volumes.filter((one) => one.configMap).map((one): [Kind, string] => ['ConfigMap', one.configMap.name]),
     ['Service', name],
     ['PodDisruptionBudget', name],
     ['NetworkPolicy', name],
-    ...(plan.pooler.serviceMonitor
-      ? ([
-          ['Service', `${name}-metrics`],
-          ['ServiceMonitor', name],
-        ] as [Kind, string][])
-      : []),
+    ...(serviceMonitor ? monitoring : []),
   ];
-  for (const [kind, called] of rest) {
-    const taken = await take(kind, called);
-    if (!taken.ok) return taken;
+  const found: KubeObject[] = [];
+  for (const [kind, called] of before) {
+    const one = await applied(kind, called);
+    if (!one.ok) return one;
+    found.push(...one.value);
   }
-  return ok(found);
+  return ok([...found, ...deployment.value]);
 }
 
 const secretsOf = (object: KubeObject): string[] => {
