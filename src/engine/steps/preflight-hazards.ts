@@ -59,7 +59,10 @@ export async function hazards(
   const guessed = (one: (typeof report.value.findings)[number]) =>
     one.id === 'named-prepared-statements' && !isPoolerVersionTold(ctx.plan);
   const blocks = report.value.findings.filter((one) => one.severity === 'block' && !guessed(one));
-  const warns = report.value.findings.filter((one) => one.severity === 'warn' || guessed(one));
+  // With a certificate for the services nothing is left to do about their TLS.
+  const settled = (one: (typeof report.value.findings)[number]) =>
+    one.id === 'client-tls' && ctx.plan.pooler.tls?.client !== undefined;
+  const warns = report.value.findings.filter((one) => (one.severity === 'warn' && !settled(one)) || guessed(one));
   const heldBack: Record<string, string[]> = {};
   for (const one of blocks)
     for (const name of one.services ?? []) heldBack[name] = [...(heldBack[name] ?? []), one.title];
@@ -84,7 +87,11 @@ export async function hazards(
       drivers: [...known].map(([name, { driver }]) => `${name}: ${DRIVERS[driver].title}`),
     },
   });
-  for (const one of warns) ctx.message('warn', `${one.title}: ${one.detail}${one.fix ? ` ${one.fix}` : ''}`);
+  // Whose it is tells more than the addresses of the sessions it was seen in; those are in the evidence.
+  for (const one of warns) {
+    const seen = one.services?.length ? one.services.join(', ') : one.detail;
+    ctx.message('warn', `${one.title}: ${seen}.${one.fix ? ` ${one.fix}` : ''}`);
+  }
   const names = Object.keys(heldBack);
   if (ctx.policy?.onBlocked === 'skip') {
     // A hazard that belongs to certain services keeps those on PostgreSQL; one of the whole database stops everything.
