@@ -44,6 +44,14 @@ test('settings of one mapping are one group, equal names of others are not', () 
   expect(groups[2]).not.toBe(groups[0]);
 });
 
+test('a text that is no YAML yet keeps its blocks apart by their indentation', () => {
+  const text = '{{ if .x }}\nserver:\n  port: 5432\ndatabase:\n  host: postgres\n  port: 6000\n{{ end }}\n';
+  const settings = settingsIn(text).filter(({ value }) => value !== '');
+  expect(settings.map(({ key, value }) => `${key}=${value}`)).toEqual(['port=5432', 'host=postgres', 'port=6000']);
+  expect(settings[1]!.group).toBe(settings[2]!.group);
+  expect(settings[0]!.group).not.toBe(settings[1]!.group);
+});
+
 test('what is written otherwise than it means is left out', () => {
   expect(read('a: "post\\u0067res"\nb: &x postgres\nc: |\n  postgres\nd: postgres\n')).toEqual(['d=postgres']);
 });

@@ -66,6 +66,8 @@ const PAIR =
 
 function inLines(text: string): Setting[] {
   const found: Setting[] = [];
+  // Lines that something opens by its smaller indentation: of a template that is no YAML before it is rendered.
+  const open: { readonly indent: number; readonly at: number }[] = [];
   let section = '';
   let at = 0;
   for (const line of text.split('\n')) {
@@ -74,17 +76,22 @@ function inLines(text: string): Setting[] {
     const heading = SECTION.exec(line)?.[1];
     if (heading !== undefined) {
       section = heading;
+      open.length = 0;
       continue;
     }
     const pair = PAIR.exec(line);
     if (!pair) continue;
+    const indent = line.search(/\S/);
+    while ((open.at(-1)?.indent ?? -1) >= indent) open.pop();
+    const group = `${section}#${open.at(-1)?.at ?? ''}`;
+    open.push({ indent, at: lineAt });
     const [, before = '', key = '', double, single, bare = ''] = pair;
     const quoted = double ?? single;
     // A remark may stand behind a bare value; `;` and `#` inside of one belong to it.
     const value = quoted ?? bare.replace(/[ \t]+[#;].*$/, '').trimEnd();
     const start = lineAt + before.length + (quoted === undefined ? 0 : 1);
     const path = section === '' ? key : `${section}.${key}`;
-    found.push({ group: section, key, path, value, start, end: start + value.length });
+    found.push({ group, key, path, value, start, end: start + value.length });
   }
   return found;
 }

@@ -12,7 +12,10 @@ const sources = sourcesOf(
       'app.conf': 'url=postgres://u:of-secret@postgres:5432/nova\n',
     },
   },
-  { settings: { HOST: 'postgres', PORT: '5432', 'app.yaml': 'db: postgres://u@postgres:5432/nova\n' } },
+  {
+    settings: { HOST: 'postgres', PORT: '5432', 'app.yaml': 'db: postgres://u@postgres:5432/nova\n' },
+    split: { 'app.toml': '[db]\nhost = "postgres"\nport = 5432\n' },
+  },
 );
 
 const yaml = (kind: string, pod: string): string => `apiVersion: ${kind === 'CronJob' ? 'batch/v1' : 'apps/v1'}
@@ -89,6 +92,17 @@ test.each([
   [
     'an argument without a password',
     yaml('Deployment', container('args:\n  - --db=postgres://u@postgres:5432/nova # here\n  - -v')),
+  ],
+  [
+    'a host and a port behind flags',
+    yaml('Deployment', container('args:\n  - serve\n  - --db-host # ours\n  - postgres\n  - "--db-port=5432"\n  - -v')),
+  ],
+  [
+    'settings in a file of a ConfigMap',
+    yaml(
+      'Deployment',
+      `${container('volumeMounts: [{name: conf, mountPath: /c}]')}\nvolumes:\n  - name: conf\n    configMap: {name: split} # theirs`,
+    ),
   ],
   [
     'a file of a Secret',
