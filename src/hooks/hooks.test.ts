@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PoolSample, PoolsView } from '../engine/run/model.ts';
 import type { PoolTotals } from './pool-totals.ts';
-import { ticking } from './use-clock.ts';
+import { tickEvery, ticking } from './use-clock.ts';
 import { extendHistory, leadingUp, nextHistory } from './use-history.ts';
 import { keyOf } from './use-keys.ts';
 import { throttled } from './use-run.ts';
@@ -59,6 +59,16 @@ describe('ticking', () => {
     vi.advanceTimersByTime(5000);
     expect(ticks).toEqual([1000, 2200, 3200, 4200]);
   });
+});
+
+test('counters move each second, and with the samples once nothing but a question has waited for half a minute', () => {
+  const at = (seconds: number) => new Date(seconds * 1000).toISOString();
+  const asked = { status: 'asking', waitingFor: { text: 'you', since: at(0) }, timeScale: 1 } as const;
+  expect(tickEvery({ ...asked, now: at(20) })).toBe(1000);
+  expect(tickEvery({ ...asked, now: at(40) })).toBe(2200);
+  expect(tickEvery({ ...asked, now: at(40), status: 'running' })).toBe(1000);
+  expect(tickEvery({ ...asked, now: at(40), timeScale: 60 })).toBe(1000);
+  expect(tickEvery(undefined)).toBe(1000);
 });
 
 describe('extendHistory', () => {

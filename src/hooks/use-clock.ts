@@ -18,11 +18,27 @@ export function ticking(onTick: () => void, everyMs: number): () => void {
   return () => clearTimeout(timer);
 }
 
+const SECOND_MS = 1000;
+/** Then somebody looks at something else, or is away. */
+const PATIENT_AFTER_MS = 30_000;
+
+/**
+ * How often the counters of a screen move by themselves: each second, and each other one while nothing but a question waits, and has
+ * for half a minute. A dashboard that stays open for hours is drawn with its samples then, and not between them too.
+ */
+export function tickEvery(
+  snapshot: Pick<RunSnapshot, 'status' | 'now' | 'waitingFor' | 'timeScale'> | undefined,
+): number {
+  if (snapshot?.status !== 'asking' || snapshot.waitingFor === undefined || snapshot.timeScale !== 1) return SECOND_MS;
+  const waited = Date.parse(snapshot.now) - Date.parse(snapshot.waitingFor.since);
+  return waited > PATIENT_AFTER_MS ? 2 * SECOND_MS + GRACE_MS : SECOND_MS;
+}
+
 /**
  * One timer for the whole screen, a tick a second; counters on the screen have no finer grain. `drawn`: whatever else draws a frame,
  * which moves the counters too and makes a tick of its own superfluous.
  */
-export function useTick(active: boolean, drawn?: unknown, everyMs = 1000): number {
+export function useTick(active: boolean, drawn?: unknown, everyMs = SECOND_MS): number {
   const [tick, setTick] = useState(0);
   useEffect(() => {
     if (!active) return undefined;

@@ -5,7 +5,7 @@ import type { Line } from '../components/line.ts';
 import type { Glyphs, Theme } from '../components/theme.ts';
 import type { RunHandle, RunSnapshot } from '../engine/run/model.ts';
 import type { PoolTotals } from '../hooks/pool-totals.ts';
-import { useRunTime, useTick } from '../hooks/use-clock.ts';
+import { tickEvery, useRunTime, useTick } from '../hooks/use-clock.ts';
 import { useHistory } from '../hooks/use-history.ts';
 import { useKeys } from '../hooks/use-keys.ts';
 import { useRun } from '../hooks/use-run.ts';
@@ -68,7 +68,7 @@ export function App({ handle, start, keymap, theme, glyphs, onEffect, realNow = 
   const snapshot = useRun(handle);
   const [ui, setUi] = useState<UiState>(FIRST_UI);
   const { columns, rows } = useSize();
-  const tick = useTick(snapshot?.status !== 'ended', snapshot);
+  const tick = useTick(snapshot?.status !== 'ended', snapshot, tickEvery(snapshot));
   const now = useRunTime(snapshot, tick, realNow);
   const history = useHistory(snapshot?.pools);
   const began = useRef(realNow());
