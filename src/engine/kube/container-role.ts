@@ -2,9 +2,9 @@
 import type { Json } from './types.ts';
 import type { ContainerRole } from './workload-types.ts';
 
-/** Monitoring, change data capture and backups of PostgreSQL, by their images. */
+/** Monitoring, change data capture and backups of PostgreSQL, by whole words of their images: `renewal-gateway` is no `wal-g`. */
 const SERVER_TOOL =
-  /(postgres(ql)?[-_]?exporter|pgwatch|pgmetrics|pganalyze|pghero|pgmonitor|debezium|wal-g|wal-e|pgbackrest|barman|pgcopydb|pglogical)/i;
+  /(^|[/._-])(postgres(ql)?[-_]?exporter|pgwatch\d?|pgmetrics|pganalyze|pghero|pgmonitor|debezium|wal-[ge]|pgbackrest|barman|pgcopydb|pglogical)([/:@._-]|$)/i;
 
 /** What a container is to its pod. */
 export function roleOf(container: Json, field: 'containers' | 'initContainers'): ContainerRole {

@@ -41,6 +41,10 @@ test.each([
   ['quay.io/prometheuscommunity/postgres-exporter:v0.15.0', 'tool'],
   ['wrouesnel/postgres_exporter', 'tool'],
   ['quay.io/debezium/server:2.7', 'tool'],
+  ['ghcr.io/wal-g/wal-g:v3', 'tool'],
+  ['registry.example:5000/ops/pgwatch2@sha256:abc', 'tool'],
+  ['registry.example/bank/withdrawal-engine:2', 'container'],
+  ['registry.example/shop/renewal-gateway', 'container'],
   ['registry.example/shop/exporter-of-orders:1', 'container'],
   ['postgres:16', 'container'],
 ])('a container of %s is a %s', (image, role) => {
