@@ -56,6 +56,15 @@ test('what is written otherwise than it means is left out', () => {
   expect(read('a: "post\\u0067res"\nb: &x postgres\nc: |\n  postgres\nd: postgres\n')).toEqual(['d=postgres']);
 });
 
+test('what a file calls a setting does nothing to a terminal', () => {
+  const [one] = settingsIn('"a\\e[2Jb":\n  host: postgres\n');
+  const [other] = settingsIn('[sec\u001B[2Jtion]\nhost=postgres\n');
+  for (const { path } of [one!, other!]) {
+    expect(path).toMatch(/\.host$/);
+    expect(path).not.toContain('\u001B');
+  }
+});
+
 test('garbage is no reason to throw', () => {
   for (const text of ['', '\0\u0001', '{', '[', '- a\n- b', '*x', 'a: *x', '%YAML 9', '<xml host="postgres"/>'])
     expect(settingsIn(text).every(({ value, start, end }) => text.slice(start, end) === value)).toBe(true);

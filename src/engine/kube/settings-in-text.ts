@@ -3,12 +3,13 @@
  * parser, TOML, INI, properties and dotenv by their lines.
  */
 import { isMap, isScalar, isSeq, type Node, parseAllDocuments } from 'yaml';
+import { sanitiseLine } from '../sanitise.ts';
 
 export interface Setting {
   /** What stands around it: the same text for settings of one mapping or one section. */
   readonly group: string;
   readonly key: string;
-  /** The whole path, for people: `database.host`. */
+  /** The whole path, for people: `database.host`. Clean: a file may call a setting anything. */
   readonly path: string;
   readonly value: string;
   /** Of the value inside its quotes, in the whole text. */
@@ -56,9 +57,11 @@ function walk(node: unknown, path: readonly string[], document: string, text: st
     const quotes = /^(["']).*\1$/s.test(source) ? 1 : 0;
     if (source.slice(quotes, source.length - quotes) !== value) continue;
     const group = JSON.stringify([document, ...path]);
-    found.push({ group, key, path: [...path, key].join('.'), value, start: from + quotes, end: to - quotes });
+    found.push({ group, key, path: shown([...path, key]), value, start: from + quotes, end: to - quotes });
   }
 }
+
+const shown = (path: readonly string[]): string => sanitiseLine(path.join('.'), 200);
 
 const SECTION = /^[ \t]*\[+[ \t]*([^\]\r\n]+?)[ \t]*\]+/;
 const PAIR =
@@ -90,7 +93,7 @@ function inLines(text: string): Setting[] {
     // A remark may stand behind a bare value; `;` and `#` inside of one belong to it.
     const value = quoted ?? bare.replace(/[ \t]+[#;].*$/, '').trimEnd();
     const start = lineAt + before.length + (quoted === undefined ? 0 : 1);
-    const path = section === '' ? key : `${section}.${key}`;
+    const path = shown(section === '' ? [key] : [section, key]);
     found.push({ group, key, path, value, start, end: start + value.length });
   }
   return found;
